@@ -1,0 +1,3 @@
+"""Ablation studies that researchers can trust."""
+
+__version__ = "0.1.0"

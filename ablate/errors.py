@@ -1,0 +1,81 @@
+"""One error tree; every error that a user can meet is one of these.
+
+AblateError                 exit code 1
+├── InputError              exit code 2: a file, an option or a name is wrong; carries every Problem
+├── BusyError               another process holds what was asked for
+├── StoreError              the results folder or its index cannot be read or written
+├── JobError                what a worker reports when its job ends badly
+│   ├── DivergedError       a loss became NaN or infinite
+│   └── DeviceMemoryError   the device ran out of memory
+└── Interrupted             exit code 130: asked to stop, and stopped
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with an input, where it is, and what would be right."""
+
+    where: str  #: file, option or environment variable, e.g. "studies/tau.toml"
+    key: str  #: dotted key inside it, "" for the whole, e.g. "ablation[0].replacement[1]"
+    message: str  #: what is wrong
+    right: str = ""  #: what would be right, e.g. 'did you mean "temperature"?'
+
+    def __str__(self) -> str:
+        place = f"{self.where}: {self.key}" if self.key else self.where
+        return f"{place}: {self.message}" + (f" ({self.right})" if self.right else "")
+
+
+class AblateError(Exception):
+    """Base of all errors that are shown to a user as a sentence."""
+
+    exit_code = 1
+
+
+class InputError(AblateError):
+    """Input that cannot be used; holds all problems found, not just the first."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem] | Problem) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class BusyError(AblateError):
+    """The results folder is in use by another orchestrator."""
+
+
+class StoreError(AblateError):
+    """The results folder or its index cannot be used as asked."""
+
+
+class JobError(AblateError):
+    """A job that ended badly, as its worker reports it."""
+
+
+class DivergedError(JobError):
+    """A loss became NaN or infinite; running it again would end the same way."""
+
+
+class DeviceMemoryError(JobError):
+    """The device ran out of memory; alone on its device the job may fit."""
+
+
+class Interrupted(AblateError):  # noqa: N818 - a stop on request is no error
+    """Raised inside a worker after its checkpoint was written because a stop was asked for."""
+
+    exit_code = 130
+
+
+def did_you_mean(wrong: str, names: Sequence[str]) -> str:
+    """Say which of `names` comes closest to `wrong`, or list them all."""
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    return "one of: " + ", ".join(names) if names else ""

@@ -1,0 +1,130 @@
+"""CoCoRD as a method: its parts, in the paper's notation.
+
+Fu, Yang, Yang: Contrastive Consistent Representation Distillation, BMVC 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ablate.methods.catalog import DATASETS, NETWORKS
+from ablate.methods.method import Conflict, Method
+from ablate.methods.parts import Choice, Part, Range
+from ablate.methods.recipe import ON_OFF, RECIPE, recipe_for
+from ablate.methods.session import JobConfig
+from ablate.methods.teachers import TEACHER_PARTS, jitter_conflicts, upstream_of
+
+_ENCODERS = Choice(("teacher", "student", "slow_student"))
+_MOMENTUM = Range(0, 1)
+_WEIGHT = Range(0, 1e6)
+_WIDTH = Range(1, 65_536, whole=True)
+
+PARTS: tuple[Part, ...] = (
+    Part(
+        "prediction.direction",
+        "symmetrization of the prediction loss",
+        "",
+        "both",
+        Choice(("both", "pred", "pred_sym")),
+        value_labels={
+            "both": "L_pred + L̃_pred",
+            "pred": "L_pred only",
+            "pred_sym": "L̃_pred only",
+        },
+        off="pred",
+        help="which view predicts which: k from q (pred), q from k (pred_sym), or both",
+    ),
+    Part("loss.ctr", "weight of the contrastive loss", "λ_ctr", 1.0, _WEIGHT,
+         off=0.0, off_label="w/o L_ctr"),
+    Part("loss.cls", "weight of the classification loss", "λ_cls", 1.0, _WEIGHT,
+         off=0.0, off_label="w/o L_cls"),
+    Part("loss.pred", "weight of the prediction loss", "λ_pred", 4.0, _WEIGHT,
+         off=0.0, off_label="w/o L_pred"),
+    Part("loss.kd", "weight of Hinton's distillation loss", "λ_kd", 0.0, _WEIGHT,
+         off=0.0, off_label="w/o L_kd", on=1.0),
+    Part("kd.temperature", "temperature of Hinton's distillation loss", "T", 4.0,
+         Range(0, 1000, open_low=True)),
+    Part("temperature", "temperature of the contrastive loss", "τ", 0.1,
+         Range(0, 1000, open_low=True)),
+    Part("dictionary.size", "size of the dictionary", "N", 2048,
+         Range(1, 10_000_000, whole=True)),
+    Part("momentum.teacher_head", "momentum update of the teacher projection head", "m_c", 0.999,
+         _MOMENTUM, off=1.0, help="0: a copy of the student head, 1: frozen"),
+    Part("momentum.slow_student", "momentum update of the slow student", "m_r", 0.9,
+         _MOMENTUM, off=0.0, help="0: a copy of the student, 1: frozen"),
+    Part(
+        "mismatch",
+        "rule where the feature widths of teacher and student differ",
+        "mismatch",
+        "matching-layers",
+        Choice(("matching-layers", "adapter")),
+        value_labels={"matching-layers": "matching layers", "adapter": "learned adapter"},
+        help="matching-layers: momentum on the head's layers of equal shape, the first Linear stays "
+        "random and frozen; adapter: a learned linear map takes student features to the teacher's "
+        "width, so that the whole head matches",
+    ),
+    Part("encoder.contrastive", "encoder of the dictionary", "contrastive encoder", "teacher",
+         _ENCODERS),
+    Part("encoder.cognate", "encoder of the prediction's target", "cognate encoder",
+         "slow_student", _ENCODERS),
+    Part(
+        "encoder.contrastive_view",
+        "view that the contrastive encoder sees",
+        "contrastive view",
+        "t",
+        Choice(("t", "k", "q")),
+    ),
+    Part("head.depth", "depth of the projection heads", "head depth", 2, Range(1, 6, whole=True),
+         help="number of linear layers"),
+    Part("head.width", "hidden width of the projection heads", "head width", 2048, _WIDTH),
+    Part("head.embedding", "width of the embedding", "embedding", 2048, _WIDTH),
+    Part("head.norm", "normalisation in the projection heads", "head norm", "batch",
+         Choice(("batch", "layer", "none")), off="none", off_label="w/o head normalisation"),
+    Part("predictor.enabled", "predictor", "predictor", True, ON_OFF,
+         value_labels={True: "with predictor", False: "w/o predictor"}, off=False),
+    Part("predictor.width", "hidden width of the predictor", "predictor width", 512, _WIDTH),
+    *RECIPE,
+    *TEACHER_PARTS,
+)  # fmt: skip
+
+
+def _conflicts(job: JobConfig) -> Iterable[Conflict]:
+    s = job.settings
+    if not any(float(s[name]) > 0 for name in ("loss.ctr", "loss.cls", "loss.pred", "loss.kd")):
+        yield Conflict("loss.cls", "every loss has weight 0, so nothing would be trained")
+    if int(s["batch_size"]) > int(s["dictionary.size"]) and float(s["loss.ctr"]) > 0:
+        yield Conflict(
+            "batch_size",
+            f"a batch of {s['batch_size']} keys does not fit the dictionary of "
+            f"{s['dictionary.size']}",
+            f"at most {s['dictionary.size']}, or a larger dictionary.size",
+        )
+    if s["encoder.contrastive"] == "student" and s["encoder.contrastive_view"] == "q":
+        yield Conflict(
+            "encoder.contrastive_view",
+            "the student's key for view q is the query itself, so the positive is always 1",
+            'view "t" or "k"',
+        )
+    yield from jitter_conflicts(job)
+
+
+def _footnotes(job: JobConfig) -> Iterable[str]:
+    if NETWORKS.get(job.teacher) != NETWORKS.get(job.student):
+        rule = next(part for part in PARTS if part.name == "mismatch")
+        yield f"feature widths differ; mismatch rule: {rule.describe(job.settings['mismatch'])}"
+    if job.data in DATASETS and not DATASETS[job.data].flip:
+        yield "views are not mirrored on this data set"
+
+
+COCORD = Method(
+    name="cocord",
+    title="CoCoRD",
+    program="ablate.training.programs:distill",
+    parts=PARTS,
+    source="Fu, Yang, Yang: Contrastive Consistent Representation Distillation, BMVC 2023",
+    baseline_for=recipe_for,
+    conflicts=_conflicts,
+    upstream=upstream_of,
+    footnotes=_footnotes,
+)
+COCORD_KD = COCORD.with_baseline("cocord+kd", "CoCoRD+KD", loss__kd=1.0)

@@ -1,0 +1,79 @@
+"""Parts that all of the package's own methods share: how long, how fast, on which views.
+
+The baseline is the recipe that the field uses on CIFAR-100 (240 epochs, batch 64, SGD).
+"""
+
+from __future__ import annotations
+
+from ablate.methods.catalog import SMALL_LR_NETWORKS
+from ablate.methods.parts import Choice, Part, Range, Values
+
+ON_OFF = Choice((True, False))
+
+EPOCHS = Part("epochs", "training epochs", "epochs", 240, Range(1, whole=True))
+BATCH_SIZE = Part("batch_size", "batch size", "batch size", 64, Range(2, 65_536, whole=True))
+LR = Part("lr", "learning rate", "lr", 0.05, Range(0, 100, open_low=True))
+LR_SCHEDULE = Part(
+    "lr_schedule",
+    "learning rate schedule",
+    "schedule",
+    "step",
+    Choice(("step", "cosine", "constant")),
+    help="step: ×0.1 after 5/8, 6/8 and 7/8 of the epochs, which is 150, 180 and 210 of 240",
+)
+SGD_MOMENTUM = Part("sgd_momentum", "momentum of SGD", "SGD momentum", 0.9, Range(0, 1))
+WEIGHT_DECAY = Part("weight_decay", "weight decay", "weight decay", 5e-4, Range(0, 1), off=0.0)
+PRECISION = Part(
+    "precision",
+    "arithmetic of the forward and backward pass",
+    "precision",
+    "fp32",
+    Choice(("fp32", "bf16")),
+    help="bf16 runs passes under autocast in channels-last layout",
+)
+DETERMINISTIC = Part("deterministic", "deterministic algorithms", "deterministic", True, ON_OFF)
+AUGMENTATION = Part(
+    "views.augmentation",
+    "augmentation of the views",
+    "views",
+    "crop-flip",
+    Choice(
+        (
+            "none",
+            "crop-flip",
+            "crop-flip-jitter",
+            "crop-flip-blur",
+            "crop-flip-jitter-blur",
+            "random-resized-crop",
+        )
+    ),
+    value_labels={
+        "none": "no augmentation",
+        "crop-flip": "crop and flip",
+        "crop-flip-jitter": "crop and flip, colour jitter",
+        "crop-flip-blur": "crop and flip, blur",
+        "crop-flip-jitter-blur": "crop and flip, colour jitter, blur",
+        "random-resized-crop": "random-resized crop and flip",
+    },
+    off="none",
+    help="flips only where a mirrored image still is of its class; the data set says",
+)
+RECIPE: tuple[Part, ...] = (
+    EPOCHS,
+    BATCH_SIZE,
+    LR,
+    LR_SCHEDULE,
+    SGD_MOMENTUM,
+    WEIGHT_DECAY,
+    PRECISION,
+    DETERMINISTIC,
+    AUGMENTATION,
+)
+
+#: Views that are one of finitely many per image, so that a frozen teacher's features are a table.
+FINITE_VIEWS = frozenset({"none", "crop-flip"})
+
+
+def recipe_for(_teacher: str, student: str) -> Values:
+    """Changes to the recipe's baseline that the field makes for some students."""
+    return {LR.name: 0.01} if student in SMALL_LR_NETWORKS else {}

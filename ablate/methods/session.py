@@ -1,0 +1,102 @@
+"""What a job's program is given, and what it gives back.
+
+A program is a function `program(session) -> Outcome`, named by an import path in its method's
+declaration. It runs in a worker process. It may use torch or not; it must
+
+* take up `session.resume()` if there is one,
+* call `session.step_done(...)` after each step, where checkpoints and stops happen,
+* draw every random number as a function of (seed, purpose, epoch), so that a resumed run equals
+  an uninterrupted one to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ablate.methods.parts import Value
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """Everything that decides a job's result; its canonical JSON is hashed into the job's id."""
+
+    kind: str  #: what the job makes: "student", "teacher", "teacher_table"
+    method: str  #: name of the method in the registry
+    program: str  #: import path of the program, "ablate.training.programs:distill"
+    data: str  #: name of the data set
+    teacher: str  #: network name, "" where none is used
+    student: str  #: network name of the trained student, "" for upstream jobs
+    seed: int
+    profile: str
+    settings: Mapping[str, Value]  #: every part of the method, resolved
+    upstream: Mapping[str, str] = field(default_factory=dict)  #: role -> job id
+    inputs: Mapping[str, str] = field(default_factory=dict)  #: file given by the user -> SHA-256
+    code: str = ""  #: digest of the training code
+
+    @property
+    def pair(self) -> str:
+        """The job's networks as tables print them: "resnet110/resnet32"."""
+        return "/".join(name for name in (self.teacher, self.student) if name)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a job runs; nothing here may decide its result on one kind of device."""
+
+    device: str = "cpu"  #: torch device string as seen by the worker: "cpu", "cuda:0"
+    threads: int = 1
+    data_dir: Path = Path("data")  #: where data sets are looked for, and downloaded to
+    files: Mapping[str, Path] = field(default_factory=dict)  #: input name -> path of the file
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a job has come."""
+
+    epoch: int  #: 1-based epoch that the last step belongs to
+    step: int  #: global steps done
+    epoch_ended: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a program returns when it is done."""
+
+    metrics: Mapping[str, float]  #: after the last epoch; deterministic
+    best: Mapping[str, float] = field(default_factory=dict)  #: at the epoch of best test top-1
+    best_epoch: int = 0
+    weights_digest: str = ""  #: SHA-256 over the trained tensors in key order
+    facts: Mapping[str, str] = field(
+        default_factory=dict
+    )  #: versions, devices: shown, not compared
+    peak_memory: int = 0  #: bytes on the job's device
+
+
+class Session(Protocol):
+    """A program's only way to its run directory."""
+
+    @property
+    def config(self) -> JobConfig:
+        """The job."""
+
+    @property
+    def machine(self) -> Machine:
+        """Where it runs."""
+
+    def upstream(self, role: str) -> Path:
+        """Folder with the artifacts of a finished upstream job."""
+
+    def resume(self) -> bytes | None:
+        """Newest sound checkpoint, or None at a fresh start."""
+
+    def log_epoch(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Record the metrics of one finished epoch."""
+
+    def step_done(self, position: Position, snapshot: Callable[[], bytes]) -> None:
+        """Save `snapshot()` if a checkpoint is due; raise Interrupted after saving if asked to stop."""
+
+    def save_artifact(self, name: str, content: bytes) -> None:
+        """Write a file, atomically, that downstream jobs and users read."""

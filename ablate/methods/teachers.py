@@ -1,0 +1,109 @@
+"""Upstream work of distillation: a trained teacher, and a table of its features.
+
+Both are jobs of their own, so that one teacher serves every variant, seed and study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ablate.methods.catalog import DATASETS, NETWORKS, DataInfo
+from ablate.methods.method import Conflict, Method, Recipe
+from ablate.methods.parts import Choice, Part, Range, Value, Values
+from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS, RECIPE, recipe_for
+from ablate.methods.session import JobConfig
+
+SUPERVISED = "ablate.training.programs:supervised"
+TABLE = "ablate.training.programs:teacher_table"
+
+#: What a method declares that distils from a teacher.
+TEACHER_PARTS: tuple[Part, ...] = (
+    Part("teacher.seed", "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
+    Part("teacher.table", "teacher features from a table", "teacher table", "auto",
+         Choice(("auto", "off")),
+         help="auto: features of all crop-and-flip views are computed once, where they fit"),
+    Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 2048,
+         Range(0, whole=True)),
+)  # fmt: skip
+
+TEACHER = Method(
+    name="teacher",
+    title="Teacher",
+    program=SUPERVISED,
+    parts=RECIPE,
+    kind="teacher",
+    uses_teacher=False,
+    baseline_for=recipe_for,
+)
+
+
+def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
+    """Colour jitter needs colours."""
+    data = DATASETS.get(job.data)
+    if data and data.channels == 1 and "jitter" in str(job.settings[AUGMENTATION.name]):
+        yield Conflict(
+            AUGMENTATION.name,
+            f"colour jitter needs three channels, {data.title} has one",
+            '"crop-flip" or "crop-flip-blur"',
+        )
+
+
+def needs_teacher(settings: Values) -> bool:
+    """Whether any loss that counts looks at the teacher."""
+
+    def on(weight: str) -> bool:
+        return float(settings.get(weight, 0)) > 0
+
+    return (
+        on("loss.kd")
+        or on("loss.crd")
+        or (on("loss.ctr") and settings["encoder.contrastive"] == "teacher")
+        or (on("loss.pred") and settings["encoder.cognate"] == "teacher")
+    )
+
+
+def table_mib(data: DataInfo, teacher: str, augmentation: Value) -> float:
+    """Size of the table of a teacher's features in MiB: images × views × width, 4 bytes each."""
+    views = data.crop_views if augmentation == "crop-flip" else 1
+    return data.train * views * NETWORKS[teacher] * 4 / 2**20
+
+
+def upstream_of(job: JobConfig, recipe: Recipe) -> Mapping[str, JobConfig]:
+    """The teacher of a distillation job, and the table of its features where one serves.
+
+    The teacher follows the profile's recipe, never the variant's: an ablated learning rate or
+    augmentation must not change the teacher too.
+    """
+    if not needs_teacher(job.settings):
+        return {}
+    teacher = replace(
+        job,
+        kind="teacher",
+        method=TEACHER.name,
+        program=SUPERVISED,
+        student="",
+        seed=int(job.settings["teacher.seed"]),
+        settings=recipe(TEACHER, job.teacher),
+        upstream={},
+    )
+    data, views = DATASETS.get(job.data), job.settings[AUGMENTATION.name]
+    fits = (
+        data is not None
+        and data.train > 0
+        and views in FINITE_VIEWS
+        and job.settings["teacher.table"] == "auto"
+        and table_mib(data, job.teacher, views) <= float(job.settings["teacher.table_limit_mib"])
+    )
+    if not fits:
+        return {"teacher": teacher}
+    table = replace(
+        teacher,
+        kind="teacher_table",
+        program=TABLE,
+        seed=0,  # a table draws nothing at random
+        settings={
+            name: job.settings[name] for name in (AUGMENTATION.name, "precision", "deterministic")
+        },
+    )
+    return {"teacher": teacher, "teacher_table": table}
