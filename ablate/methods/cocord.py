@@ -59,9 +59,9 @@ PARTS: tuple[Part, ...] = (
         "matching-layers",
         Choice(("matching-layers", "adapter")),
         value_labels={"matching-layers": "matching layers", "adapter": "learned adapter"},
-        help="matching-layers: momentum on the head's layers of equal shape, the first Linear stays "
-        "random and frozen; adapter: a learned linear map takes student features to the teacher's "
-        "width, so that the whole head matches",
+        help="matching-layers: momentum on the head's layers of equal shape, the first Linear "
+        "stays random and frozen; adapter: a learned linear map takes student features to the "
+        "teacher's width, so that the whole head matches",
     ),
     Part("encoder.contrastive", "encoder of the dictionary", "contrastive encoder", "teacher",
          _ENCODERS),
