@@ -96,7 +96,7 @@ class Session(Protocol):
         """Record the metrics of one finished epoch."""
 
     def step_done(self, position: Position, snapshot: Callable[[], bytes]) -> None:
-        """Save `snapshot()` if a checkpoint is due; if asked to stop, save and raise Interrupted."""
+        """Save `snapshot()` if one is due; if asked to stop, save and raise Interrupted."""
 
     def save_artifact(self, name: str, content: bytes) -> None:
         """Write a file, atomically, that downstream jobs and users read."""

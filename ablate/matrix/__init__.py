@@ -1,0 +1,1 @@
+"""Study × method → jobs with content ids, their upstream jobs, and what they cost."""

@@ -1,0 +1,80 @@
+"""A job is its content: canonical JSON, its SHA-256, and the digest of the training code."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ablate
+from ablate.methods.session import JobConfig
+
+SHORT = 10  #: characters of an id that people see
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys, no spaces and no NaN: equal content gives equal text."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def job_id(config: JobConfig) -> str:
+    """SHA-256 (hex) of the canonical config; it covers upstream jobs through their ids."""
+    return hashlib.sha256(canonical(dataclasses.asdict(config)).encode()).hexdigest()
+
+
+def short(identifier: str) -> str:
+    """The form of an id that people read and type."""
+    return identifier[:SHORT]
+
+
+@cache
+def training_code(extra_file: str = "") -> str:
+    """Digest of the code that trains: the training package, and a user's own method file.
+
+    Comments, docstrings and layout don't count: they cannot change a result, so they must not
+    throw finished results away.
+    """
+    package = Path(ablate.__file__).parent / "training"
+    digest = hashlib.sha256()
+    for path in [*sorted(package.rglob("*.py")), *([Path(extra_file)] if extra_file else [])]:
+        name = path.relative_to(package).as_posix() if path.is_relative_to(package) else path.name
+        digest.update(f"{name}\n{code_text(path.read_text(encoding='utf-8'))}\n".encode())
+    return digest.hexdigest()
+
+
+def code_text(source: str) -> str:
+    """Text of a module's syntax tree without docstrings, positions and empty fields.
+
+    Empty fields are left out because Python versions differ in which of them exist.
+    """
+    return " ".join(_walk(ast.parse(source)))
+
+
+def _walk(node: object) -> Iterator[str]:
+    if isinstance(node, ast.AST):
+        yield f"({type(node).__name__}"
+        for name, value in ast.iter_fields(node):
+            if value is None or value == [] or name in ("ctx", "type_comment"):
+                continue
+            yield f"{name}="
+            yield from _walk(_without_docstring(node, name, value))
+        yield ")"
+    elif isinstance(node, list):
+        for item in node:
+            yield from _walk(item)
+    else:
+        yield repr(node)
+
+
+def _without_docstring(node: ast.AST, name: str, value: Any) -> Any:
+    holds = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    if holds and name == "body" and ast.get_docstring(node, clean=False) is not None:
+        return value[1:]
+    return value

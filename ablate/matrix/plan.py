@@ -1,0 +1,91 @@
+"""The job matrix of one study: variants in the order of the table's rows, jobs with their ids."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ablate.matrix.identity import canonical
+from ablate.methods.parts import Value
+from ablate.methods.session import JobConfig
+
+
+class Role(StrEnum):
+    """What a row of the table is."""
+
+    BASELINE = "baseline"
+    VARIANT = "variant"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the table: the baseline, an ablated variant, or another method for reference."""
+
+    label: str  #: in the paper's words; unique within the study
+    role: Role
+    method: str
+    changes: Mapping[str, Value] = field(default_factory=dict)  #: part -> value, against baseline
+    group: str = ""  #: heading of the ablation it belongs to, e.g. "τ" or "m_c × m_r"
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job as one study sees it."""
+
+    id: str
+    config: JobConfig
+    variant: str | None  #: label of its variant; None for upstream jobs
+    pair: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """All that a table of one study under one profile needs to know before anything has run."""
+
+    name: str  #: file stem: "lpred_symmetry"
+    title: str
+    question: str
+    answers: str  #: the published table or plan that the study answers
+    profile: str
+    data: str  #: title of the data set
+    metrics: tuple[str, ...]
+    pairs: tuple[str, ...]
+    seeds: tuple[int, ...]
+    baseline: Mapping[str, Value]  #: the baseline's settings, of the first pair
+    overrides: Mapping[str, Value]  #: what --set changed in the profile
+    variants: tuple[Variant, ...]
+    jobs: tuple[PlannedJob, ...]  #: upstream jobs before those that need them
+    part_labels: Mapping[str, str] = field(default_factory=dict)  #: part -> symbol or label
+    footnotes: tuple[str, ...] = ()
+    code: str = ""  #: digest of the training code
+
+    @property
+    def key(self) -> str:
+        """Names the study under its profile, overrides and code; seeds and rows may grow."""
+        content = [self.name, self.profile, dict(self.overrides), dict(self.baseline), self.code]
+        digest = hashlib.sha256(canonical(content).encode()).hexdigest()
+        return f"{self.name}-{self.profile}-{digest[:12]}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types; `from_json` gives the equal plan back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> StudyPlan:
+        """Read what `to_json` gave, as parsed from its JSON text."""
+        fields = dict(document)
+        fields["variants"] = tuple(
+            Variant(**{**v, "role": Role(v["role"])}) for v in document["variants"]
+        )
+        fields["jobs"] = tuple(
+            PlannedJob(**{**j, "config": JobConfig(**j["config"])}) for j in document["jobs"]
+        )
+        for name in ("metrics", "pairs", "seeds", "footnotes"):
+            fields[name] = tuple(document[name])
+        return cls(**fields)

@@ -1,0 +1,1 @@
+"""Run directories, which are the truth, and the SQLite index over them, which can be rebuilt."""
