@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ def canonical(value: object) -> str:
 
 def job_id(config: JobConfig) -> str:
     """SHA-256 (hex) of the canonical config; it covers upstream jobs through their ids."""
-    return hashlib.sha256(canonical(dataclasses.asdict(config)).encode()).hexdigest()
+    return hashlib.sha256(canonical(vars(config)).encode()).hexdigest()
 
 
 def short(identifier: str) -> str:
@@ -74,7 +73,8 @@ def _walk(node: object) -> Iterator[str]:
 
 
 def _without_docstring(node: ast.AST, name: str, value: Any) -> Any:
-    holds = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-    if holds and name == "body" and ast.get_docstring(node, clean=False) is not None:
-        return value[1:]
+    if name == "body" and isinstance(
+        node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    ):
+        return value[ast.get_docstring(node, clean=False) is not None :]
     return value

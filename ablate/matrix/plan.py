@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from ablate.matrix.identity import canonical
@@ -35,12 +36,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job as one study sees it."""
+    """A job as one study sees it; what it computes stands in its config."""
 
     id: str
-    config: JobConfig
+    kind: str  #: "student", "teacher", "teacher_table"
     variant: str | None  #: label of its variant; None for upstream jobs
-    pair: str
+    pair: str  #: "resnet110/resnet32", or the teacher's name for upstream jobs
     seed: int
 
 
@@ -74,7 +75,10 @@ class StudyPlan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain types; `from_json` gives the equal plan back."""
-        return dataclasses.asdict(self)
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        fields["variants"] = [vars(variant) for variant in self.variants]
+        fields["jobs"] = [vars(job) for job in self.jobs]
+        return fields
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> StudyPlan:
@@ -83,9 +87,16 @@ class StudyPlan:
         fields["variants"] = tuple(
             Variant(**{**v, "role": Role(v["role"])}) for v in document["variants"]
         )
-        fields["jobs"] = tuple(
-            PlannedJob(**{**j, "config": JobConfig(**j["config"])}) for j in document["jobs"]
-        )
+        fields["jobs"] = tuple(PlannedJob(**j) for j in document["jobs"])
         for name in ("metrics", "pairs", "seeds", "footnotes"):
             fields[name] = tuple(document[name])
         return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A plan, and what each of its jobs computes."""
+
+    plan: StudyPlan
+    configs: Mapping[str, JobConfig]  #: job id -> config, upstream first
+    files: Mapping[str, Path] = field(default_factory=dict)  #: SHA-256 of an input -> its path
