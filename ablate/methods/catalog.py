@@ -5,7 +5,13 @@ The training room builds the real things; a test holds them against this page.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ablate.errors import InputError, Problem, did_you_mean
 
 #: Name -> width of the pooled features in front of the classifier.
 NETWORKS: dict[str, int] = {
@@ -59,8 +65,8 @@ _CIFAR_MEAN, _CIFAR_STD = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def _grey(name: str, title: str, classes: int = 10, *, flip: bool = False) -> DataInfo:
-    return DataInfo(name, title, 1, classes, 28, 60_000, 10_000, 3, flip, (0.2860,), (0.3530,))
+def _grey(name: str, title: str, mean: float, std: float, *, flip: bool = False) -> DataInfo:
+    return DataInfo(name, title, 1, 10, 28, 60_000, 10_000, 3, flip, (mean,), (std,))
 
 
 DATASETS: dict[str, DataInfo] = {
@@ -78,12 +84,12 @@ DATASETS: dict[str, DataInfo] = {
             1198,
             1,
             False,
-            (0.3053,),
-            (0.3762,),
+            (0.3039,),
+            (0.3755,),
         ),
-        _grey("mnist", "MNIST"),
-        _grey("fashion-mnist", "Fashion-MNIST", flip=True),
-        _grey("kmnist", "Kuzushiji-MNIST"),
+        _grey("mnist", "MNIST", 0.1307, 0.3081),
+        _grey("fashion-mnist", "Fashion-MNIST", 0.2860, 0.3530, flip=True),
+        _grey("kmnist", "Kuzushiji-MNIST", 0.1918, 0.3483),
         DataInfo(
             "cifar10", "CIFAR-10", 3, 10, 32, 50_000, 10_000, 4, True, _CIFAR_MEAN, _CIFAR_STD
         ),
@@ -93,3 +99,103 @@ DATASETS: dict[str, DataInfo] = {
         DataInfo("folder", "image folder", 3, 0, 224, 0, 0, 0, True, _IMAGENET_MEAN, _IMAGENET_STD),
     )
 }
+
+#: Files in an image folder that count as images; torchvision's list.
+IMAGE_ENDINGS = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".ppm",
+    ".bmp",
+    ".pgm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+FOLDER = "folder:"  #: what the name of a user's own image folder starts with
+
+
+def data_info(name: str) -> DataInfo:
+    """Return what is known of a data set, by its name or by "folder:PATH[@SIZE]".
+
+    A folder's images and classes are counted. Raises `InputError` for an unknown name and for a
+    folder that can't be a data set, with all that is wrong with it.
+    """
+    if name.startswith(FOLDER):
+        return _folder_info(name)
+    if name in DATASETS and name != "folder":
+        return DATASETS[name]
+    names = [known for known in DATASETS if known != "folder"]
+    right = f'"{FOLDER}PATH"' if name == "folder" else did_you_mean(name, [*names, f"{FOLDER}PATH"])
+    raise InputError(Problem("data", name, "no such data set", right))
+
+
+def data_fingerprint(name: str) -> str:
+    """Return a digest that changes with the files of an image folder; "" for other data sets.
+
+    SHA-256 over names and sizes of all images, not over their content: that would mean to read
+    hundreds of gigabytes before anything is planned.
+    """
+    if not name.startswith(FOLDER):
+        return ""
+    root, _ = split_folder_name(name)
+    digest = hashlib.sha256()
+    images = (image for split in ("train", "val") for image in _images(root / split))
+    for relative, size in sorted(
+        (i.relative_to(root).as_posix(), i.stat().st_size) for i in images
+    ):
+        digest.update(f"{relative}\0{size}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def split_folder_name(name: str) -> tuple[Path, int]:
+    """Split "folder:PATH[@SIZE]" into the path and the side of its images in pixels."""
+    path, at, size = name.removeprefix(FOLDER).rpartition("@")
+    if at and size.isdecimal():
+        return Path(path).expanduser(), int(size)
+    return Path(name.removeprefix(FOLDER)).expanduser(), DATASETS["folder"].size
+
+
+def _folder_info(name: str) -> DataInfo:
+    root, size = split_folder_name(name)
+    problems = [] if size >= 8 else [Problem("data", name, "size below 8 pixels", "8 or more")]
+    layout = "PATH/train/CLASS/*.png and PATH/val/CLASS/*.png"
+    counts: dict[str, dict[str, int]] = {}
+    for split in ("train", "val"):
+        folder = root / split
+        if not folder.is_dir():
+            problems.append(Problem("data", name, f"no folder {folder}", layout))
+            continue
+        classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+        counts[split] = {label: sum(1 for _ in _images(folder / label)) for label in classes}
+        if not classes:
+            problems.append(Problem("data", name, f"no class folders in {folder}", layout))
+        problems += [
+            Problem("data", name, f"no images in {folder / label}", ", ".join(IMAGE_ENDINGS))
+            for label, images in counts[split].items()
+            if images == 0
+        ]
+    if len(counts) == 2:
+        for label in sorted(counts["train"].keys() ^ counts["val"].keys()):
+            has, lacks = ("train", "val") if label in counts["train"] else ("val", "train")
+            problems.append(
+                Problem("data", name, f'class "{label}" is in {has}, not in {lacks}', "the same")
+            )
+    if problems:
+        raise InputError(problems)
+    return replace(
+        DATASETS["folder"],
+        name=name,
+        title=f"{root.name} ({size}×{size}, image folder)",
+        classes=len(counts["train"]),
+        size=size,
+        train=sum(counts["train"].values()),
+        test=sum(counts["val"].values()),
+        padding=size // 8,  # as much of the side as on the small data sets
+    )
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    """Yield all image files below `folder`."""
+    for parent, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(parent, n) for n in names if n.lower().endswith(IMAGE_ENDINGS))

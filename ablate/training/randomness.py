@@ -1,0 +1,44 @@
+"""Randomness is a function, not a state: every draw follows from (seed, purpose, epoch).
+
+So variants of one seed see the same weights, order and views, and a resumed run sees what an
+uninterrupted one would have seen. All draws are made on the CPU and moved, since the generators
+of other devices give other numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Generator, Tensor
+
+
+def generator(seed: int, purpose: str, epoch: int = 0) -> Generator:
+    """Return a fresh CPU generator for one purpose in one epoch (0: not bound to an epoch)."""
+    return Generator().manual_seed(_hash(seed, purpose, epoch))
+
+
+def order(seed: int, epoch: int, n: int) -> Tensor:
+    """Order in which an epoch visits n training images: a permutation (n,), int64, on the CPU."""
+    return torch.randperm(n, generator=generator(seed, "order", epoch))
+
+
+@contextmanager
+def initialising(seed: int, purpose: str) -> Iterator[None]:
+    """Let torch's default CPU generator be `generator(seed, purpose)` inside a `with` block.
+
+    Modules draw their first weights from the default generator and take no other; outside the
+    block it goes on as if nothing had happened.
+    """
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would also reseed the GPUs, and those are not forked.
+        torch.default_generator.manual_seed(_hash(seed, purpose, 0))
+        yield
+
+
+def _hash(seed: int, purpose: str, epoch: int) -> int:
+    # The newline keeps (1, "x", 23) and (12, "x", 3) apart; repr keeps newlines out of purposes.
+    text = f"{seed}\n{purpose!r}\n{epoch}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
