@@ -1,0 +1,1 @@
+"""Index to tidy frames, statistics, tables, figures and page."""
