@@ -47,6 +47,7 @@ class Method:
     parts: tuple[Part, ...]
     kind: str = "student"
     uses_teacher: bool = True
+    networks: bool = True  #: pairs name networks and data sets of the catalogue
     source: str = ""  #: where the method was published
     baseline_for: Callable[[str, str], Values] = same_baseline  #: (teacher, student) -> changes
     conflicts: Callable[[JobConfig], Iterable[Conflict]] = no_conflicts

@@ -102,6 +102,7 @@ def upstream_of(job: JobConfig, recipe: Recipe) -> Mapping[str, JobConfig]:
         kind="teacher_table",
         program=TABLE,
         seed=0,  # a table draws nothing at random
+        upstream={"teacher": ""},  # the matrix fills in the id of the role
         settings={
             name: job.settings[name] for name in (AUGMENTATION.name, "precision", "deterministic")
         },
