@@ -8,32 +8,50 @@ are normalised last, so that padding is black and not grey.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Generator, Tensor
 
+from ablate.errors import InputError, Problem
 from ablate.methods.catalog import DataInfo
-from ablate.methods.recipe import FINITE_VIEWS
+from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS
+from ablate.training import colour
 from ablate.training.randomness import generator
 
 
 @dataclass(frozen=True)
 class Draw:
-    """The random parameters of one view of n images."""
+    """The random parameters of one view of n images; None for what the augmentation lacks."""
 
     augmentation: str
-    index: Tensor  #: (n,) int64; which crop and flip, see `_split`
+    index: Tensor  #: (n,) int64 in [0, info.crop_views): which crop and flip, see `_split`
+    box: Tensor | None = (
+        None  #: (n, 4): x, y of a crop's centre in -1..1, its width, height in 0..1
+    )
+    jitter: Tensor | None = None  #: (n, 6), see `colour.draw_jitter`
+    sigma: Tensor | None = None  #: (n,), width of the blur in pixels
 
     def __getitem__(self, indices: Tensor) -> Draw:
         """Return the parameters of the images at `indices` (b,)."""
-        return Draw(self.augmentation, self.index[indices])
+
+        def at(parameters: Tensor | None) -> Tensor | None:
+            return None if parameters is None else parameters[indices]
+
+        return Draw(
+            self.augmentation,
+            self.index[indices],
+            at(self.box),
+            at(self.jitter),
+            at(self.sigma),
+        )
 
 
-def draw(  # noqa: PLR0917 - always called with all seven, by name where it reads better
+def draw(  # noqa: PLR0917 - each is one of the facts that a draw is a function of
     augmentation: str,
     info: DataInfo,
     n: int,
@@ -42,19 +60,41 @@ def draw(  # noqa: PLR0917 - always called with all seven, by name where it read
     epoch: int,
     device: torch.device | str,
 ) -> Draw:
-    """Draw one view ("q", "k", "t", …) of all n training images for one epoch."""
-    crops = generator(seed, f"view {view}", epoch)
-    index = torch.randint(info.crop_views, (n,), generator=crops)
+    """Draw one view ("q", "k", "t", …) of all n training images for one epoch.
+
+    Every ingredient has a generator of its own, so that variants which differ in one ingredient
+    share the others: the same crops with jitter and without.
+    """
+    AUGMENTATION.allowed.parse(augmentation)
+    if "jitter" in augmentation and info.channels != 3:
+        message = f"colour jitter needs three channels, {info.title} has {info.channels}"
+        raise InputError(Problem("views", AUGMENTATION.name, message, '"crop-flip"'))
+    index = torch.randint(info.crop_views, (n,), generator=generator(seed, f"view {view}", epoch))
     if augmentation == "none":
         index.zero_()
-    return Draw(augmentation, index.to(device))
+    box = jitter = sigma = None
+    if augmentation == "random-resized-crop":
+        box = _draw_boxes(n, generator(seed, f"view {view} box", epoch)).to(device)
+    if "jitter" in augmentation:
+        jitter = colour.draw_jitter(n, generator(seed, f"view {view} jitter", epoch)).to(device)
+    if "blur" in augmentation:
+        sigma = colour.draw_blur(n, generator(seed, f"view {view} blur", epoch)).to(device)
+    return Draw(augmentation, index.to(device), box, jitter, sigma)
 
 
 def render(images: Tensor, parameters: Draw, info: DataInfo) -> Tensor:
     """Render one view of each image: uint8 (b, c, h, w) → normalised float32 (b, c, h, w)."""
     if parameters.augmentation == "none":
         return plain(images, info)
-    return _normalise(_crop_flip(images, parameters.index, info), info)
+    if parameters.box is not None:
+        images = _resized_crop(images, parameters.box, parameters.index, info)
+    else:
+        images = _crop_flip(images, parameters.index, info)
+    if parameters.jitter is not None:
+        images = 255 * colour.jitter(images / 255, parameters.jitter)
+    if parameters.sigma is not None:
+        images = colour.blur(images.float(), parameters.sigma)
+    return _normalise(images, info)
 
 
 def plain(images: Tensor, info: DataInfo) -> Tensor:
@@ -106,10 +146,45 @@ def _crop_flip(images: Tensor, index: Tensor, info: DataInfo) -> Tensor:
     return torch.where((index % 2 == 1)[:, None, None, None], chosen.flip(-1), chosen)
 
 
+def _draw_boxes(n: int, random: Generator) -> Tensor:
+    """Draw crops of 0.2 to 1 of the area with sides 3:4 to 4:3: (n, 4) as in `Draw.box`."""
+    tries = 10  # of which the first counts that fits into the image
+    area = 0.2 + 0.8 * torch.rand(n, tries, generator=random)
+    ratio = torch.exp((2 * torch.rand(n, tries, generator=random) - 1) * math.log(4 / 3))
+    sides = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], dim=2)
+    fits = (sides <= 1).all(2)
+    first = fits.int().argmax(1)
+    # One image in a million fits in none of ten tries; clamped, its crop is cut at the edges.
+    size = sides[torch.arange(n), first].clamp(max=1)
+    centre = (1 - size) * (2 * torch.rand(n, 2, generator=random) - 1)
+    return torch.cat([centre, size], dim=1)
+
+
+def _resized_crop(images: Tensor, box: Tensor, index: Tensor, info: DataInfo) -> Tensor:
+    """Stretch each image's own box to the full size, some mirrored: uint8 → float32 in 0..255."""
+    x, y, width, height = box[:, :, None].unbind(1)
+    if info.flip:
+        width = width * (1 - 2 * (index % 2))[:, None]  # read from right to left
+    columns = x + width * _pixel_centres(images.shape[3], images.device)
+    rows = y + height * _pixel_centres(images.shape[2], images.device)
+    shape = len(images), *images.shape[2:]
+    grid = torch.stack([columns[:, None, :].expand(shape), rows[:, :, None].expand(shape)], dim=3)
+    # A box never leaves its image; "border" only keeps the outermost half pixel from mixing with
+    # the black around it.
+    return F.grid_sample(
+        images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+
+
+def _pixel_centres(size: int, device: torch.device) -> Tensor:
+    """Where pixels lie along a side that runs from -1 to 1: (size,)."""
+    return (2 * torch.arange(size, device=device) + 1) / size - 1
+
+
 def _normalise(images: Tensor, info: DataInfo) -> Tensor:
-    """Bytes (b, c, h, w) → (value / 255 − mean) / std per channel, float32."""
+    """Values 0..255 (b, c, h, w), any type → (value / 255 − mean) / std per channel, float32."""
     mean, std = _moments(info.mean, info.std, images.device)
-    return images.float().sub_(mean).div_(std)
+    return (images - mean).div_(std)
 
 
 @lru_cache

@@ -8,14 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ablate.errors import InputError, Problem
 from ablate.methods.catalog import DataInfo, data_info
-from ablate.training.data import digits
+from ablate.training.data import cifar, digits, folder, mnist
 from ablate.training.data.images import ImageData
 
 __all__ = ["ImageData", "load"]
 
 _FAMILIES: dict[str, Callable[[DataInfo, Path], ImageData]] = {
     "digits": digits.load,
+    "mnist": mnist.load,
+    "fashion-mnist": mnist.load,
+    "kmnist": mnist.load,
+    "cifar10": cifar.load,
+    "cifar100": cifar.load,
+    "folder": folder.load,
 }
 
 
@@ -25,4 +32,25 @@ def load(name: str, data_dir: Path) -> ImageData:
     Raises `InputError` for an unknown name, and for files that are missing or not as they should.
     """
     info = data_info(name)
-    return _FAMILIES[name.partition(":")[0]](info, data_dir)
+    data = _FAMILIES[name.partition(":")[0]](info, data_dir)
+    _check_shapes(data)
+    return data
+
+
+def _check_shapes(data: ImageData) -> None:
+    """Hold the data against the catalogue, from which costs and views were planned."""
+    info = data.info
+    problems = []
+    for split, images, labels, count in (
+        ("training", data.train_images, data.train_labels, info.train),
+        ("test", data.test_images, data.test_labels, info.test),
+    ):
+        right = (count, info.channels, info.size, info.size)
+        if images.shape != right:
+            message = f"{split} images have the shape {tuple(images.shape)}"
+            problems.append(Problem("data", info.name, message, f"{right}"))
+        if len(labels) != count or not bool(((labels >= 0) & (labels < info.classes)).all()):
+            message = f"{split} labels are not {count} numbers below {info.classes}"
+            problems.append(Problem("data", info.name, message))
+    if problems:
+        raise InputError(problems)
