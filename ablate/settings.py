@@ -19,6 +19,7 @@ from ablate.errors import InputError, Problem, did_you_mean
 FILE_NAME = "ablate.toml"
 TomlValue = str | int | float | bool
 
+_SCALARS = ("str", "int", "float", "bool")  #: branches of TomlValue in pydantic's locations
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|minute|second)s?")
 
 
@@ -142,36 +143,38 @@ def validate(
         try:
             return model.model_validate(data), problems
         except ValidationError as error:
-            problems += _problems(error, model, where)
-            removed = [_remove(data, item["loc"]) for item in error.errors()]
-            if not any(removed):
+            known = {problem.key for problem in problems}
+            problems += [p for p in _problems(error, model, where) if p.key not in known]
+            wrong = {_entry(data, item["loc"]) for item in error.errors()}
+            if () in wrong:
                 return None, problems
+            for path in sorted(wrong, key=len, reverse=True):
+                _remove(data, path)
 
 
-def _remove(data: Any, loc: tuple[int | str, ...]) -> bool:
-    """Take the wrong entry that `loc` points at out of nested data; False if it is not there.
+def _entry(data: Any, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The part of a location that is there in `data`.
 
-    A wrong item of a list becomes None, so that the items after it keep their index. Where a
-    location goes on inside the entry (a union's branch, a key written in dotted form), the entry
-    itself is taken out.
+    A location goes on inside the entry where it names a branch of a union, a key that is missing,
+    or one written in dotted form.
     """
-    path: list[tuple[Any, Any]] = [(data, loc[0])]
-    for part in loc[1:]:
-        inner = path[-1][0][path[-1][1]] if _has(*path[-1]) else None
-        if not _has(inner, part):
+    path: list[int | str] = []
+    for part in loc:
+        if not _has(data, part) or data[part] is None:
             break
-        path.append((inner, part))
-    holder, part = path[-1]
-    while isinstance(holder, list) and holder[part] is None and len(path) > 1:
-        path.pop()
-        holder, part = path[-1]
-    if not _has(holder, part):
-        return False
-    if isinstance(holder, list):
-        holder[part] = None
+        path.append(part)
+        data = data[part]
+    return tuple(path)
+
+
+def _remove(data: Any, path: tuple[Any, ...]) -> None:
+    """Take an entry out; an item of a list becomes None, so that later ones keep their index."""
+    for part in path[:-1]:
+        data = data[part]
+    if isinstance(data, list):
+        data[path[-1]] = None
     else:
-        del holder[part]
-    return True
+        del data[path[-1]]
 
 
 def _has(holder: Any, part: int | str) -> bool:
@@ -189,6 +192,8 @@ def _problems(error: ValidationError, model: type[BaseModel], where: str) -> lis
             message, right = "unknown key", did_you_mean(str(loc[-1]), _fields(model, loc[:-1]))
         elif item["type"] == "missing":
             message = "is missing"
+        elif item["loc"][-1] in _SCALARS:
+            message = f"should be a text, a number, true or false, not {_shown(item['input'])}"
         else:
             message = f"{message[:1].lower()}{message[1:]}, not {_shown(item['input'])}"
         found.setdefault(key, Problem(where, key, message, right))
@@ -197,9 +202,7 @@ def _problems(error: ValidationError, model: type[BaseModel], where: str) -> lis
 
 def _is_union_tag(part: int | str) -> bool:
     """Pydantic puts the names of tried types of a union into a location; no key looks like that."""
-    return isinstance(part, str) and (
-        part in ("str", "int", "float", "bool") or "[" in part or part.endswith("Entry")
-    )
+    return part in _SCALARS or (isinstance(part, str) and "[" in part)
 
 
 def _shown(value: object) -> str:

@@ -41,10 +41,10 @@ def expand(
     changes = baseline_changes(draft, method, profile)
     wanted = rows(draft, method)
     pairs = _pairs(draft, method, profile)
-    if problems or not pairs:
-        draft.check()
     builder = _Builder(draft, settings, under, changes)
-    variants = builder.variants(method, wanted, pairs[0])
+    variants = builder.variants(method, wanted, pairs[0] if pairs else PairEntry(student=""))
+    if profile not in settings.profiles:
+        draft.check()
     chosen = tuple(seeds) if seeds is not None else _seeds(draft, settings, profile)
     for pair in pairs:
         for variant, row in variants:

@@ -55,31 +55,34 @@ def conditions(
         ]
     chosen: Profile = settings.profiles[profile]
     rest = {name: value for name, value in overrides.items() if name != "data"}
-    problems = _check(chosen.settings, where, f"profiles.{profile}.settings", method)
-    problems += _check(rest, "--set", "", method)
-    data = str(overrides.get("data", chosen.data))
-    return Conditions(profile, data, chosen.title, chosen.settings, overrides), problems
+    own, problems = _check(chosen.settings, where, f"profiles.{profile}.settings.", method)
+    changed, more = _check(rest, "--set", "", method)
+    if "data" in overrides:
+        changed["data"] = str(overrides["data"])
+    data = str(changed.get("data", chosen.data))
+    return Conditions(profile, data, chosen.title, own, changed), problems + more
 
 
 def _check(
     values: Mapping[str, TomlValue], where: str, prefix: str, method: Method | None
-) -> list[Problem]:
-    """Every key must be a part of some method, and its value one that such a part allows."""
+) -> tuple[dict[str, TomlValue], list[Problem]]:
+    """Sound values, and a problem for each key no method has or value its part does not allow."""
     methods = [*BUILT_IN.values(), *([method] if method else [])]
     known = {part.name: part for m in methods for part in m.parts}
     known |= {_TEACHER_PREFIX + part.name: part for part in TEACHER.parts}
     if method:
         known |= {part.name: part for part in method.parts}
+    sound: dict[str, TomlValue] = {}
     problems = []
     for name, value in values.items():
-        key = f"{prefix}.{name}" if prefix else name
+        key = prefix + name
         if name not in known:
             problems.append(
                 Problem(where, key, "unknown setting", did_you_mean(name, [*known, "data"]))
             )
             continue
         try:
-            known[name].parse(value)
+            sound[name] = known[name].parse(value)
         except ValueError as error:
             problems.append(Problem(where, key, f"{value!r} is no value of {name}", str(error)))
-    return problems
+    return sound, problems
