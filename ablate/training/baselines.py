@@ -1,0 +1,43 @@
+"""Training without CoCoRD: on labels alone, and Hinton's distillation."""
+
+from __future__ import annotations
+
+from ablate.methods.parts import Values
+from ablate.training import losses
+from ablate.training.networks import Network
+from ablate.training.step import Batch, StepResult, Trainable, frozen, positive, weighted_sum
+
+
+class Supervised(Trainable):
+    """A network that learns from labels: what teachers and reference students are."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.student = network
+        self.teacher = None
+        self.train()
+
+    def step(self, batch: Batch) -> StepResult:
+        """Cross-entropy on view q."""
+        loss = losses.classification(self.student(batch.views["q"]), batch.labels)
+        return StepResult(loss, {"cls": loss})
+
+
+class KD(Trainable):
+    """Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015."""
+
+    def __init__(self, settings: Values, student: Network, teacher: Network | None) -> None:
+        super().__init__()
+        self.student = student
+        self.teacher = frozen(teacher)
+        self.temperature = float(settings["kd.temperature"])
+        self.weights = positive(
+            {"cls": float(settings["loss.cls"]), "kd": float(settings["loss.kd"])}
+        )
+        self.train()
+
+    def step(self, batch: Batch) -> StepResult:
+        """Cross-entropy with labels and with the teacher's softened logits, on view q."""
+        logits = self.student(batch.views["q"])
+        terms = self.logit_terms(batch, logits, self.weights, self.temperature)
+        return StepResult(weighted_sum(terms, self.weights), terms)

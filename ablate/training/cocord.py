@@ -1,0 +1,262 @@
+"""CoCoRD: contrastive consistent representation distillation (Fu, Yang, Yang; BMVC 2023).
+
+The student learns from a dictionary of keys that encode what the teacher sees (contrast), and
+from predicting what a slow average of itself says of another view (consistency). Which network
+encodes what, which losses count and how heads meet across widths are settings, since each is a
+part that studies ablate. A setting that switches a loss off also switches off its passes.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from ablate.methods.parts import Values
+from ablate.training import losses
+from ablate.training.heads import predictor, projection_head
+from ablate.training.networks import Network
+from ablate.training.randomness import generator, initialising
+from ablate.training.step import Batch, StepResult, Trainable, frozen, positive, weighted_sum
+
+#: Loss -> (view that predicts, view whose target is predicted).
+_DIRECTIONS = {"pred": ("q", "k"), "pred_sym": ("k", "q")}
+
+#: (encoder, view), of which a step computes each embedding at most once.
+Encoded = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class CoCoRDConfig:
+    """The parts of the method, typed; each field says which part it is."""
+
+    weight_ctr: float = 1.0  #: loss.ctr
+    weight_cls: float = 1.0  #: loss.cls
+    weight_pred: float = 4.0  #: loss.pred, of each direction
+    weight_kd: float = 0.0  #: loss.kd
+    direction: str = "both"  #: prediction.direction: "both", "pred" or "pred_sym"
+    kd_temperature: float = 4.0  #: kd.temperature
+    temperature: float = 0.1  #: temperature
+    dictionary: int = 2048  #: dictionary.size
+    teacher_head_momentum: float = 0.999  #: momentum.teacher_head, m_c
+    slow_momentum: float = 0.9  #: momentum.slow_student, m_r
+    mismatch: str = "matching-layers"  #: mismatch, or "adapter"
+    contrastive: str = "teacher"  #: encoder.contrastive: "teacher", "student", "slow_student"
+    cognate: str = "slow_student"  #: encoder.cognate: the same three
+    contrastive_view: str = "t"  #: encoder.contrastive_view: "t", "k" or "q"
+    depth: int = 2  #: head.depth
+    width: int = 2048  #: head.width
+    embedding: int = 2048  #: head.embedding
+    norm: str = "batch"  #: head.norm: "batch", "layer" or "none"
+    predictor: bool = True  #: predictor.enabled
+    predictor_width: int = 512  #: predictor.width
+
+    @classmethod
+    def from_settings(cls, settings: Values) -> Self:
+        """Read a job's settings, whose values the parts have checked."""
+        return cls(
+            weight_ctr=float(settings["loss.ctr"]),
+            weight_cls=float(settings["loss.cls"]),
+            weight_pred=float(settings["loss.pred"]),
+            weight_kd=float(settings["loss.kd"]),
+            direction=str(settings["prediction.direction"]),
+            kd_temperature=float(settings["kd.temperature"]),
+            temperature=float(settings["temperature"]),
+            dictionary=int(settings["dictionary.size"]),
+            teacher_head_momentum=float(settings["momentum.teacher_head"]),
+            slow_momentum=float(settings["momentum.slow_student"]),
+            mismatch=str(settings["mismatch"]),
+            contrastive=str(settings["encoder.contrastive"]),
+            cognate=str(settings["encoder.cognate"]),
+            contrastive_view=str(settings["encoder.contrastive_view"]),
+            depth=int(settings["head.depth"]),
+            width=int(settings["head.width"]),
+            embedding=int(settings["head.embedding"]),
+            norm=str(settings["head.norm"]),
+            predictor=bool(settings["predictor.enabled"]),
+            predictor_width=int(settings["predictor.width"]),
+        )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Loss -> weight, of the losses that count."""
+        predictions = _DIRECTIONS if self.direction == "both" else [self.direction]
+        weights = {"ctr": self.weight_ctr, "cls": self.weight_cls, "kd": self.weight_kd}
+        weights.update(dict.fromkeys(predictions, self.weight_pred))
+        return positive(weights)
+
+
+class CoCoRD(Trainable):
+    """Student, teacher, heads, slow averages and dictionary, and one step that uses them.
+
+    `teacher` may be None where its features come from a table and no loss needs its logits;
+    `teacher_dim` is the width of its features. First weights are functions of `seed`.
+    """
+
+    queue: Tensor  #: dictionary of keys (N, embedding), unit vectors, a ring buffer
+    queue_ptr: Tensor  #: where the next key is written, ()
+
+    def __init__(
+        self,
+        config: CoCoRDConfig,
+        student: Network,
+        teacher: Network | None,
+        teacher_dim: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.student = student
+        self.teacher = frozen(teacher)
+        self._build_heads(teacher_dim, seed)
+        self._build_slow()
+        random = torch.randn(
+            config.dictionary, config.embedding, generator=generator(seed, "dictionary")
+        )
+        self.register_buffer("queue", losses.unit(random))
+        self.register_buffer("queue_ptr", torch.zeros((), dtype=torch.long))
+        self._keys: Tensor | None = None
+        self._plan_passes()
+        self.train()
+
+    def _build_heads(self, teacher_dim: int, seed: int) -> None:
+        config, width = self.config, self.student.feature_dim
+        self.adapter: nn.Module = nn.Identity()
+        if config.mismatch == "adapter" and teacher_dim != width:
+            with initialising(seed, "adapter"):
+                self.adapter = nn.Linear(width, teacher_dim)
+            width = teacher_dim
+        shape = (config.width, config.embedding, config.depth, config.norm)
+        with initialising(seed, "student_head"):
+            self.student_head = projection_head(width, *shape)
+        if width == teacher_dim:
+            self.teacher_head = copy.deepcopy(self.student_head)
+        else:
+            with initialising(seed, "teacher_head"):
+                self.teacher_head = projection_head(teacher_dim, *shape)
+        self.teacher_head.requires_grad_(False)
+        self.predictor: nn.Module = nn.Identity()
+        if config.predictor:
+            with initialising(seed, "predictor"):
+                self.predictor = predictor(config.embedding, config.predictor_width)
+
+    def _build_slow(self) -> None:
+        self.slow_student = copy.deepcopy(self.student).requires_grad_(False)
+        self.slow_adapter = copy.deepcopy(self.adapter).requires_grad_(False)
+        self.slow_head = copy.deepcopy(self.student_head).requires_grad_(False)
+        self._slow_averages = _Average(self.config.slow_momentum)
+        self._slow_averages.follow(self.slow_student, self.student)
+        self._slow_averages.follow(self.slow_adapter, self.adapter)
+        self._slow_averages.follow(self.slow_head, self.student_head)
+        self._teacher_average = _Average(self.config.teacher_head_momentum)
+        for mine, fast in zip(self.teacher_head, self.student_head, strict=True):
+            # Layer by layer: where the first Linear differs in shape, all of it stays as it is,
+            # its bias too.
+            if _shapes(mine) == _shapes(fast):
+                self._teacher_average.follow(mine, fast)
+
+    def _plan_passes(self) -> None:
+        """Find the views whose embeddings, and whose features only, need a gradient."""
+        self._encoders = {
+            "teacher": self._encode_by_teacher,
+            "student": self._encode_by_student,
+            "slow_student": self._encode_by_slow_student,
+        }
+        self._weights = counts = self.config.weights
+        predicting = {_DIRECTIONS[name][0] for name in counts if name in _DIRECTIONS}
+        self._embedded = sorted(predicting | ({"q"} if "ctr" in counts else set()), reverse=True)
+        only_logits = {"q"} if {"cls", "kd"} & counts.keys() else set()
+        self._seen = sorted(only_logits.union(self._embedded), reverse=True)  # q before k
+
+    def step(self, batch: Batch) -> StepResult:
+        """Run one step up to its losses, in the order of the paper's algorithm.
+
+        Student passes; momentum updates, which so see the weights of the previous optimizer step;
+        then, without gradient, keys and targets. The keys wait for `finish_step`.
+        """
+        config = self.config
+        features = {view: self.student.features(batch.views[view]) for view in self._seen}
+        z = {view: self.student_head(self.adapter(features[view])) for view in self._embedded}
+        self._slow_averages.update()
+        self._teacher_average.update()
+        encoded: dict[Encoded, Tensor] = {("student", view): z[view].detach() for view in z}
+        terms: dict[str, Tensor] = {}
+        measured: dict[str, Tensor] = {}
+        self._keys = None
+        if "ctr" in self._weights:
+            key = config.contrastive, config.contrastive_view
+            self._keys = losses.unit(self._encode(key, batch, encoded))
+            alike = losses.similarities(z["q"], self._keys, self.queue, config.temperature)
+            terms["ctr"] = losses.info_nce(alike)
+            measured["contrast_acc"] = losses.contrastive_accuracy(alike)
+        for name, (source, target) in _DIRECTIONS.items():
+            if name in self._weights:
+                y = self._encode((config.cognate, target), batch, encoded)
+                terms[name] = losses.prediction(self.predictor(z[source]), y)
+        if {"cls", "kd"} & self._weights.keys():
+            logits = self.student.classify(features["q"])
+            terms |= self.logit_terms(batch, logits, self._weights, config.kd_temperature)
+        return StepResult(weighted_sum(terms, self._weights), terms, measured)
+
+    @torch.no_grad()
+    def _encode(self, key: Encoded, batch: Batch, encoded: dict[Encoded, Tensor]) -> Tensor:
+        """Embedding (n, embedding) of a view by one of the three encoders, at most once a step."""
+        if key not in encoded:
+            encoder, view = key
+            encoded[key] = self._encoders[encoder](batch, view)
+        return encoded[key]
+
+    def _encode_by_teacher(self, batch: Batch, view: str) -> Tensor:
+        embedding: Tensor = self.teacher_head(batch.teacher_features(view, self.teacher))
+        return embedding
+
+    def _encode_by_student(self, batch: Batch, view: str) -> Tensor:
+        features = self.student.features(batch.views[view])
+        embedding: Tensor = self.student_head(self.adapter(features))
+        return embedding
+
+    def _encode_by_slow_student(self, batch: Batch, view: str) -> Tensor:
+        features = self.slow_student.features(batch.views[view])
+        embedding: Tensor = self.slow_head(self.slow_adapter(features))
+        return embedding
+
+    def finish_step(self) -> None:
+        """Let the step's keys enter the dictionary, after the optimizer's step."""
+        if self._keys is not None:
+            self.enqueue(self._keys)
+            self._keys = None
+
+    @torch.no_grad()
+    def enqueue(self, keys: Tensor) -> None:
+        """Write keys (n, embedding) over the n oldest of the dictionary; n is at most N."""
+        size = len(self.queue)
+        places = torch.arange(len(keys), device=keys.device).add_(self.queue_ptr).remainder_(size)
+        self.queue.index_copy_(0, places, keys)
+        self.queue_ptr.add_(len(keys)).remainder_(size)
+
+
+class _Average:
+    """Exponential moving averages of parameters; buffers are left alone."""
+
+    def __init__(self, momentum: float) -> None:
+        self.momentum = momentum
+        self._slow: list[Tensor] = []
+        self._fast: list[Tensor] = []
+
+    def follow(self, slow: nn.Module, fast: nn.Module) -> None:
+        """Let the parameters of `slow` follow those of `fast`."""
+        self._slow += slow.parameters()
+        self._fast += fast.parameters()
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Move: slow ← momentum·slow + (1 − momentum)·fast."""
+        if self.momentum < 1 and self._slow:
+            torch._foreach_lerp_(self._slow, self._fast, 1 - self.momentum)
+
+
+def _shapes(layer: nn.Module) -> list[torch.Size]:
+    return [parameter.shape for parameter in layer.parameters()]

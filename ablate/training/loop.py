@@ -1,0 +1,150 @@
+"""The training loop. It knows batches, losses by name and a session; it knows no method.
+
+Every random draw is a function of (seed, purpose, epoch), so all that a snapshot has to keep is
+weights, optimizer, position and what was measured so far: a run that resumes in the middle of an
+epoch goes on to the same bits.
+
+The last, partial batch of an epoch is used, as the field does, unless it is a single image, of
+which BatchNorm has no variance: that image is skipped, and it is another one each epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+import torch
+from torch import Tensor
+
+from ablate.errors import DivergedError, InputError, Problem
+from ablate.methods.session import Position, Session
+from ablate.training import checkpoint
+from ablate.training.evaluate import evaluate
+from ablate.training.feed import Feed
+from ablate.training.hyper import Hyper
+from ablate.training.step import Trainable
+
+
+@dataclass
+class LossSums:
+    """Sums of named scalars over an epoch's images, kept on the device: adding never waits."""
+
+    names: list[str] = field(default_factory=list)
+    sums: Tensor | None = None  #: (len(names),), float64
+    images: int = 0
+
+    def add(self, values: Mapping[str, Tensor], images: int) -> None:
+        """Add means over a batch, weighted by its images."""
+        means = torch.stack([value.detach() for value in values.values()]).double()
+        if self.sums is None:
+            self.names, self.sums = list(values), torch.zeros_like(means)
+        self.sums.add_(means, alpha=images)
+        self.images += images
+
+    def means(self) -> dict[str, float]:
+        """Mean of each over all images so far."""
+        sums = [] if self.sums is None else self.sums.tolist()
+        return {name: s / self.images for name, s in zip(self.names, sums, strict=True)}
+
+
+@dataclass
+class Progress:
+    """How far a run is and what it measured, beside weights and optimizer."""
+
+    epoch: int = 1  #: the epoch in progress, from 1
+    step: int = 0  #: steps done in it
+    sums: LossSums = field(default_factory=LossSums)
+    last: dict[str, float] = field(default_factory=dict)  #: metrics of the last finished epoch
+    best: dict[str, float] = field(default_factory=dict)  #: of the epoch of best test top-1
+    best_epoch: int = 0
+
+    def end_epoch(self, metrics: dict[str, float]) -> None:
+        """Note a finished epoch's metrics and stand at the start of the next one."""
+        self.last = metrics
+        if not self.best or metrics["top1"] > self.best["top1"]:
+            self.best, self.best_epoch = metrics, self.epoch
+        self.epoch, self.step, self.sums = self.epoch + 1, 0, LossSums()
+
+
+class Run:
+    """One training run, fresh or resumed."""
+
+    def __init__(self, session: Session, trainable: Trainable, feed: Feed, hyper: Hyper) -> None:
+        self.session = session
+        self.trainable = trainable
+        self.feed = feed
+        self.hyper = hyper
+        self.progress = Progress()
+        learned = [p for p in trainable.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.SGD(
+            learned, hyper.lr, hyper.sgd_momentum, weight_decay=hyper.weight_decay
+        )
+        if not feed.steps:
+            raise InputError(Problem(session.config.data, "", "fewer than 2 training images"))
+
+    def train(self) -> Progress:
+        """Train up to the last epoch and return what was measured."""
+        content = self.session.resume()
+        if content is not None:
+            self._restore(content)
+        self.trainable.train()
+        while self.progress.epoch <= self.hyper.epochs:
+            self._epoch(self.progress.epoch)
+        return self.progress
+
+    def _epoch(self, epoch: int) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.hyper.lr_at(epoch)
+        done_before = (epoch - 1) * self.feed.steps
+        for batch in self.feed.epoch(epoch, self.progress.step):
+            with self.feed.precision.autocast():
+                result = self.trainable.step(batch)
+            self.optimizer.zero_grad()
+            result.total.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            self.trainable.finish_step()
+            self.progress.sums.add(result.named(), len(batch.labels))
+            self.progress.step += 1
+            steps = done_before + self.progress.step
+            ended = self.progress.step == self.feed.steps
+            if ended:
+                self._end_epoch(steps)
+            self.session.step_done(Position(epoch, steps, ended), self.snapshot)
+
+    def _end_epoch(self, steps: int) -> None:
+        losses = self.progress.sums.means()
+        self._require_finite(losses)  # before the test images are looked at
+        metrics = evaluate(self.trainable.student, self.feed.data, self.feed.precision) | losses
+        self.trainable.train()
+        self._require_finite(metrics)
+        self.session.log_epoch(self.progress.epoch, steps, metrics)
+        self.progress.end_epoch(metrics)
+
+    def _require_finite(self, values: Mapping[str, float]) -> None:
+        bad = [name for name, value in values.items() if not math.isfinite(value)]
+        if bad:
+            shown = ", ".join(f"{name} = {values[name]}" for name in bad)
+            raise DivergedError(f"training diverged in epoch {self.progress.epoch}: {shown}")
+
+    def snapshot(self) -> bytes:
+        """Everything a resumed run needs; `DivergedError` where it would keep a bad state."""
+        model = self.trainable.saved_state()
+        self._require_finite(self.progress.sums.means())
+        finite = [t.isfinite().all() for t in model.values() if t.is_floating_point()]
+        if not torch.stack(finite).all():
+            raise DivergedError(
+                f"training diverged in epoch {self.progress.epoch}: a weight is not finite"
+            )
+        state = {"model": model, "optimizer": self.optimizer.state_dict()}
+        return checkpoint.pack({**state, "progress": asdict(self.progress)})
+
+    def _restore(self, content: bytes) -> None:
+        state = checkpoint.unpack(content)
+        self.trainable.restore(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        progress = state["progress"]
+        sums = LossSums(**progress.pop("sums"))
+        if sums.sums is not None:
+            sums.sums = sums.sums.to(self.feed.device)
+        self.progress = Progress(**progress, sums=sums)

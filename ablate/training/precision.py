@@ -1,0 +1,34 @@
+"""The arithmetic of passes: plain float32, or bfloat16 under autocast in channels-last layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One of the values of the part "precision" on one device."""
+
+    name: str  #: "fp32" or "bf16"
+    device: torch.device
+
+    def autocast(self) -> torch.autocast:
+        """Context for forward passes."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.name == "bf16")
+
+    @property
+    def _layout(self) -> torch.memory_format:
+        # Convolutions in bfloat16 are fastest on channels-last maps; measured, halves a pass.
+        return torch.channels_last if self.name == "bf16" else torch.contiguous_format
+
+    def place(self, module: nn.Module) -> None:
+        """Move a module to the device in the layout of this arithmetic, in place."""
+        module.to(device=self.device)
+        module.to(memory_format=self._layout)
+
+    def lay_out(self, images: Tensor) -> Tensor:
+        """Images (n, C, H, W) in the layout of this arithmetic."""
+        return images.contiguous(memory_format=self._layout)

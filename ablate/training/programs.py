@@ -1,0 +1,178 @@
+"""The programs that jobs name: what a worker runs from a session to an outcome.
+
+`supervised` trains a teacher or a student on labels, or takes up a teacher the user has;
+`teacher_table` tabulates a teacher's features; `distill` trains a student from a teacher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ablate.methods.catalog import NETWORKS
+from ablate.methods.session import JobConfig, Outcome, Session
+from ablate.training import checkpoint, data, networks
+from ablate.training.baselines import KD, Supervised
+from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.device import facts, memory_errors, peak_memory, prepare
+from ablate.training.evaluate import evaluate
+from ablate.training.feed import Feed
+from ablate.training.hyper import Hyper
+from ablate.training.loop import Progress, Run
+from ablate.training.networks import Network
+from ablate.training.precision import Precision
+from ablate.training.randomness import initialising
+from ablate.training.step import Trainable
+from ablate.training.table import fill_table
+
+WEIGHTS, FEATURES = "weights.pt", "features.pt"
+TEACHER, TABLE = "teacher", "teacher_table"  # roles of upstream jobs
+CHECKPOINT = "checkpoint"  # the user's own teacher, an input
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every program starts from: the job's data on its device, in its arithmetic."""
+
+    session: Session
+    data: data.ImageData
+    precision: Precision
+
+    @classmethod
+    def of(cls, session: Session) -> Setting:
+        """Prepare the process and load the data."""
+        settings = session.config.settings
+        device = prepare(session.machine, deterministic=bool(settings["deterministic"]))
+        images = data.load(session.config.data, session.machine.data_dir).to(device)
+        return cls(session, images, Precision(str(settings["precision"]), device))
+
+    @property
+    def config(self) -> JobConfig:
+        """The job."""
+        return self.session.config
+
+    @property
+    def device(self) -> torch.device:
+        """Where passes run."""
+        return self.precision.device
+
+    def build(self, name: str, purpose: str) -> Network:
+        """Build a network for the data; its first weights follow from seed and purpose."""
+        info = self.data.info
+        with initialising(self.config.seed, purpose):
+            return networks.build(name, info.classes, info.channels)
+
+    def outcome(self, network: Network | None, **results: Any) -> Outcome:
+        """Outcome of the job, with the digest of the trained network."""
+        if network is not None:
+            results["weights_digest"] = checkpoint.digest(network.state_dict())
+        facts_, peak = facts(self.device), peak_memory(self.device)
+        return Outcome(**results, facts=facts_, peak_memory=peak)
+
+    def train(self, trainable: Trainable, table: Tensor | None = None) -> Outcome:
+        """Train up to the last epoch and save the network that was trained."""
+        hyper = Hyper.from_settings(self.config.settings)
+        self.precision.place(trainable)
+        seed, size = self.config.seed, hyper.batch_size
+        feed = Feed(self.data, hyper.augmentation, size, seed, self.precision, table)
+        done: Progress = Run(self.session, trainable, feed, hyper).train()
+        self.save(trainable.student)
+        return self.outcome(
+            trainable.student, metrics=done.last, best=done.best, best_epoch=done.best_epoch
+        )
+
+    def save(self, network: Network) -> None:
+        """Save a network in the layout of the field's checkpoints, with plain types only."""
+        state = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
+        name = self.config.student or self.config.teacher
+        content = {"model": state, "network": name, "classes": self.data.info.classes}
+        self.session.save_artifact(WEIGHTS, checkpoint.pack(content))
+
+
+def supervised(session: Session) -> Outcome:
+    """Train a network on labels alone: a teacher, or a student as reference.
+
+    A teacher that the user gives as a checkpoint is not trained but tested.
+    """
+    with memory_errors(session.machine):
+        setting = Setting.of(session)
+        config = session.config
+        role = "student" if config.student else "teacher"
+        network = setting.build(config.student or config.teacher, role)
+        if CHECKPOINT in config.inputs:
+            return _given(setting, network)
+        return setting.train(Supervised(network))
+
+
+def _given(setting: Setting, network: Network) -> Outcome:
+    path = setting.session.machine.files[CHECKPOINT]
+    checkpoint.load_weights(path, network, setting.config.teacher)
+    setting.precision.place(network)
+    setting.save(network)
+    metrics = evaluate(network, setting.data, setting.precision)
+    return setting.outcome(network, metrics=metrics, best=metrics)
+
+
+def teacher_table(session: Session) -> Outcome:
+    """Tabulate the teacher's features of every view of every training image."""
+    with memory_errors(session.machine):
+        setting = Setting.of(session)
+        augmentation = str(session.config.settings["views.augmentation"])
+        table = fill_table(
+            session, _teacher(setting), setting.data, augmentation, setting.precision
+        )
+        content = {"features": table}
+        session.save_artifact(FEATURES, checkpoint.pack(content))
+        return setting.outcome(None, metrics={}, weights_digest=checkpoint.digest(content))
+
+
+def distill(session: Session) -> Outcome:
+    """Train a student by the method whose parts the job's settings are."""
+    with memory_errors(session.machine):
+        setting = Setting.of(session)
+        config = session.config
+        table = _table(setting) if TABLE in config.upstream else None
+        needs_logits = float(config.settings["loss.kd"]) > 0
+        runs_teacher = TEACHER in config.upstream and (table is None or needs_logits)
+        teacher = _teacher(setting) if runs_teacher else None
+        student = setting.build(config.student, "student")
+        build = next(build for part, build in _METHODS.items() if part in config.settings)
+        return setting.train(build(setting, student, teacher), table)
+
+
+def _teacher(setting: Setting) -> Network:
+    """The upstream teacher, frozen."""
+    name = setting.config.teacher
+    teacher = setting.build(name, "teacher")
+    checkpoint.load_weights(setting.session.upstream(TEACHER) / WEIGHTS, teacher, name)
+    setting.precision.place(teacher)
+    return teacher.eval().requires_grad_(False)
+
+
+def _table(setting: Setting) -> Tensor:
+    """The upstream table (views, n, width); on a CPU it stays in its file until it is read."""
+    path = setting.session.upstream(TABLE) / FEATURES
+    content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    table: Tensor = content["features"].to(setting.device)
+    return table
+
+
+def _cocord(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
+    config = setting.config
+    parts = CoCoRDConfig.from_settings(config.settings)
+    return CoCoRD(parts, student, teacher, NETWORKS[config.teacher], config.seed)
+
+
+def _kd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
+    return KD(setting.config.settings, student, teacher)
+
+
+#: A part that only one method has -> its builder; the first that a job's settings have counts.
+_METHODS: dict[str, Callable[[Setting, Network, Network | None], Trainable]] = {
+    "prediction.direction": _cocord,
+    "kd.temperature": _kd,
+}
