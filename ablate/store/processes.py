@@ -1,0 +1,52 @@
+"""Is that process still the same process?"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+#: (host, pid, process start) -> whether it lives; None where that cannot be told from here
+Alive = Callable[[str, int, float], bool | None]
+
+_TOLERANCE = 2.0  # seconds; start times come in clock ticks, and clocks are slewed
+
+
+def process_start(pid: int | None = None) -> float:
+    """When a process (this one) started, in a form that a jump of the clock does not change.
+
+    On Linux seconds since boot, else unix time; psutil.NoSuchProcess if there is none.
+    """
+    pid = os.getpid() if pid is None else pid
+    since_boot = _since_boot(pid)
+    return psutil.Process(pid).create_time() if since_boot is None else since_boot
+
+
+def is_alive(host: str, pid: int, start: float) -> bool | None:
+    """Whether a process lives; None where it ran on another host, for unknown is not dead.
+
+    `start` is what `process_start` gave, or psutil's `create_time`.
+    """
+    if host != socket.gethostname():
+        return None
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        starts = (process.create_time(), process_start(pid))
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return None
+    return any(abs(known - start) <= _TOLERANCE for known in starts)
+
+
+def _since_boot(pid: int) -> float | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        return int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,205 @@
+"""The run directory of one job: the truth about it.
+
+results/runs/<job id>/
+    config.json     what the job computes; written once
+    events.jsonl    what happened to it; only ever appended to
+    log.txt         what its workers printed
+    checkpoints/    at most two, gone when the job is done
+    artifacts/      files for downstream jobs and users
+    result.json     there if and only if the job is done
+    lock            held by its worker
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablate.errors import StoreError
+from ablate.matrix.identity import job_id
+from ablate.methods.session import JobConfig
+from ablate.store.files import atomic_write, sync_folder
+
+__all__ = ["EventLog", "RunDirectory", "atomic_write", "run_directories"]
+
+Event = dict[str, Any]
+
+_JOB_ID = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """The events of a job, as far as they can be read."""
+
+    events: tuple[Event, ...] = ()
+    damaged: int = 0  #: lines that are no events, the unfinished last line not counted
+    truncated: bool = False  #: the last line is unfinished: a crash, or a write in progress
+    size: int = 0  #: bytes that were read
+
+
+class RunDirectory:
+    """The files of one job, under the folder that carries its id."""
+
+    def __init__(self, path: Path) -> None:
+        """Name a run directory, whether or not it exists; StoreError if it is named otherwise."""
+        if not _JOB_ID.fullmatch(path.name):
+            raise StoreError(
+                f'{path}: a run directory is named by 64 hex digits, not "{path.name}"'
+            )
+        self.path = path
+
+    @classmethod
+    def of(cls, results: Path, job: str) -> RunDirectory:
+        """Name the run directory of a job; StoreError if `job` is no full job id."""
+        return cls(results / "runs" / job)
+
+    @property
+    def id(self) -> str:
+        """The job's full id."""
+        return self.path.name
+
+    @property
+    def log(self) -> Path:
+        """What workers print goes here."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder for `ablate.store.checkpoints`."""
+        return self.path / "checkpoints"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of the files that downstream jobs and users read."""
+        return self.path / "artifacts"
+
+    @property
+    def lock(self) -> Path:
+        """File that the job's worker locks."""
+        return self.path / "lock"
+
+    @property
+    def events_file(self) -> Path:
+        """The event log; read it through `events`."""
+        return self.path / "events.jsonl"
+
+    @property
+    def result_file(self) -> Path:
+        """The result; read it through `result`."""
+        return self.path / "result.json"
+
+    def create(self, config: JobConfig) -> RunDirectory:
+        """Make the folders and write the config, unless that was done before.
+
+        Raises StoreError if the config's id is not this directory's, OSError if the disk is full
+        or read-only. Its last step is atomic: a directory without config counts as absent.
+        """
+        if job_id(config) != self.id:
+            raise StoreError(f"{self.path}: the config belongs to job {job_id(config)}")
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.artifacts.mkdir(exist_ok=True)
+        try:
+            if job_id(self.config()) == self.id:
+                return self
+        except StoreError:
+            pass  # absent or damaged; the id says what must stand there
+        text = json.dumps(vars(config), sort_keys=True, indent=2, ensure_ascii=False)
+        atomic_write(self.path / "config.json", text.encode() + b"\n")
+        sync_folder(self.path.parent)
+        return self
+
+    def config(self) -> JobConfig:
+        """Read what the job computes; StoreError if that is absent or damaged."""
+        fields = _read_object(self.path / "config.json")
+        try:
+            return JobConfig(**fields)
+        except TypeError as error:
+            raise StoreError(f"{self.path / 'config.json'}: not a job's config: {error}") from None
+
+    def append(self, event: Mapping[str, Any]) -> None:
+        """Add one line to the event log; it survives power loss once this returns.
+
+        Worker and orchestrator may both append: a line goes out in one write. Raises OSError as
+        the system gives it; a line that a full disk cut short is skipped by readers.
+        """
+        line = json.dumps(dict(event), separators=(",", ":")).encode() + b"\n"
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(self.events_file, flags, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # a crash cut the line before this one
+            if os.write(descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.events_file))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if not size:
+            sync_folder(self.path)
+
+    def events(self) -> EventLog:
+        """Read the event log; damaged lines are left out and counted; absent means empty.
+
+        Raises StoreError if the file cannot be read at all.
+        """
+        try:
+            content = self.events_file.read_bytes()
+        except FileNotFoundError:
+            return EventLog()
+        except OSError as error:
+            raise StoreError(f"{self.events_file}: {error.strerror}") from error
+        return parse_events(content)
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write the result, atomically; from then on the job is done. Raises OSError."""
+        text = json.dumps(dict(result), sort_keys=True, indent=2)
+        atomic_write(self.result_file, text.encode() + b"\n")
+
+    def result(self) -> dict[str, Any] | None:
+        """Read the result; None while there is none; StoreError if it is damaged."""
+        return _read_object(self.result_file) if self.result_file.exists() else None
+
+
+def run_directories(results: Path) -> Iterator[RunDirectory]:
+    """All run directories of a results folder that were fully created, by id."""
+    runs = results / "runs"
+    if runs.is_dir():
+        for path in sorted(runs.iterdir()):
+            if _JOB_ID.fullmatch(path.name) and (path / "config.json").exists():
+                yield RunDirectory(path)
+
+
+def parse_events(content: bytes) -> EventLog:
+    """Read an event log from its bytes, whatever happened to them."""
+    *lines, last = content.split(b"\n")
+    parsed = [_event(line) for line in lines if line]
+    damaged = parsed.count(None)
+    unfinished = _event(last)  # whole but for its newline is whole enough
+    events = tuple(event for event in [*parsed, unfinished] if event is not None)
+    return EventLog(events, damaged, bool(last) and unfinished is None, len(content))
+
+
+def _event(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{path}: damaged: {error}") from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{path}: damaged: not a JSON object")
+    return value

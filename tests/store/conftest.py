@@ -1,0 +1,61 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ablate.matrix.identity import job_id
+from ablate.methods.session import JobConfig
+from ablate.store.rundir import RunDirectory
+
+
+@pytest.fixture
+def make_config() -> Callable[..., JobConfig]:
+    def make(seed: int = 0, **changes: object) -> JobConfig:
+        fields: dict[str, Any] = {
+            "kind": "student", "method": "m", "program": "p:q", "data": "digits",
+            "teacher": "t", "student": "s", "seed": seed, "profile": "quick",
+            "settings": {"loss.tau": 0.1, "loss.name": "τ"},
+        }  # fmt: skip
+        return JobConfig(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def run_directory(tmp_path: Path, make_config: Callable[..., JobConfig]) -> RunDirectory:
+    config = make_config()
+    return RunDirectory.of(tmp_path / "results", job_id(config)).create(config)
+
+
+@pytest.fixture
+def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start Python code in a process of its own; all are killed when the test ends."""
+    children: list[subprocess.Popen[str]] = []
+
+    def start(code: str, *arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        child.kill()
+        child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system with 64 KiB of space."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a tiny file system is not permitted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

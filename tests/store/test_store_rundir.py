@@ -1,0 +1,138 @@
+import dataclasses
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ablate.errors import StoreError
+from ablate.matrix.identity import job_id
+from ablate.store.rundir import RunDirectory, parse_events, run_directories
+
+
+def test_create_is_idempotent_and_keeps_the_config_to_the_bit(run_directory, make_config):
+    before = (run_directory.path / "config.json").stat().st_mtime_ns
+    run_directory.create(make_config())
+    assert (run_directory.path / "config.json").stat().st_mtime_ns == before
+    assert run_directory.config() == make_config()
+    assert job_id(run_directory.config()) == run_directory.id
+    assert [run.id for run in run_directories(run_directory.path.parents[1])] == [run_directory.id]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"kind": "student"}', "\0" * 40])
+def test_create_mends_a_damaged_config(run_directory, make_config, damage):
+    (run_directory.path / "config.json").write_text(damage)
+    with pytest.raises(StoreError, match=r"config\.json"):
+        run_directory.config()
+    run_directory.create(make_config())
+    assert run_directory.config() == make_config()
+
+
+@pytest.mark.parametrize("name", ["", "abc", "A" * 64, "a" * 63, "a" * 65, "../" + "a" * 64])
+def test_only_full_ids_name_run_directories(tmp_path, name):
+    if "/" in name:  # its last part is an id, but it is not that of the config
+        return
+    with pytest.raises(StoreError, match="64 hex digits"):
+        RunDirectory.of(tmp_path, name)
+
+
+def test_a_config_of_another_job_is_refused(tmp_path, make_config):
+    other = dataclasses.replace(make_config(), seed=7)
+    with pytest.raises(StoreError, match="belongs to job"):
+        RunDirectory.of(tmp_path, job_id(make_config())).create(other)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_without_config_counts_as_absent(tmp_path):
+    (tmp_path / "runs" / ("a" * 64)).mkdir(parents=True)
+    assert list(run_directories(tmp_path)) == []
+    assert list(run_directories(tmp_path / "nowhere")) == []
+
+
+def test_no_events_yet(run_directory):
+    assert run_directory.events() == parse_events(b"")
+    assert run_directory.result() is None
+
+
+def test_result_round_trips_exactly(run_directory):
+    result = {"metrics": {"top1": 0.1 + 0.2, "loss": 5e-324}, "best_epoch": 3}
+    run_directory.write_result(result)
+    assert run_directory.result() == result
+    run_directory.result_file.write_text("{")
+    with pytest.raises(StoreError, match=r"result\.json: damaged"):
+        run_directory.result()
+
+
+def test_events_hold_anything_that_json_can_say(run_directory):
+    events = [
+        {"event": "epoch", "metrics": {"loss": math.inf}},
+        {"event": "error", "message": "line\nbreak \udcff τ"},
+    ]
+    for event in events:
+        run_directory.append(event)
+    assert list(run_directory.events().events) == events
+
+
+def test_append_after_a_crash_starts_a_new_line(run_directory):
+    run_directory.append({"event": "started"})
+    with run_directory.events_file.open("ab") as file:
+        file.write(b'{"event": "epo')
+    log = run_directory.events()
+    assert (len(log.events), log.damaged, log.truncated) == (1, 0, True)
+    run_directory.append({"event": "resumed"})
+    log = run_directory.events()
+    assert [event["event"] for event in log.events] == ["started", "resumed"]
+    assert (log.damaged, log.truncated) == (1, False)
+
+
+def test_garbage_is_skipped_and_counted(run_directory):
+    lines = [b'{"event": "a"}', b"\xff\xfe", b"\0" * 20, b"[1]", b'{"no": 1}', b"[" * 200_000]
+    run_directory.events_file.write_bytes(b"\n".join(lines) + b'\n{"event": "b"}\n')
+    log = run_directory.events()
+    assert [event["event"] for event in log.events] == ["a", "b"]
+    assert (log.damaged, log.truncated) == (5, False)
+
+
+APPENDER = """
+import sys
+from pathlib import Path
+from ablate.store.rundir import RunDirectory
+run = RunDirectory(Path(sys.argv[1]))
+for n in range(60):
+    run.append({"event": sys.argv[2], "n": n, "filler": sys.argv[2] * 3000})
+"""
+
+
+def test_two_processes_append_without_mixing_lines(run_directory, start_python):
+    children = [start_python(APPENDER, run_directory.path, name) for name in "ab"]
+    assert [child.wait(30) for child in children] == [0, 0]
+    log = run_directory.events()
+    assert (log.damaged, log.truncated) == (0, False)
+    for name in "ab":
+        assert [e["n"] for e in log.events if e["event"] == name] == list(range(60))
+
+
+_events = st.lists(
+    st.fixed_dictionaries({"event": st.text(max_size=5)}, optional={"x": st.integers()}),
+    max_size=6,
+)
+
+
+@given(_events, st.data())
+def test_a_log_cut_at_any_byte_keeps_every_whole_line(events, data):
+    content = b"".join(json.dumps(event).encode() + b"\n" for event in events)
+    cut = data.draw(st.integers(0, len(content)))
+    log = parse_events(content[:cut])
+    whole = content[:cut].count(b"\n")
+    assert log.damaged == 0
+    assert log.size == cut
+    assert list(log.events[:whole]) == events[:whole]
+    assert len(log.events) <= whole + 1
+    if len(log.events) > whole:  # only the newline was missing
+        assert list(log.events) == events[: whole + 1]
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_can_be_read(content):
+    assert parse_events(content).size == len(content)
