@@ -1,0 +1,170 @@
+"""A worker process: one attempt of one job, from the order to the result.
+
+It is forked from a server that has imported torch already, so it costs milliseconds. It is the
+leader of its own process group, writes only into its run directory, and leaves with a checkpoint
+when it is asked to (SIGTERM, SIGINT) or when its orchestrator is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import importlib
+import importlib.util
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from ablate.errors import DeviceMemoryError, DivergedError, Interrupted
+from ablate.execute.session import Order, StopFlag, WorkerSession
+from ablate.methods.session import Outcome, Session
+from ablate.store import checkpoints
+from ablate.store.locks import FolderLock
+from ablate.store.processes import process_start
+from ablate.store.rundir import RunDirectory
+
+Program = Callable[[Session], Outcome]
+
+EXIT_INTERRUPTED = 75  #: EX_TEMPFAIL: come again later
+EXIT_FAILED = 1
+EXIT_BUSY = 76  #: another worker holds the job
+
+
+def main(order: Order) -> None:
+    """Entry point in the worker process; ends the process."""
+    own_group()
+    _redirect(order.run / "log.txt")
+    stop = StopFlag()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda number, _: stop.request(signal.Signals(number).name))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _watch_orchestrator(stop, order.grace_s)
+    lock = FolderLock(RunDirectory(order.run).lock, f"attempt {order.attempt}")
+    if not lock.try_acquire():
+        sys.exit(EXIT_BUSY)
+    code = attempt(order, stop)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def own_group() -> None:
+    """Become leader of a new session, so that signals to a terminal don't reach this process."""
+    if os.getpgrp() != os.getpid():
+        os.setsid()
+
+
+def _redirect(log: Path) -> None:
+    """Send what the program prints, and what C libraries print, to the job's log."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+
+
+def _watch_orchestrator(stop: StopFlag, grace_s: float) -> None:
+    """Stop when the orchestrator is gone, by force if the program does not listen."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        stop.request("orchestrator gone")
+        threading.Event().wait(grace_s)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="watch-orchestrator").start()
+
+
+def attempt(order: Order, stop: StopFlag) -> int:
+    """Run the job's program once and write down how it ended; returns the exit code."""
+    if order.visible_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_gpu
+    run = RunDirectory(order.run)
+    session = WorkerSession(order, stop)
+    session.event(
+        "started",
+        pid=os.getpid(),
+        process_start=process_start(),
+        host=socket.gethostname(),
+        device=f"cuda:{order.visible_gpu}" if order.visible_gpu else order.machine.device,
+        threads=order.machine.threads,
+        facts=dict(order.facts),
+    )
+    try:
+        outcome = load_program(session.config.program, order.method_file)(session)
+        run.write_result(_result(outcome, session.seconds))
+    except Interrupted:
+        return EXIT_INTERRUPTED
+    except BaseException as error:
+        traceback.print_exc()
+        session.event("error", **describe_error(error))
+        return EXIT_FAILED
+    session.event("finished")
+    checkpoints.remove_all(run.checkpoints)
+    return 0
+
+
+def load_program(path: str, method_file: str) -> Program:
+    """The function that a method names: "module:function", or a function of the user's file."""
+    module_name, _, function = path.rpartition(":")
+    if method_file and not module_name:
+        spec = importlib.util.spec_from_file_location("ablate_user_method", method_file)
+        assert spec and spec.loader, "the method was declared in this file"
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(module_name)
+    program: Program = getattr(module, function)
+    return program
+
+
+def _result(outcome: Outcome, seconds: float) -> dict[str, object]:
+    return {
+        "metrics": dict(outcome.metrics),
+        "best": dict(outcome.best),
+        "best_epoch": outcome.best_epoch,
+        "weights_digest": outcome.weights_digest,
+        "facts": dict(outcome.facts),
+        "costs": {
+            "train_seconds": seconds,
+            "peak_memory_mib": outcome.peak_memory / 2**20,
+        },
+    }
+
+
+def describe_error(error: BaseException) -> Mapping[str, str]:
+    """Kind, message, traceback and fingerprint of what ended a program.
+
+    The fingerprint is the hash of where it was raised and what type it was; a message may differ
+    from attempt to attempt in an address or a count. A full disk has none: it is nobody's bug.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    kind, fingerprint = "error", " ".join([type(error).__name__, *places])
+    if isinstance(error, DivergedError):
+        kind = "diverged"
+    elif isinstance(error, MemoryError | DeviceMemoryError) or _is_torch_oom(error):
+        kind = "out_of_memory"
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        kind, fingerprint = "disk_full", ""
+    return {
+        "kind": kind,
+        "message": f"{type(error).__name__}: {error}",
+        "traceback": "".join(traceback.format_exception(error)),
+        "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest() if fingerprint else "",
+    }
+
+
+def _is_torch_oom(error: BaseException) -> bool:
+    """Torch's own class, by name, since a worker without torch must not import it for this."""
+    return any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
