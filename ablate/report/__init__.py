@@ -1,1 +1,36 @@
-"""Index to tidy frames, statistics, tables, figures and page."""
+"""Index to tidy frames, statistics, tables, figures and page.
+
+Importing this package loads neither pandas nor scipy; the functions do when they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ablate.report.table import Table
+    from ablate.store.results import StudyResults
+
+
+def tables(
+    results: StudyResults, metric: str | None = None, selection: str = "last"
+) -> list[Table]:
+    """Tables that fit the study, for one metric (by name or label) or all of its plan.
+
+    `selection` is "last" (epoch) or "best" (epoch on the test set). Raises InputError for a metric
+    that the plan does not have, ValueError for another selection.
+    """
+    from ablate.report.analysis import metric_of
+    from ablate.report.layouts import choose
+    from ablate.report.table import Selection
+
+    metrics = None if metric is None else (metric_of(results.plan, metric),)
+    return choose(results, metrics, Selection(selection))
+
+
+def render(tables: Sequence[Table], format: str) -> str:  # noqa: A002
+    """Text of the tables: "terminal", "markdown", "latex", "csv", "json" or "html"."""
+    from ablate.report.formats import render as render_as
+
+    return render_as(tables, format)

@@ -1,0 +1,226 @@
+"""From a study's runs to cells: who has how many seeds, and what the comparisons say.
+
+The family that Holm adjusts for is every comparison of a variant with the baseline, over all
+pairs of the study, for one metric: that is the set of claims a reader takes from its tables.
+Reference rows (other methods) are compared with the baseline but stay outside the family.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ablate.errors import InputError, Problem, did_you_mean
+from ablate.matrix.plan import Role, StudyPlan, Variant
+from ablate.methods.metrics import METRICS, Metric, find_metric
+from ablate.report.power import minimum_detectable_effect
+from ablate.report.statistics import (
+    Adjusted,
+    Difference,
+    Mark,
+    adjusted_intervals,
+    mark,
+    paired_difference,
+    rank,
+    summarise,
+)
+from ablate.report.table import Cell, Comparison, Selection
+from ablate.store.results import StudyResults
+
+ALPHA = 0.05
+POWER = 0.8
+
+#: Metrics pass through single precision, so a spread below this share of their size is rounding.
+NOISE = 1e-6
+
+_NOT_TESTED = Adjusted(None, None, None, None)
+_Key = tuple[str, str]  #: (variant, pair)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All cells of one study for one metric."""
+
+    plan: StudyPlan
+    metric: Metric
+    selection: Selection
+    cells: Mapping[tuple[str, str], Cell]  #: (variant, pair) -> cell
+    family: int  #: comparisons with a p value that Holm adjusted for
+
+    @property
+    def baseline(self) -> str:
+        """Label of the baseline's row."""
+        return baseline_label(self.plan)
+
+    @property
+    def level(self) -> float:
+        """Alpha of Holm's strictest step, at which effects are certain to be marked."""
+        return ALPHA / max(1, self.family)
+
+    @property
+    def comparisons(self) -> list[Cell]:
+        """Cells of the family, in the order of rows and then pairs."""
+        return [cell for cell in self.cells.values() if cell.role is Role.VARIANT]
+
+
+def baseline_label(plan: StudyPlan) -> str:
+    """Label of the row that all others are compared with."""
+    return next(v.label for v in plan.variants if v.role is Role.BASELINE)
+
+
+def metric_of(plan: StudyPlan, words: str) -> Metric:
+    """Metric of the plan by name or label; InputError names those it has."""
+    metric = find_metric(words)
+    if metric is None or metric.name not in plan.metrics:
+        raise InputError(
+            Problem(
+                "--metric",
+                "",
+                f'study {plan.name} has no metric "{words}"',
+                did_you_mean(words, plan.metrics),
+            )
+        )
+    return metric
+
+
+def plan_metrics(plan: StudyPlan) -> tuple[Metric, ...]:
+    """The plan's metrics in its own order."""
+    by_name = {metric.name: metric for metric in METRICS}
+    return tuple(by_name[name] for name in plan.metrics if name in by_name)
+
+
+def analyse(results: StudyResults, metric: Metric, selection: Selection) -> Analysis:
+    """Cells, comparisons and ranks of one study for one metric."""
+    cells = _cells(results, metric, selection)
+    compared, family = _compare(results.plan, cells, metric)
+    return Analysis(
+        results.plan, metric, selection, _ranked(results.plan, compared, metric), family
+    )
+
+
+def _cells(results: StudyResults, metric: Metric, selection: Selection) -> dict[_Key, Cell]:
+    plan, runs = results.plan, results.runs
+    column = metric.name if selection is Selection.LAST else f"best.{metric.name}"
+    known = runs[column] if column in runs else [math.nan] * len(runs)
+    values: dict[_Key, dict[int, float]] = {}
+    missing: dict[_Key, dict[int, str]] = {}
+    for variant, pair, seed, status, value in zip(
+        runs["variant"], runs["pair"], runs["seed"], runs["status"], known, strict=True
+    ):
+        key = (str(variant), str(pair))
+        if status == "done" and value is not None and math.isfinite(value):
+            values.setdefault(key, {})[int(seed)] = float(value)
+        else:
+            why = "no value" if status == "done" else str(status)
+            missing.setdefault(key, {})[int(seed)] = why
+    return {
+        (variant.label, pair): _cell(
+            variant,
+            pair,
+            metric,
+            values.get((variant.label, pair), {}),
+            missing.get((variant.label, pair), {}),
+        )
+        for variant in plan.variants
+        for pair in plan.pairs
+    }
+
+
+def _cell(
+    variant: Variant,
+    pair: str,
+    metric: Metric,
+    values: Mapping[int, float],
+    missing: Mapping[int, str],
+) -> Cell:
+    summary = summarise(values.values())
+    return Cell(
+        variant.label,
+        variant.role,
+        pair,
+        metric,
+        tuple(sorted(values.items())),
+        len(values) + len(missing),
+        summary.n,
+        summary.mean,
+        summary.std,
+        tuple(sorted(missing.items())),
+    )
+
+
+def _compare(
+    plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric
+) -> tuple[dict[_Key, Cell], int]:
+    baseline = baseline_label(plan)
+    differences = {
+        key: paired_difference(
+            dict(cell.values), dict(cells[baseline, key[1]].values), 1 - ALPHA, NOISE
+        )
+        for key, cell in cells.items()
+        if cell.role is not Role.BASELINE
+    }
+    tested = [key for key in differences if cells[key].role is Role.VARIANT]
+    adjusted = dict(
+        zip(tested, adjusted_intervals([differences[k] for k in tested], 1 - ALPHA), strict=True)
+    )
+    family = sum(one.p is not None for one in adjusted.values())
+    level = ALPHA / max(1, family)
+    compared = dict(cells)
+    for key, difference in differences.items():
+        comparison = _comparison(cells[key], difference, adjusted.get(key), metric, level)
+        compared[key] = replace(cells[key], comparison=comparison)
+    return compared, family
+
+
+def _comparison(
+    cell: Cell, difference: Difference, adjusted: Adjusted | None, metric: Metric, level: float
+) -> Comparison:
+    if adjusted is None:
+        verdict, outside = Mark.NONE, True
+    else:
+        verdict = mark(difference, adjusted, cell.n, metric.higher_is_better)
+        outside = False
+    interval = adjusted or _NOT_TESTED
+    return Comparison(
+        n=difference.n,
+        mean=difference.mean,
+        std=difference.std,
+        low=difference.low,
+        high=difference.high,
+        p=difference.p,
+        p_adjusted=interval.p,
+        adjusted_low=interval.low,
+        adjusted_high=interval.high,
+        adjusted_confidence=interval.confidence,
+        mde=minimum_detectable_effect(difference.std, difference.n, level, POWER),
+        mark=verdict,
+        undefined=difference.undefined,
+        in_family=not outside,
+        missing=difference.missing,
+        confidence=difference.confidence,
+    )
+
+
+def is_ranked(plan: StudyPlan, label: str) -> bool:
+    """Whether a row competes: a student trained alone is a yardstick, as in published tables."""
+    variant = next(v for v in plan.variants if v.label == label)
+    return not (variant.role is Role.REFERENCE and variant.method == "student")
+
+
+def _ranked(plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric) -> dict[_Key, Cell]:
+    competing = {v.label for v in plan.variants if is_ranked(plan, v.label)}
+    ranked = dict(cells)
+    for pair in plan.pairs:
+        keys = [key for key in cells if key[1] == pair and key[0] in competing]
+        for key, cell in zip(keys, rerank([cells[key] for key in keys], metric), strict=True):
+            ranked[key] = cell
+    return ranked
+
+
+def rerank(cells: list[Cell], metric: Metric) -> list[Cell]:
+    """The same cells ranked among themselves; incomplete ones get no rank."""
+    places = rank([cell.mean if cell.complete else None for cell in cells], metric.higher_is_better)
+    if sum(place is not None for place in places) < 2:  # nothing to be better than
+        places = [None] * len(places)
+    return [replace(cell, rank=place) for cell, place in zip(cells, places, strict=True)]

@@ -1,0 +1,180 @@
+"""The footer: everything a reader needs to know before believing a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ablate.methods.parts import format_value
+from ablate.report.analysis import ALPHA, POWER, Analysis
+from ablate.report.power import seeds_needed
+from ablate.report.statistics import FEWEST_PAIRS_FOR_MARKS
+from ablate.report.table import Cell, Selection
+from ablate.report.text import number
+from ablate.store.results import StudyResults
+
+_EFFECTS = (0.3, 0.5)  #: percentage points that papers argue about
+_SHORT_DIGEST = 12
+_MOST_NAMED = 6
+
+OPTIMISTIC = "best epoch on the test set (optimistic)"
+
+
+def provenance(results: StudyResults, selection: Selection) -> tuple[str, ...]:
+    """What ran, on what, under which settings."""
+    plan, facts = results.plan, results.facts
+    setting = [f"Data set: {plan.data}", f"profile: {plan.profile}"]
+    if "epochs" in plan.baseline:
+        setting.append(f"epochs: {format_value(plan.baseline['epochs'])}")
+    if plan.overrides:
+        changes = (f"{key} = {format_value(value)}" for key, value in plan.overrides.items())
+        setting.append("overrides: " + ", ".join(changes))
+    shown = OPTIMISTIC if selection is Selection.BEST else "last epoch"
+    setting.append(f"results of the {shown}")
+    machine = [
+        f"{name}: {', '.join(facts[key])}"
+        for name, key in (("Device", "device"), ("threads", "threads"), ("torch", "torch"))
+        if facts.get(key)
+    ]
+    if plan.code:
+        machine.append(f"code: {plan.code[:_SHORT_DIGEST]}")
+    return tuple(
+        line
+        for line in (
+            _sentence(setting),
+            _sentence(machine),
+            _teachers(results),
+            *(_sentence([note]) for note in plan.footnotes),
+            _nondeterministic(results),
+        )
+        if line
+    )
+
+
+def seeds_line(plan_seeds: Iterable[int], cells: Iterable[Cell], *, several_pairs: bool) -> str:
+    """Planned seeds, and which of them are missing where and why."""
+    gaps = []
+    for cell in cells:
+        if cell.missing:
+            place = f"{cell.variant} on {cell.pair}" if several_pairs else cell.variant
+            seeds = ", ".join(f"{seed} {why}" for seed, why in cell.missing)
+            gaps.append(f"{place} (seed {seeds})")
+    line = f"Seeds: {', '.join(map(str, plan_seeds))}."
+    if gaps:
+        more = len(gaps) - _MOST_NAMED
+        named = "; ".join(gaps[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+        line += f" Missing: {named}."
+    return line
+
+
+def reading(analysis: Analysis, *, details: bool) -> tuple[str, ...]:
+    """What the numbers mean; `details` for tables with differences, p and MDE."""
+    better = "higher" if analysis.metric.higher_is_better else "lower"
+    lines = [
+        "±: sample standard deviation over seeds; n: seeds with a result. Best bold, second "
+        f"underlined ({better} is better), ranked on unrounded values; incomplete rows have no "
+        "rank."
+    ]
+    if details:
+        lines.append(_tests(analysis))
+        lines.append(_detectable(analysis))
+    lines.append(_marks(analysis))
+    return tuple(line for line in lines if line)
+
+
+def _tests(analysis: Analysis) -> str:
+    m = analysis.family
+    family = (
+        f"Holm-adjusted over the {m} comparisons of this study and metric"
+        if m > 1
+        else "the only comparison of this study and metric, so not adjusted"
+        if m == 1
+        else "Holm-adjusted; no comparison has two common seeds yet that vary"
+    )
+    line = (
+        "Difference: row minus baseline over common seeds, with its unadjusted "
+        f"{100 * (1 - ALPHA):.0f} % paired t interval; p: two-sided paired t test, {family}."
+    )
+    if any(c.comparison and not c.comparison.in_family for c in analysis.cells.values()):
+        line += " Reference rows are compared but not tested."
+    if any(c.comparison and c.comparison.undefined for c in analysis.cells.values()):
+        line += " Undefined: the difference does not vary over seeds, so there is no test."
+    return line
+
+
+def _marks(analysis: Analysis) -> str:
+    few = any(c.n < FEWEST_PAIRS_FOR_MARKS for c in analysis.comparisons)
+    enough = any(c.n >= FEWEST_PAIRS_FOR_MARKS for c in analysis.comparisons)
+    lines = []
+    if enough:
+        lines.append(
+            "↑ ↓: higher or lower than the baseline, where the Holm-adjusted interval excludes "
+            "zero."
+        )
+    if few:
+        lines.append(
+            f"n < {FEWEST_PAIRS_FOR_MARKS}: descriptive, no significance marks, whatever p says."
+        )
+    return " ".join(lines)
+
+
+def spread(analysis: Analysis) -> float | None:
+    """Typical standard deviation of a paired difference: root mean square over comparisons."""
+    stds = [c.comparison.std for c in analysis.comparisons if c.comparison and c.comparison.std]
+    return math.sqrt(sum(std * std for std in stds) / len(stds)) if stds else None
+
+
+def level_text(analysis: Analysis) -> str:
+    """The significance level of the power statements: "α = 0.05/2"."""
+    m = analysis.family
+    return f"α = {ALPHA:g}" + (f"/{m}, Holm's strictest step" if m > 1 else "")
+
+
+def _detectable(analysis: Analysis) -> str:
+    typical = spread(analysis)
+    if typical is None:
+        return ""
+    line = (
+        "MDE, minimum detectable effect: the true difference that the test finds with "
+        f"{100 * POWER:.0f} % probability at {level_text(analysis)}, if the spread is as seen."
+    )
+    if analysis.metric.unit != "%":
+        return line
+    needs = []
+    for effect in _EFFECTS:
+        seeds = seeds_needed(effect, typical, analysis.level, POWER)
+        needs.append(
+            f"{effect:g} points would need {seeds if seeds is not None else 'over 10,000'} seeds"
+        )
+    digits = analysis.metric.digits
+    return f"{line} With the typical spread of {number(typical, digits)}, " + ", ".join(needs) + "."
+
+
+def _teachers(results: StudyResults) -> str:
+    teachers = results.teachers
+    if not len(teachers):
+        return ""
+    shown = []
+    for network, status, top1 in zip(
+        teachers["network"], teachers["status"], teachers["top1"], strict=True
+    ):
+        known = top1 is not None and math.isfinite(top1)
+        shown.append(f"{network} {number(top1, 2)} %" if known else f"{network} ({status})")
+    return _sentence([f"Teachers, top-1: {', '.join(shown)}"])
+
+
+def _nondeterministic(results: StudyResults) -> str:
+    facts = {word.lower() for word in results.facts.get("deterministic", ())}
+    if results.plan.baseline.get("deterministic") is False or facts & {"false", "no", "off"}:
+        return (
+            "Deterministic algorithms were off: the same seed may give other numbers when run "
+            "again."
+        )
+    return ""
+
+
+def _sentence(clauses: list[str]) -> str:
+    text = "; ".join(clauses)
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")

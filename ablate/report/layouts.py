@@ -1,0 +1,272 @@
+"""Layouts: which cells stand where. Each takes an analysis and gives tables of one shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from ablate.matrix.plan import Role, StudyPlan, Variant
+from ablate.methods.metrics import Metric
+from ablate.report import footer
+from ablate.report.analysis import Analysis, analyse, plan_metrics
+from ablate.report.grid import find_grids, grid
+from ablate.report.published import SOURCE, comparable, published, published_for
+from ablate.report.table import Cell, Column, Quantity, Row, Selection, Show, Table
+from ablate.store.results import StudyResults
+
+_PAIRS_ABREAST = 5  #: columns of "mean ± std" that fit a page or a terminal
+_PAIRS_ABREAST_PUBLISHED = 3  #: the same with a published column beside each
+
+
+def choose(
+    results: StudyResults,
+    metrics: Sequence[Metric] | None = None,
+    selection: Selection = Selection.LAST,
+) -> list[Table]:
+    """Tables that fit the study, per metric: pairs abreast, then grids, then details per pair.
+
+    Without `metrics` all of the plan's are shown, costs together in one table at the end.
+    """
+    wanted = plan_metrics(results.plan) if metrics is None else tuple(metrics)
+    costs = tuple(metric for metric in wanted if metric.cost) if metrics is None else ()
+    tables: list[Table] = []
+    for metric in wanted:
+        if metric not in costs:
+            tables += _of_metric(results, analyse(results, metric, selection))
+    if costs:
+        tables += cost_tables(results, [analyse(results, m, selection) for m in costs])
+    return tables
+
+
+def _of_metric(results: StudyResults, analysis: Analysis) -> list[Table]:
+    plan = results.plan
+    tables = pairs(results, analysis) if len(plan.pairs) > 1 else []
+    for pair in plan.pairs:
+        tables += [grid(results, analysis, pair, shape) for shape in find_grids(plan)]
+        tables.append(one_part(results, analysis, pair))
+    return tables
+
+
+def one_part(results: StudyResults, analysis: Analysis, pair: str) -> Table:
+    """Variants as rows: value, n, difference with interval, adjusted p, detectable effect."""
+    plan, metric = analysis.plan, analysis.metric
+    beside = comparable(plan, metric)
+    columns = [
+        Column(metric.name, (metric.label,), Show.VALUE),
+        Column("n", ("n",), Show.N),
+        Column("difference", ("Difference [95 % CI]",), Show.DIFFERENCE),
+        Column("p", ("p (Holm)",), Show.P),
+        Column("mde", ("MDE",), Show.MDE),
+    ]
+    if beside:
+        columns.append(Column("published", ("published",), Show.QUANTITY))
+    rows = []
+    for variant in ordered(plan):
+        cell = analysis.cells[variant.label, pair]
+        cells: list[Cell | Quantity | None] = [cell] * 5
+        if beside:
+            cells.append(_published_cell(published_for(variant, pair)))
+        rows.append(Row(variant.label, tuple(cells), variant.role, variant.group))
+    shown = [analysis.cells[variant.label, pair] for variant in plan.variants]
+    return _table(
+        results,
+        analysis,
+        layout="one_part",
+        title=f"{plan.title}: {pair}",
+        corner=("Variant",),
+        columns=columns,
+        rows=rows,
+        seeds=footer.seeds_line(plan.seeds, shown, several_pairs=False),
+        details=True,
+        beside=beside,
+    )
+
+
+def pairs(results: StudyResults, analysis: Analysis) -> list[Table]:
+    """Variants as rows, teacher/student pairs as columns, as published tables stand."""
+    plan = analysis.plan
+    beside = comparable(plan, analysis.metric)
+    width = _PAIRS_ABREAST_PUBLISHED if beside else _PAIRS_ABREAST
+    blocks = list(_blocks(plan.pairs, width))
+    tables = []
+    for index, block in enumerate(blocks, start=1):
+        part = f" ({index} of {len(blocks)})" if len(blocks) > 1 else ""
+        shown = [analysis.cells[v.label, pair] for v in plan.variants for pair in block]
+        tables.append(
+            _table(
+                results,
+                analysis,
+                layout="pairs",
+                title=f"{plan.title}: {analysis.metric.label}{part}",
+                corner=("Teacher", "Student", "") if beside else ("Teacher", "Student"),
+                columns=_pair_columns(block, beside=beside),
+                rows=_pair_rows(results, analysis, block, beside=beside),
+                seeds=footer.seeds_line(plan.seeds, shown, several_pairs=True),
+                details=False,
+                beside=beside,
+            )
+        )
+    return tables
+
+
+def _pair_columns(block: Sequence[str], *, beside: bool) -> list[Column]:
+    columns = []
+    for pair in block:
+        teacher, _, student = pair.rpartition("/")
+        kinds = ("measured", "published") if beside else ("",)
+        for kind in kinds:
+            key = f"{pair} {kind}" if kind == "published" else pair
+            heads = (teacher, student, kind) if kind else (teacher, student)
+            columns.append(
+                Column(key, heads, Show.QUANTITY if kind == "published" else Show.OUTCOME)
+            )
+    return columns
+
+
+def _pair_rows(
+    results: StudyResults, analysis: Analysis, block: Sequence[str], *, beside: bool
+) -> list[Row]:
+    plan = analysis.plan
+
+    def row(variant: Variant) -> Row:
+        cells: list[Cell | Quantity | None] = []
+        for pair in block:
+            cells.append(analysis.cells[variant.label, pair])
+            if beside:
+                cells.append(_published_cell(published_for(variant, pair)))
+        return Row(variant.label, tuple(cells), variant.role, variant.group)
+
+    rows = []
+    if analysis.metric.name == "top1":
+        cells: list[Cell | Quantity | None] = []
+        for pair in block:
+            cells.append(_teacher_cell(results, pair.rpartition("/")[0]))
+            if beside:
+                cells.append(_published_cell(published(pair, "Teacher")))
+        rows.append(Row("Teacher", tuple(cells)))
+    variants = ordered(plan)
+    has_student = any(_is_student(v) for v in variants)
+    if beside and not has_student:
+        cells = []
+        for pair in block:
+            cells += [None, _published_cell(published(pair, "Student"))]
+        rows.append(Row("Student", tuple(cells)))
+    return rows + [row(variant) for variant in variants]
+
+
+def _teacher_cell(results: StudyResults, network: str) -> Quantity:
+    teachers = results.teachers
+    if not len(teachers):
+        return Quantity(None)
+    known, states = [], []
+    for name, status, top1 in zip(
+        teachers["network"], teachers["status"], teachers["top1"], strict=True
+    ):
+        if name == network:
+            states.append(str(status))
+            if top1 is not None and math.isfinite(top1):
+                known.append(float(top1))
+    if not known:
+        waiting = not states or set(states) <= {"waiting"}
+        return Quantity(None, note="" if waiting else f"({', '.join(sorted(set(states)))})")
+    several = f"(mean of {len(known)})" if len(known) > 1 else ""
+    return Quantity(math.fsum(known) / len(known), note=several)
+
+
+def _published_cell(value: float | None) -> Quantity:
+    return Quantity(value, published=True)
+
+
+def cost_tables(results: StudyResults, analyses: Sequence[Analysis]) -> list[Table]:
+    """One table per pair with a column per cost; machines decide costs, so nothing is ranked."""
+    plan, first = results.plan, analyses[0]
+    tables = []
+    for pair in plan.pairs:
+        columns = [Column(a.metric.name, (a.metric.label,), Show.OUTCOME) for a in analyses]
+        rows = []
+        for variant in ordered(plan):
+            cells = [_bare(a.cells[variant.label, pair]) for a in analyses]
+            rows.append(Row(variant.label, tuple(cells), variant.role, variant.group))
+        shown = [first.cells[variant.label, pair] for variant in plan.variants]
+        lines = (
+            *footer.provenance(results, first.selection),
+            footer.seeds_line(plan.seeds, shown, several_pairs=False),
+            "±: sample standard deviation over seeds. Costs depend on the machine and on what "
+            "else ran on it, so they are neither ranked nor tested here.",
+        )
+        table = Table(
+            "costs",
+            plan.name,
+            f"{plan.title}: costs, {pair}",
+            plan.question,
+            ("Variant",),
+            tuple(columns),
+            tuple(rows),
+            lines,
+            None,
+            first.selection,
+            plan.profile,
+            plan.data,
+        )
+        tables.append(table)
+    return tables
+
+
+def _bare(cell: Cell) -> Cell:
+    return replace(cell, rank=None, comparison=None)
+
+
+def _is_student(variant: Variant) -> bool:
+    return variant.role is Role.REFERENCE and variant.method == "student"
+
+
+def ordered(plan: StudyPlan) -> list[Variant]:
+    """Rows in the plan's order, with the student trained alone on top of them."""
+    return sorted(plan.variants, key=lambda variant: not _is_student(variant))
+
+
+def _blocks(items: Sequence[str], width: int) -> Iterator[tuple[str, ...]]:
+    rest = iter(items)
+    while block := tuple(islice(rest, width)):
+        yield block
+
+
+def _table(
+    results: StudyResults,
+    analysis: Analysis,
+    *,
+    layout: str,
+    title: str,
+    corner: tuple[str, ...],
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    seeds: str,
+    details: bool,
+    beside: bool = False,
+) -> Table:
+    plan = results.plan
+    lines = [
+        *footer.provenance(results, analysis.selection),
+        seeds,
+        *footer.reading(analysis, details=details),
+    ]
+    if beside:
+        lines.append(f"Published: {SOURCE}; neither ranked nor tested here.")
+    return Table(
+        layout,
+        plan.name,
+        title,
+        plan.question,
+        corner,
+        tuple(columns),
+        tuple(rows),
+        tuple(lines),
+        analysis.metric,
+        analysis.selection,
+        plan.profile,
+        plan.data,
+        analysis.family,
+        SOURCE if beside else "",
+    )

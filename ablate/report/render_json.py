@@ -1,0 +1,42 @@
+"""JSON: {"schema", "tables", "records"}.
+
+`tables` names each table: layout, study, title, question, metric, selection, profile, data,
+family (comparisons that Holm adjusts for), published (source), footer. `records` are described in
+`ablate.report.records`. Numbers have full precision; NaN and infinity never occur.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ablate.report.records import Record, records
+from ablate.report.table import Table
+
+SCHEMA = "ablate.report/1"
+
+
+def render_json(tables: Sequence[Table]) -> str:
+    """The document, indented, in UTF-8 characters."""
+    document = {
+        "schema": SCHEMA,
+        "tables": [_head(table) for table in tables],
+        "records": records(tables),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _head(table: Table) -> Record:
+    return {
+        "layout": table.layout,
+        "study": table.study,
+        "title": table.title,
+        "question": table.question,
+        "metric": table.metric.name if table.metric else None,
+        "selection": table.selection.value,
+        "profile": table.profile,
+        "data": table.data,
+        "family": table.family,
+        "published": table.published or None,
+        "footer": list(table.footer),
+    }

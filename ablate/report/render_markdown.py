@@ -1,0 +1,56 @@
+"""Markdown: GitHub's tables, every character of the content escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ablate.report.table import Row, Table
+from ablate.report.text import Shown, row_label, show
+
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~$#])")
+_LONE_UNDERSCORE = re.compile(r"(?<![\w\u0303])_|_(?![\w\u0303])")
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    text = _SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
+    return _LONE_UNDERSCORE.sub(r"\\_", text)
+
+
+def render_markdown(tables: Sequence[Table]) -> str:
+    """All tables, a heading above and a list of notes below each."""
+    return "\n".join(_render(table) for table in tables)
+
+
+def _render(table: Table) -> str:
+    lines = [f"### {escape(table.title)}", ""]
+    if table.question:
+        lines += [escape(table.question), ""]
+    heads = [table.corner, *(column.heads for column in table.columns)]
+    lines.append(_line(["<br>".join(escape(h) for h in head if h) for head in heads]))
+    lines.append("|" + "|".join([":---", *["---:"] * len(table.columns)]) + "|")
+    group = ""
+    for row in table.rows:
+        if row.group and row.group != group:
+            lines.append(_line([f"*{escape(row.group)}*", *[""] * len(table.columns)]))
+        group = row.group or group
+        lines.append(_line(_cells(table, row)))
+    lines += ["", *(f"- {escape(note)}" for note in table.footer), ""]
+    return "\n".join(lines)
+
+
+def _cells(table: Table, row: Row) -> list[str]:
+    shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
+    return [escape(row_label(row)), *map(_emphasised, shown)]
+
+
+def _emphasised(shown: Shown) -> str:
+    text = escape(shown.text)
+    if shown.best:
+        return f"**{text}**"
+    return f"<u>{text}</u>" if shown.second else text
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

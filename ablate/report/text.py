@@ -1,0 +1,162 @@
+"""Numbers and facets of cells in words, for every renderer that people read.
+
+The text is plain Unicode without markup; renderers escape it and put the emphasis on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ablate.matrix.plan import Role
+from ablate.report.statistics import Mark
+from ablate.report.table import Cell, Column, Comparison, Quantity, Row, Show
+
+NOTHING = "—"
+MINUS = "−"
+_HUGE = 1e7  #: from here on digits after the point say nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a reader sees of one cell."""
+
+    text: str
+    best: bool = False
+    second: bool = False
+
+
+def number(value: float, digits: int, *, signed: bool = False) -> str:
+    """Fixed decimals with a true minus; what rounds to zero carries no sign."""
+    text = f"{abs(value):.{digits}f}" if abs(value) < _HUGE else f"{abs(value):.4g}"
+    if not text.strip("0."):
+        return text
+    if value < 0:
+        return MINUS + text
+    return "+" + text if signed else text
+
+
+def p_text(p: float) -> str:
+    """Three decimals, and never a p value of zero."""
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
+
+
+def row_label(row: Row) -> str:
+    """The row's label; the baseline is named as such."""
+    return f"{row.label} (baseline)" if row.role is Role.BASELINE else row.label
+
+
+def missing_text(cell: Cell) -> str:
+    """Reasons of the missing seeds: "1 failed, 1 diverged"."""
+    return ", ".join(f"{count} {why}" for why, count in cell.states.items())
+
+
+def count_text(cell: Cell) -> str:
+    """n, and what is missing: "3", "1 of 3 (1 failed, 1 diverged)"."""
+    if cell.complete:
+        return str(cell.n)
+    reasons = missing_text(cell)
+    return f"{cell.n} of {cell.planned}" + (f" ({reasons})" if reasons else "")
+
+
+def value_text(cell: Cell) -> str:
+    """Mean ± standard deviation; one seed has no deviation, none has no mean."""
+    if cell.mean is None:
+        return NOTHING
+    mean = number(cell.mean, cell.metric.digits)
+    return mean if cell.std is None else f"{mean} ± {number(cell.std, cell.metric.digits)}"
+
+
+def arrow(comparison: Comparison | None) -> str:
+    """↑ or ↓, the direction of a difference that the adjusted test tells from zero."""
+    if comparison is None or comparison.mark not in (Mark.BETTER, Mark.WORSE):
+        return ""
+    return "↑" if (comparison.mean or 0) > 0 else "↓"
+
+
+def interval_text(low: float | None, high: float | None, digits: int) -> str:
+    """An interval in brackets: "[−0.61, +0.37]"."""
+    if low is None or high is None:
+        return ""
+    return f"[{number(low, digits, signed=True)}, {number(high, digits, signed=True)}]"
+
+
+def difference_text(cell: Cell) -> str:
+    """Difference with interval, arrow, and its n where that is not the row's."""
+    comparison, digits = cell.comparison, cell.metric.digits
+    if comparison is None:
+        return ""
+    if comparison.mean is None:
+        return NOTHING
+    words = [arrow(comparison), number(comparison.mean, digits, signed=True)]
+    if comparison.undefined:
+        words.append("[undefined]")
+    else:
+        words.append(interval_text(comparison.low, comparison.high, digits))
+    if comparison.n != cell.n:
+        words.append(f"(n = {comparison.n})")
+    return " ".join(word for word in words if word)
+
+
+def comparison_p_text(cell: Cell) -> str:
+    """Adjusted p, with "descriptive" where seeds are too few for any mark."""
+    comparison = cell.comparison
+    if comparison is None or not comparison.in_family:
+        return ""
+    if comparison.undefined:
+        return "undefined"
+    if comparison.mark is Mark.DESCRIPTIVE:
+        return (
+            "descriptive"
+            if comparison.p_adjusted is None
+            else f"{p_text(comparison.p_adjusted)} (descriptive)"
+        )
+    return NOTHING if comparison.p_adjusted is None else p_text(comparison.p_adjusted)
+
+
+def mde_text(cell: Cell) -> str:
+    """Minimum detectable effect, where there is a test."""
+    comparison = cell.comparison
+    if comparison is None or not comparison.in_family:
+        return ""
+    if comparison.undefined:
+        return "undefined"
+    return NOTHING if comparison.mde is None else number(comparison.mde, cell.metric.digits)
+
+
+def outcome_text(cell: Cell) -> str:
+    """Value, arrow and missing seeds, for tables that show nothing else of a cell."""
+    words = [value_text(cell), arrow(cell.comparison)]
+    if not cell.complete and cell.planned and (cell.n or cell.states.keys() != {"waiting"}):
+        words.append(f"({count_text(cell).replace(' (', ': ').rstrip(')')})")
+    return " ".join(word for word in words if word)
+
+
+def quantity_text(quantity: Quantity) -> str:
+    """A number, its unit and its note."""
+    if quantity.value is None:
+        return quantity.note or NOTHING
+    unit = f" {quantity.unit}" if quantity.unit else ""
+    note = f" {quantity.note}" if quantity.note else ""
+    return number(quantity.value, quantity.digits, signed=quantity.signed) + unit + note
+
+
+_FACETS = {
+    Show.VALUE: value_text,
+    Show.OUTCOME: outcome_text,
+    Show.N: count_text,
+    Show.DIFFERENCE: difference_text,
+    Show.P: comparison_p_text,
+    Show.MDE: mde_text,
+}
+
+
+def show(column: Column, cell: Cell | Quantity | None) -> Shown:
+    """What `column` prints of `cell`."""
+    if cell is None:
+        return Shown("")
+    if isinstance(cell, Quantity):
+        return Shown(quantity_text(cell))
+    ranked = column.show in (Show.VALUE, Show.OUTCOME)
+    return Shown(
+        _FACETS[column.show](cell), best=ranked and cell.rank == 1, second=ranked and cell.rank == 2
+    )
