@@ -214,7 +214,8 @@ class _Builder:
     def _plan(self, config: JobConfig, label: str | None, pair: str) -> str:
         identifier = job_id(config)
         if label is not None or identifier not in self.configs:
-            self.jobs.append(PlannedJob(identifier, config.kind, label, pair, config.seed))
+            waits = tuple(dict.fromkeys(config.upstream.values()))
+            self.jobs.append(PlannedJob(identifier, config.kind, label, pair, config.seed, waits))
         self.configs[identifier] = config
         return identifier
 

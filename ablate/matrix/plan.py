@@ -43,6 +43,7 @@ class PlannedJob:
     variant: str | None  #: label of its variant; None for upstream jobs
     pair: str  #: "resnet110/resnet32", or the teacher's name for upstream jobs
     seed: int
+    upstream: tuple[str, ...] = ()  #: ids of the jobs that it waits for
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ class StudyPlan:
         fields["variants"] = tuple(
             Variant(**{**v, "role": Role(v["role"])}) for v in document["variants"]
         )
-        fields["jobs"] = tuple(PlannedJob(**j) for j in document["jobs"])
+        fields["jobs"] = tuple(
+            PlannedJob(**{**j, "upstream": tuple(j.get("upstream", ()))}) for j in document["jobs"]
+        )
         for name in ("metrics", "pairs", "seeds", "footnotes"):
             fields[name] = tuple(document[name])
         return cls(**fields)
