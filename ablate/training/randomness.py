@@ -41,4 +41,6 @@ def initialising(seed: int, purpose: str) -> Iterator[None]:
 def _hash(seed: int, purpose: str, epoch: int) -> int:
     # The newline keeps (1, "x", 23) and (12, "x", 3) apart; repr keeps newlines out of purposes.
     text = f"{seed}\n{purpose!r}\n{epoch}"
+    # torch's CPU generator takes up the low 32 bits only. Two keys that meet by chance, one pair
+    # in four thousand million, would be a view that looks like another's of another epoch.
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
