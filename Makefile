@@ -1,0 +1,38 @@
+# `make run`: the first study and its table. `make test`: the suite. Nothing else is needed before.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check chaos benchmarks clean
+
+run: $(VENV)/.installed
+	$(BIN)/ablate run studies/lpred_symmetry.toml
+	$(BIN)/ablate report lpred_symmetry --table
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -m "not slow"
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Long: kills workers and orchestrators at random moments and compares every digest.
+chaos: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -m slow tests/execute
+
+benchmarks: $(VENV)/.installed-test
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build *.egg-info

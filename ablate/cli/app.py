@@ -1,0 +1,21 @@
+"""The command line; each command lives in a file of its own and imports its room when called."""
+
+from __future__ import annotations
+
+import typer
+
+from ablate.cli.export import export
+from ablate.cli.report import report
+from ablate.cli.run import run
+from ablate.cli.status import status
+
+app = typer.Typer(
+    name="ablate",
+    help="Ablation studies: declared, resumable, and reported as a paper's tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (run, status, report, export):
+    app.command()(command)

@@ -1,0 +1,122 @@
+"""What commands share: their options, and how errors reach the user."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from ablate.errors import AblateError, InputError, Problem
+
+if TYPE_CHECKING:
+    from ablate.settings import Settings, TomlValue
+
+ResultsOption = Annotated[
+    Path | None, typer.Option("--results", help="Results folder; default from ablate.toml.")
+]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="Profile of ablate.toml to run under.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the profile."),
+]
+SeedsOption = Annotated[
+    str | None, typer.Option("--seeds", help="Seeds instead of the study's, e.g. 0,1,2.")
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+StudyArgument = Annotated[Path, typer.Argument(help="Study file.", show_default=False)]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def guarded(command: Command) -> Command:
+    """Show errors as sentences and end with their exit code; tracebacks only with --debug."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except AblateError as error:
+            if kwargs.get("debug"):
+                raise
+            complain(error)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except BrokenPipeError:  # `ablate export | head`
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if kwargs.get("debug"):
+                raise
+            complain(AblateError(f"{type(error).__name__}: {error} (--debug shows where)"))
+            raise typer.Exit(1) from None
+
+    return wrapper  # type: ignore[return-value]
+
+
+def complain(error: AblateError) -> None:
+    """Print an error to stderr, a line for each problem."""
+    problems = error.problems if isinstance(error, InputError) else [str(error)]
+    for problem in problems:
+        typer.echo(f"error: {problem}", err=True)
+
+
+def settings_for(study: Path | None = None) -> Settings:
+    """The ablate.toml above the working directory, or else above the study file."""
+    from ablate.settings import find_settings, load_settings
+
+    return load_settings(find_settings(Path(), *([study.parent] if study else [])))
+
+
+def results_folder(results: Path | None) -> Path:
+    """--results, or what ablate.toml says."""
+    if results is not None:
+        return results
+    settings = settings_for()
+    return settings.path(settings.results)
+
+
+def existing_results(results: Path | None) -> Path:
+    """The results folder of a command that only reads; InputError if nothing ever ran there."""
+    folder = results_folder(results)
+    if not folder.is_dir():
+        raise InputError(Problem(str(folder), "", "no such results folder", "ablate run makes it"))
+    return folder
+
+
+def parse_overrides(texts: list[str] | None) -> dict[str, TomlValue]:
+    """--set options as a table; values are TOML, and bare words are text."""
+    values: dict[str, TomlValue] = {}
+    problems = []
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            problems.append(Problem("--set", text, "is no setting", "key=value"))
+            continue
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value
+        values[key.strip()] = parsed
+    if problems:
+        raise InputError(problems)
+    return values
+
+
+def parse_seeds(text: str | None) -> list[int] | None:
+    """--seeds as numbers; InputError if it is anything else."""
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words or not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
+        raise InputError(Problem("--seeds", "", f'"{text}" is no list of seeds', "e.g. 0,1,2"))
+    return [int(word) for word in words]

@@ -1,0 +1,82 @@
+"""Commands about single jobs: show, logs, retry."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded
+
+if TYPE_CHECKING:
+    from ablate.store.rundir import RunDirectory
+
+JobArgument = Annotated[str, typer.Argument(help="Job id, or the start of one.")]
+
+
+def find_run(results: Path, job: str) -> RunDirectory:
+    """Run directory by the start of a job's id; InputError if that is none or several."""
+    from ablate.store.index import Index
+    from ablate.store.rundir import RunDirectory
+
+    with Index.open(results) as index:
+        return RunDirectory.of(results, index.find_job(job))
+
+
+@guarded
+def logs(
+    job: JobArgument,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it grows.")] = False,
+    results: ResultsOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Print what a job's workers printed."""
+    from ablate.store.history import Status, history
+
+    run = find_run(existing_results(results), job)
+    position = 0
+    while True:
+        if run.log.exists():
+            with run.log.open("rb") as log:
+                log.seek(position)
+                text = log.read()
+            position += len(text)
+            typer.echo(text.decode(errors="replace"), nl=False)
+        over = history(run.events().events, run.result()).status not in (
+            Status.RUNNING,
+            Status.WAITING,
+        )
+        if not follow or over:
+            return
+        time.sleep(0.3)
+
+
+@guarded
+def retry(
+    job: Annotated[str | None, typer.Argument(help="Job id; default: all that failed.")] = None,
+    results: ResultsOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Put failed and diverged jobs back in the queue; the next `ablate run` takes them up."""
+    from ablate.store.history import Status, history
+    from ablate.store.index import Index
+    from ablate.store.locks import FolderLock, orchestrator_lock
+    from ablate.store.rundir import run_directories
+
+    folder = existing_results(results)
+    with FolderLock(orchestrator_lock(folder), "ablate retry"):
+        runs = [find_run(folder, job)] if job else list(run_directories(folder))
+        broken = [
+            run
+            for run in runs
+            if history(run.events().events, run.result()).status in (Status.FAILED, Status.DIVERGED)
+        ]
+        for run in broken:
+            run.append({"event": "retry", "time": time.time()})
+            typer.echo(f"requeued {run.id[:10]}")
+        with Index.open(folder, writable=True) as index:
+            index.ingest_many(broken)
+    if not broken:
+        typer.echo("nothing to requeue: no job failed or diverged")

@@ -1,0 +1,74 @@
+"""`ablate verify`: prove on this machine that an interrupted job ends as an uninterrupted one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ablate.cli.common import (
+    DebugOption,
+    ProfileOption,
+    ResultsOption,
+    SeedsOption,
+    SetOption,
+    StudyArgument,
+    guarded,
+    parse_overrides,
+    parse_seeds,
+    settings_for,
+)
+from ablate.errors import InputError, Problem
+
+
+@guarded
+def verify(
+    study: StudyArgument,
+    job: Annotated[str, typer.Option("--job", help="Id of the job; default: the first.")] = "",
+    kills: Annotated[int, typer.Option("--kills", min=1, help="How often to kill it.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="Of the moments at which it is killed.")] = 0,
+    results: ResultsOption = None,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    seeds: SeedsOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Run one job twice in a scratch folder, whole and killed at random, and compare digests."""
+    from ablate.cli.run import carry_out, job_names
+    from ablate.execute.verify import prove
+    from ablate.matrix.expand import expand
+    from ablate.study.parse import read_study
+
+    settings = settings_for(study)
+    under = profile or settings.profile
+    matrix = expand(read_study(study), settings, under, parse_overrides(set_), parse_seeds(seeds))
+    own = [planned.id for planned in matrix.plan.jobs if planned.variant is not None]
+    chosen = [name for name in own if name.startswith(job)]
+    if not chosen:
+        raise InputError(Problem("--job", "", f'no job "{job}" in {study}', "see ablate status"))
+    often = settings.execution.model_copy(update={"max_retries": kills, "retry_delay_s": 0.0})
+    patient = settings.model_copy(update={"execution": often})
+    folder = results if results is not None else settings.path(settings.results)
+    with tempfile.TemporaryDirectory(prefix="ablate-verify-") as scratch:
+        proof = prove(
+            matrix,
+            chosen[0],
+            folder,
+            Path(scratch),
+            kills,
+            seed,
+            lambda part, where: carry_out(part, patient, where),
+        )
+    typer.echo(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
+    for name, trial in (("whole", proof.whole), ("broken", proof.broken)):
+        resumed = ", ".join(map(str, trial.resumed_from)) or "never"
+        typer.echo(
+            f"  {name:6}  digest {trial.digest[:16]}  attempts {trial.attempts}  "
+            f"resumed from step: {resumed}"
+        )
+    if not proof.agrees:
+        typer.echo("DIFFERENT: resuming changed the result", err=True)
+        raise typer.Exit(1)
+    typer.echo("equal to the bit: weights and all metrics")

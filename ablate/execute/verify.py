@@ -1,0 +1,116 @@
+"""The user's own proof that resuming is exact: one job, run whole and run broken, compared."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ablate.matrix.plan import Matrix
+from ablate.store.history import history
+from ablate.store.rundir import RunDirectory
+
+RunMatrix = Callable[[Matrix, Path], object]  #: carries out a matrix in a results folder
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One of the two runs of a job."""
+
+    digest: str
+    metrics: dict[str, float]
+    attempts: int
+    resumed_from: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Both runs of one job."""
+
+    job: str
+    whole: Trial
+    broken: Trial
+
+    @property
+    def agrees(self) -> bool:
+        """Whether weights and every metric are equal to the bit."""
+        same = self.whole.digest == self.broken.digest
+        return same and self.whole.metrics == self.broken.metrics
+
+
+def only(matrix: Matrix, job: str) -> Matrix:
+    """The part of a matrix that one job needs: itself and all upstream of it."""
+    needed: dict[str, None] = {}
+    waiting = [job]
+    while waiting:
+        name = waiting.pop()
+        needed[name] = None
+        waiting += matrix.configs[name].upstream.values()
+    configs = {name: config for name, config in matrix.configs.items() if name in needed}
+    jobs = tuple(planned for planned in matrix.plan.jobs if planned.id in needed)
+    return replace(matrix, plan=replace(matrix.plan, jobs=jobs), configs=configs)
+
+
+def prove(
+    matrix: Matrix, job: str, results: Path, scratch: Path, kills: int, seed: int, run: RunMatrix
+) -> Proof:
+    """Run `job` whole and broken by `kills` SIGKILLs under `scratch`; `run` carries out a matrix.
+
+    Finished upstream jobs are taken over from `results`, so that only the job itself runs twice.
+    """
+    part = only(matrix, job)
+    trials = []
+    for name, count in (("whole", 0), ("broken", kills)):
+        folder = scratch / name
+        for upstream in part.configs:
+            done = RunDirectory.of(results, upstream)
+            if upstream != job and done.result_file.exists():
+                copy = RunDirectory.of(folder, upstream).path
+                shutil.copytree(done.path, copy, dirs_exist_ok=True)
+        with _saboteur(RunDirectory.of(folder, job), count, random.Random(seed)):  # noqa: S311
+            run(part, folder)
+        trials.append(_trial(RunDirectory.of(folder, job)))
+    return Proof(job, *trials)
+
+
+def _trial(run: RunDirectory) -> Trial:
+    result = run.result() or {}
+    past = history(run.events().events, result or None)
+    return Trial(
+        str(result.get("weights_digest", "")),
+        dict(result.get("metrics", {})),
+        len(past.attempts),
+        past.resumed_from,
+    )
+
+
+@contextmanager
+def _saboteur(run: RunDirectory, kills: int, rng: random.Random) -> Iterator[None]:
+    """While inside, SIGKILL the job's worker `kills` times, each a random while after it began."""
+    over = threading.Event()
+
+    def sabotage() -> None:
+        hit = 0
+        while hit < kills and not over.wait(0.02):
+            attempts = history(run.events().events, run.result()).attempts
+            if len(attempts) <= hit or not attempts[-1].open or attempts[-1].last_step == 0:
+                continue  # wait for its first checkpoint or epoch, so that there is work to lose
+            if over.wait(rng.uniform(0.0, 1.0)):
+                return
+            with suppress(ProcessLookupError, TypeError):
+                os.killpg(attempts[-1].pid, signal.SIGKILL)  # type: ignore[arg-type]
+                hit += 1
+
+    thread = threading.Thread(target=sabotage, daemon=True, name="saboteur")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
