@@ -132,8 +132,7 @@ def _lines(
             blank = " " * max(0, size - cell_len(piece))
             line.append(" " * _GAP if index else "")
             line.append("" if index == 0 else blank)
-            # A mark in the margin of a number is no part of what is underlined.
-            line.append(piece, style=style)
+            line.append(piece.replace("\u00a0", " "), style=style)
             line.append(blank if index == 0 else "")
         yield line
 
@@ -152,9 +151,10 @@ def _widths(heads: Sequence[str], rows: Sequence[Sequence[Styled]], limit: int) 
         for word, column in zip(words, columns, strict=True)
     ]
     widths = list(natural)
+    breaking = [sum(cell_len(t) > w for t in c) for w, c in zip(words, columns, strict=True)]
     prose = [i for i, size in enumerate(natural) if i == 0 or size > _PROSE]
     for candidates in (prose, range(len(widths))):
-        for index in sorted(candidates, key=lambda i: -natural[i]):
+        for index in sorted(candidates, key=lambda i: (breaking[i], -natural[i])):
             excess = sum(widths) + _GAP * (len(widths) - 1) - limit
             if excess > 0:
                 least = max(words[index], _NARROWEST_LABEL if index == 0 else 0)
@@ -164,21 +164,23 @@ def _widths(heads: Sequence[str], rows: Sequence[Sequence[Styled]], limit: int) 
 
 def _words(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        yield from text.split()
+        yield from text.replace("\n", " ").split(" ")
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Text broken at blanks; leading blanks indent every line."""
+    """Text broken at blanks, but not at no-break spaces; leading blanks indent every line."""
     from rich.cells import cell_len
 
-    indent = " " * (len(text) - len(text.lstrip()))
+    indent = " " * (len(text) - len(text.lstrip(" ")))
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in text.split(" "):
+        if not word:
+            continue
         longer = f"{line} {word}" if line else indent + word
         if line and cell_len(longer) > width:
             lines.append(line)
             longer = indent + word
         line = longer
     # The blank that stands in for a mark keeps numbers aligned.
-    return [*lines, line + " " * (len(text) - len(text.rstrip()))]
+    return [*lines, line + " " * (len(text) - len(text.rstrip(" ")))]

@@ -34,3 +34,34 @@ def render(tables: Sequence[Table], format: str) -> str:  # noqa: A002
     from ablate.report.formats import render as render_as
 
     return render_as(tables, format)
+
+
+def power_report(
+    results: StudyResults, effect: float, metric: str | None = None, selection: str = "last"
+) -> Table:
+    """Per comparison: how many seeds would detect `effect`, in the metric's unit.
+
+    The metric defaults to the plan's first. Raises InputError for an effect that is not positive
+    and for a metric that the plan does not have.
+    """
+    from ablate.report.analysis import metric_of
+    from ablate.report.power_table import power_table
+    from ablate.report.table import Selection
+
+    chosen = metric_of(results.plan, metric or results.plan.metrics[0])
+    return power_table(results, effect, chosen, Selection(selection))
+
+
+def verdicts(
+    results: StudyResults, metric: str | None = None, selection: str = "last"
+) -> tuple[str, ...]:
+    """The study in a sentence, then a sentence per comparison if there are several."""
+    from ablate.report.analysis import analyse, metric_of
+    from ablate.report.table import Selection
+    from ablate.report.verdict import study_verdict
+    from ablate.report.verdict import verdicts as each
+
+    chosen = metric_of(results.plan, metric or results.plan.metrics[0])
+    analysis = analyse(results, chosen, Selection(selection))
+    sentences = each(analysis)
+    return (study_verdict(analysis), *(sentences if len(sentences) > 1 else ()))

@@ -57,14 +57,22 @@ def seeds_line(plan_seeds: Iterable[int], cells: Iterable[Cell], *, several_pair
     for cell in cells:
         if cell.missing:
             place = f"{cell.variant} on {cell.pair}" if several_pairs else cell.variant
-            seeds = ", ".join(f"{seed} {why}" for seed, why in cell.missing)
-            gaps.append(f"{place} (seed {seeds})")
+            gaps.append(f"{place} ({_by_reason(cell)})")
     line = f"Seeds: {', '.join(map(str, plan_seeds))}."
     if gaps:
         more = len(gaps) - _MOST_NAMED
         named = "; ".join(gaps[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
         line += f" Missing: {named}."
     return line
+
+
+def _by_reason(cell: Cell) -> str:
+    """Seeds under their reasons: "seed 1 failed, seeds 2, 3 waiting"."""
+    reasons = []
+    for why in cell.states:
+        seeds = [str(seed) for seed, one in cell.missing if one == why]
+        reasons.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)} {why}")
+    return ", ".join(reasons)
 
 
 def reading(analysis: Analysis, *, details: bool) -> tuple[str, ...]:

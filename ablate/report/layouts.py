@@ -56,7 +56,7 @@ def one_part(results: StudyResults, analysis: Analysis, pair: str) -> Table:
     columns = [
         Column(metric.name, (metric.label,), Show.VALUE),
         Column("n", ("n",), Show.N),
-        Column("difference", ("Difference [95 % CI]",), Show.DIFFERENCE),
+        Column("difference", ("Difference [95\u00a0%\u00a0CI]",), Show.DIFFERENCE),
         Column("p", ("p (Holm)",), Show.P),
         Column("mde", ("MDE",), Show.MDE),
     ]

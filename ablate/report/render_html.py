@@ -1,7 +1,7 @@
 """HTML: one `<table>` per table, all text escaped; a page embeds and styles it.
 
-Class names: `ablate-table`, `best`, `second`, `group`, `notes`, `published`. A `td` carries the
-unrounded number it shows as `data-value`, so that a page can sort by it.
+Class names: `ablate-table`, `best`, `second`, `group`, `missing`, `notes`, `published`, and a
+row's role. A `td` carries the unrounded number it shows as `data-value`, so that a page can sort.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ def _cell(column: Column, cell: Cell | Quantity | None) -> str:
         text = f'<strong class="best">{text}</strong>'
     elif shown.second:
         text = f'<u class="second">{text}</u>'
+    if shown.details:
+        text += f' <small class="missing">({inline(", ".join(shown.details))})</small>'
     value = _sortable(column, cell)
     data = "" if value is None else f' data-value="{value!r}"'
     if isinstance(cell, Quantity) and cell.published:

@@ -1,22 +1,28 @@
-"""LaTeX: booktabs tables that compile as pasted into any document class."""
+"""LaTeX: booktabs tables that compile as pasted into any document class.
+
+A table wider than the text is scaled down to it; one with very many rows breaks over pages.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from textwrap import wrap
 
 from ablate.report.table import Row, Table
 from ablate.report.tex import tex
 from ablate.report.text import Shown, row_label, show
 
 _LONGEST_FLOAT = 40  #: rows; longer tables break over pages
+_BREAK = r" \\ "
+_WIDEST_HEAD = 14  #: characters
 
 
 def render_latex(tables: Sequence[Table]) -> str:
     """All tables; the first line names the packages that the preamble needs."""
-    packages = ["booktabs"]
-    if any(_is_long(table) for table in tables):
-        packages.append("longtable")
+    long = [_is_long(table) for table in tables]
+    needed = {"booktabs": True, "graphicx": not all(long), "longtable": any(long)}
+    packages = [name for name, needs in needed.items() if needs]
     needs = " ".join(f"\\usepackage{{{name}}}" for name in packages)
     used: dict[str, int] = {}
     blocks = [_long(t, _key(t, used)) if _is_long(t) else _float(t, _key(t, used)) for t in tables]
@@ -42,13 +48,14 @@ def _float(table: Table, key: str) -> str:
         r"\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{_caption(table)}}}",
         rf"\label{{{key}}}",
-        rf"\begin{{tabular}}{{{_alignment(table)}}}",
+        rf"\sbox0{{\begin{{tabular}}{{{_alignment(table)}}}",
         r"\toprule",
         *_heads(table),
         r"\midrule",
         *_body(table),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
+        r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
         *_notes(table),
         r"\end{table}",
     ]
@@ -58,8 +65,8 @@ def _float(table: Table, key: str) -> str:
 def _long(table: Table, key: str) -> str:
     lines = [
         r"\begingroup",
-        r"\small",
-        r"\setlength{\tabcolsep}{4pt}",
+        r"\footnotesize",
+        r"\setlength{\tabcolsep}{3pt}",
         rf"\begin{{longtable}}{{{_alignment(table)}}}",
         rf"\caption{{{_caption(table)}}}\label{{{key}}}\\",
         r"\toprule",
@@ -91,9 +98,17 @@ def _alignment(table: Table) -> str:
 
 def _heads(table: Table) -> list[str]:
     return [
-        _line([tex(corner), *(tex(column.heads[index]) for column in table.columns)])
+        _line([tex(corner), *(_stacked(column.heads[index]) for column in table.columns)])
         for index, corner in enumerate(table.corner)
     ]
+
+
+def _stacked(head: str) -> str:
+    """A head that is long for the numbers below it, on several lines."""
+    lines = wrap(head, _WIDEST_HEAD, break_long_words=False, break_on_hyphens=False)
+    if len(lines) < 2:
+        return tex(head)
+    return rf"\shortstack[r]{{{_BREAK.join(map(tex, lines))}}}"
 
 
 def _body(table: Table) -> list[str]:
@@ -118,12 +133,21 @@ def _emphasised(shown: Shown) -> str:
     text = tex(shown.text)
     if shown.best:
         return rf"\textbf{{\boldmath {text}}}"
-    return rf"\underline{{{text}}}" if shown.second else text
+    if shown.second:
+        return rf"\underline{{{text}}}"
+    if not shown.details:
+        return text
+    small = _BREAK.join(rf"\scriptsize {tex(detail)}" for detail in shown.details)
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text}{_BREAK}{small}\end{{tabular}}"
 
 
 def _notes(table: Table) -> list[str]:
     notes = "\\\\\n".join(tex(note) for note in table.footer)
-    return [r"\par\smallskip", r"\parbox{\linewidth}{\footnotesize\raggedright", notes + "}"]
+    return [
+        r"\par\smallskip",
+        r"\noindent\parbox{\linewidth}{\footnotesize\raggedright",
+        notes + "}",
+    ]
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ _LONE_UNDERSCORE = re.compile(r"(?<![\w\u0303])_|_(?![\w\u0303])")
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    text = _SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;"))
+    text = _SPECIAL.sub(r"\\\1", re.sub(r"[ \t\r\n]+", " ", text).replace("&", "&amp;"))
     return _LONE_UNDERSCORE.sub(r"\\_", text)
 
 
@@ -49,7 +49,9 @@ def _emphasised(shown: Shown) -> str:
     text = escape(shown.text)
     if shown.best:
         return f"**{text}**"
-    return f"<u>{text}</u>" if shown.second else text
+    if shown.second:
+        return f"<u>{text}</u>"
+    return f"{text} ({escape(', '.join(shown.details))})" if shown.details else text
 
 
 def _line(cells: Sequence[str]) -> str:

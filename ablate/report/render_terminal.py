@@ -62,8 +62,8 @@ def _has_rank(table: Table, index: int) -> bool:
 
 def _plain(shown: Shown, *, aligned: bool) -> Styled:
     mark = "*" if shown.best else "+" if shown.second else " " if aligned else ""
-    return Styled(shown.text + mark)
+    return Styled(shown.line + mark)
 
 
 def _styled(shown: Shown) -> Styled:
-    return Styled(shown.text, "bold" if shown.best else "underline" if shown.second else "")
+    return Styled(shown.line, "bold" if shown.best else "underline" if shown.second else "")

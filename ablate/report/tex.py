@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from ablate.report.notation import TILDE, Symbol, split
@@ -9,11 +10,12 @@ from ablate.report.notation import TILDE, Symbol, split
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "_": r"\_", "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}", "[": "{[}", "]": "{]}", "*": "{*}", "-": "{-}", "'": "{'}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
+    "`": r"\`{}", "\u00a0": "~",
     "±": r"$\pm$", "×": r"$\times$", "−": "$-$", "→": r"$\to$", "↑": r"$\uparrow$",
     "↓": r"$\downarrow$", "≤": r"$\leq$", "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$",
-    "∞": r"$\infty$", "·": r"$\cdot$", "—": "---", "–": "--", "…": r"\dots{}", "°": r"$^\circ$",
+    "∞": r"$\infty$", "·": r"$\cdot$", "—": r"\textemdash{}", "–": r"\textendash{}",
+    "…": r"\dots{}", "°": r"$^\circ$",
     "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}", "å": r"\aa{}",
     "Å": r"\AA{}", "ł": r"\l{}", "Ł": r"\L{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ı": r"\i{}",
     "“": "``", "”": "''", "‘": "`", "’": "'", "§": r"\S{}", "©": r"\copyright{}",
@@ -47,10 +49,12 @@ def tex(text: str) -> str:
     Accented letters become accent commands. Letters that pdflatex has no command for are
     transliterated, or, failing that, printed as their code point: [U+4E2D].
     """
-    return "".join(
-        _symbol(piece) if isinstance(piece, Symbol) else _plain(piece)
-        for piece in split(" ".join(text.split()))
+    one_line = re.sub(r"[ \t\r\n]+", " ", text).strip(" ")
+    done = "".join(
+        _symbol(piece) if isinstance(piece, Symbol) else _plain(piece) for piece in split(one_line)
     )
+    # A row may end right before this text, and "\\\\" would take these for its own arguments.
+    return f"{{{done[0]}}}{done[1:]}" if done[:1] in ("[", "*") else done
 
 
 def _symbol(symbol: Symbol) -> str:
@@ -77,7 +81,9 @@ def _plain(text: str) -> str:
     for index, character in enumerate(rest):
         if not unicodedata.combining(character):
             accents = _combining_after(rest, index + 1)
-            pieces.append(_character(character, accents))
+            # Two hyphens or apostrophes in a row are ligatures: "--" would print a dash.
+            twice = character in "-'" and index and rest[index - 1] == character
+            pieces.append(("{}" if twice else "") + _character(character, accents))
         elif index == 0:
             pieces.append(_character(" ", character))
     return "".join(pieces)
@@ -116,4 +122,4 @@ def _foreign(character: str) -> str:
     similar = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode().strip()
     if similar:
         return "".join(map(_base, similar))
-    return f"{{[}}U+{ord(character):04X}{{]}}"
+    return f"[U+{ord(character):04X}]"

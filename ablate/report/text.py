@@ -12,6 +12,7 @@ from ablate.report.statistics import Mark
 from ablate.report.table import Cell, Column, Comparison, Quantity, Row, Show
 
 NOTHING = "—"
+NBSP = "\u00a0"  #: keeps a number and its deviation, or an interval, on one line
 MINUS = "−"
 _HUGE = 1e7  #: from here on digits after the point say nothing
 
@@ -21,8 +22,14 @@ class Shown:
     """What a reader sees of one cell."""
 
     text: str
+    details: tuple[str, ...] = ()  #: why it is no complete result, in short pieces
     best: bool = False
     second: bool = False
+
+    @property
+    def line(self) -> str:
+        """Text and details on one line: "1 of 3 (1 failed, 1 diverged)"."""
+        return f"{self.text} ({', '.join(self.details)})" if self.details else self.text
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:
@@ -45,17 +52,14 @@ def row_label(row: Row) -> str:
     return f"{row.label} (baseline)" if row.role is Role.BASELINE else row.label
 
 
-def missing_text(cell: Cell) -> str:
-    """Reasons of the missing seeds: "1 failed, 1 diverged"."""
-    return ", ".join(f"{count} {why}" for why, count in cell.states.items())
+def reasons(cell: Cell) -> tuple[str, ...]:
+    """Reasons of the missing seeds: "1 failed", "1 diverged"."""
+    return tuple(f"{count} {why}" for why, count in cell.states.items())
 
 
 def count_text(cell: Cell) -> str:
-    """n, and what is missing: "3", "1 of 3 (1 failed, 1 diverged)"."""
-    if cell.complete:
-        return str(cell.n)
-    reasons = missing_text(cell)
-    return f"{cell.n} of {cell.planned}" + (f" ({reasons})" if reasons else "")
+    """n, against the seeds that were planned where some are missing: "3", "1 of 3"."""
+    return str(cell.n) if cell.complete else f"{cell.n} of {cell.planned}"
 
 
 def value_text(cell: Cell) -> str:
@@ -63,7 +67,9 @@ def value_text(cell: Cell) -> str:
     if cell.mean is None:
         return NOTHING
     mean = number(cell.mean, cell.metric.digits)
-    return mean if cell.std is None else f"{mean} ± {number(cell.std, cell.metric.digits)}"
+    return (
+        mean if cell.std is None else f"{mean}{NBSP}±{NBSP}{number(cell.std, cell.metric.digits)}"
+    )
 
 
 def arrow(comparison: Comparison | None) -> str:
@@ -73,11 +79,17 @@ def arrow(comparison: Comparison | None) -> str:
     return "↑" if (comparison.mean or 0) > 0 else "↓"
 
 
+def with_arrow(comparison: Comparison | None, text: str) -> str:
+    """The arrow in front of the text, so that digits stay under each other."""
+    sign = arrow(comparison)
+    return f"{sign}{NBSP}{text}" if sign else text
+
+
 def interval_text(low: float | None, high: float | None, digits: int) -> str:
     """An interval in brackets: "[−0.61, +0.37]"."""
     if low is None or high is None:
         return ""
-    return f"[{number(low, digits, signed=True)}, {number(high, digits, signed=True)}]"
+    return f"[{number(low, digits, signed=True)},{NBSP}{number(high, digits, signed=True)}]"
 
 
 def difference_text(cell: Cell) -> str:
@@ -87,7 +99,7 @@ def difference_text(cell: Cell) -> str:
         return ""
     if comparison.mean is None:
         return NOTHING
-    words = [arrow(comparison), number(comparison.mean, digits, signed=True)]
+    words = [with_arrow(comparison, number(comparison.mean, digits, signed=True))]
     if comparison.undefined:
         words.append("[undefined]")
     else:
@@ -124,11 +136,19 @@ def mde_text(cell: Cell) -> str:
 
 
 def outcome_text(cell: Cell) -> str:
-    """Value, arrow and missing seeds, for tables that show nothing else of a cell."""
-    words = [value_text(cell), arrow(cell.comparison)]
-    if not cell.complete and cell.planned and (cell.n or cell.states.keys() != {"waiting"}):
-        words.append(f"({count_text(cell).replace(' (', ': ').rstrip(')')})")
-    return " ".join(word for word in words if word)
+    """Value with arrow, for tables that show nothing else of a cell."""
+    return with_arrow(cell.comparison, value_text(cell))
+
+
+def details(column: Column, cell: Cell) -> tuple[str, ...]:
+    """Which seeds a cell lacks; a cell that merely waits says so with its dash alone."""
+    if cell.complete or not cell.planned:
+        return ()
+    if column.show is Show.N:
+        return reasons(cell)
+    if column.show is not Show.OUTCOME or (cell.states.keys() == {"waiting"} and not cell.n):
+        return ()
+    return (count_text(cell), *reasons(cell))
 
 
 def quantity_text(quantity: Quantity) -> str:
@@ -158,5 +178,8 @@ def show(column: Column, cell: Cell | Quantity | None) -> Shown:
         return Shown(quantity_text(cell))
     ranked = column.show in (Show.VALUE, Show.OUTCOME)
     return Shown(
-        _FACETS[column.show](cell), best=ranked and cell.rank == 1, second=ranked and cell.rank == 2
+        _FACETS[column.show](cell),
+        details(column, cell),
+        best=ranked and cell.rank == 1,
+        second=ranked and cell.rank == 2,
     )
