@@ -116,13 +116,15 @@ def numbers(value: object) -> dict[str, float]:
     """Those entries of a mapping that are numbers, as floats."""
     if not isinstance(value, Mapping):
         return {}
-    found = {str(name): _real(number) for name, number in value.items()}
+    found = {_text(name): _real(number) for name, number in value.items()}
     return {name: number for name, number in found.items() if number is not None}
 
 
 def texts(value: object) -> dict[str, str]:
     """The entries of a mapping as text."""
-    return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else {}
+    if not isinstance(value, Mapping):
+        return {}
+    return {_text(str(name)): _text(str(text)) for name, text in value.items()}
 
 
 def _status(
@@ -247,4 +249,5 @@ def _real(value: object) -> float | None:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """Text without lone surrogates, which JSON can carry and a database cannot."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""

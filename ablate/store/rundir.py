@@ -94,6 +94,10 @@ class RunDirectory:
         """The result; read it through `result`."""
         return self.path / "result.json"
 
+    def exists(self) -> bool:
+        """Whether it was fully created."""
+        return (self.path / "config.json").exists()
+
     def create(self, config: JobConfig) -> RunDirectory:
         """Make the folders and write the config, unless that was done before.
 
@@ -171,7 +175,7 @@ def run_directories(results: Path) -> Iterator[RunDirectory]:
     runs = results / "runs"
     if runs.is_dir():
         for path in sorted(runs.iterdir()):
-            if _JOB_ID.fullmatch(path.name) and (path / "config.json").exists():
+            if _JOB_ID.fullmatch(path.name) and RunDirectory(path).exists():
                 yield RunDirectory(path)
 
 

@@ -1,0 +1,211 @@
+"""Ways to open the index file: one writer, and readers that leave no trace.
+
+A reader in SQLite's own read-only mode still makes "-wal" and "-shm" files next to a database in
+WAL mode, and cannot take them away again. So a reader looks first how the file lies there:
+
+still   no writer is at work and none left a log: the file is opened as immutable, and whatever
+        was read counts only if the file is afterwards as it was before
+live    a writer has its log there, or died with it there: read-only mode, which then makes nothing
+copy    the log is there, but cannot be shared (a read-only folder, or a copied one): a copy of
+        both is read
+
+A process that has a writer open always reads live: to open and close the file beside SQLite's back
+would drop the locks of its own writer, which POSIX ties to the process and not to the descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from ablate.errors import StoreError
+
+BUSY_SECONDS = 30.0
+
+_written_here: Counter[Path] = Counter()  #: databases that this process has a writer on
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What must not change while a file is read without locks."""
+
+    inode: int
+    size: int
+    modified: int
+    log_size: int
+
+
+@dataclass
+class Source:
+    """Where a reader reads; `close` removes what was made for it."""
+
+    database: Path
+    options: str
+    stamp: Stamp | None  #: None where locks make sure that what is read is consistent
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def sound(self) -> bool:
+        """Whether nothing that was read can have changed under the reader's hands."""
+        return self.stamp is None or self.stamp == stamp(self.database)
+
+    def close(self) -> None:
+        """Give back a copy's place."""
+        self._stack.close()
+
+
+def stamp(database: Path) -> Stamp:
+    """How a database file and its log lie there now; FileNotFoundError if there is none."""
+    status = database.stat()
+    return Stamp(status.st_ino, status.st_size, status.st_mtime_ns, _size(_beside(database, "wal")))
+
+
+def find_source(database: Path, *, share: bool = True) -> Source:
+    """Decide how to read a database; not `share`: live reading was tried and cannot be done."""
+    found = stamp(database)
+    if _written_here[database.resolve()]:
+        return Source(database, "mode=ro", None)
+    if found.log_size == 0:
+        return Source(database, "mode=ro&immutable=1", found)
+    if share and _beside(database, "shm").exists():
+        return Source(database, "mode=ro", None)
+    return _copied(database, found)
+
+
+def _copied(database: Path, before: Stamp) -> Source:
+    stack = contextlib.ExitStack()
+    try:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ablate-")))
+        copy = folder / database.name
+        shutil.copyfile(database, copy)
+        shutil.copyfile(_beside(database, "wal"), _beside(copy, "wal"))
+        if stamp(database) != before:
+            raise FileNotFoundError(f"{database} changed while it was copied")
+    except BaseException:
+        stack.close()
+        raise
+    return Source(copy, "mode=rw", None, stack)
+
+
+@contextlib.contextmanager
+def reading(source: Source, busy_seconds: float) -> Iterator[Connection]:
+    """A connection on which all reads see one state of the database."""
+
+    def connect() -> sqlite3.Connection:
+        return _sqlite(source.database, source.options, busy_seconds)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    event.listen(engine, "begin", _begin)
+    with engine.connect() as connection:
+        yield connection
+
+
+def writer(database: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
+    """An engine on an existing database whose transactions take the write lock at their start.
+
+    Raises SQLAlchemy's DBAPIError if the database cannot be written to; close it with
+    `close_writer`.
+    """
+
+    def connect() -> sqlite3.Connection:
+        connection = _sqlite(database, "mode=rw", busy_seconds)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+    event.listen(engine, "begin", _begin_immediate)
+    engine.connect().close()  # finds out now whether that is possible; the pool keeps it open
+    _written_here[database.resolve()] += 1
+    return engine
+
+
+def close_writer(engine: Engine, database: Path) -> None:
+    """Close a writer; the last one folds the log into the file."""
+    engine.dispose()
+    _written_here[database.resolve()] -= 1
+
+
+@contextlib.contextmanager
+def reading_as_writer(engine: Engine) -> Iterator[Connection]:
+    """As `reading`, in a process that writes."""
+    with engine.connect().execution_options(only_reads=True) as connection:
+        yield connection
+
+
+def builder(database: Path) -> Engine:
+    """An engine on a new file that nobody else knows of: no journal, no syncing."""
+
+    def connect() -> sqlite3.Connection:
+        connection = _sqlite(database, "mode=rwc", 0)
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+@contextlib.contextmanager
+def store_errors(database: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator[None]:
+    """Turn what SQLite says into a StoreError that says what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(_explain(database, str(error.orig), busy_seconds)) from error
+    except sqlite3.Error as error:
+        raise StoreError(_explain(database, str(error), busy_seconds)) from error
+
+
+def _explain(database: Path, message: str, busy_seconds: float) -> str:
+    if "locked" in message or "busy" in message:
+        return f"{database}: another process kept it locked for {busy_seconds:g} s; try again"
+    if "full" in message:
+        return f"{database}: the disk is full"
+    if "readonly" in message or "unable to open" in message:
+        return f"{database}: cannot be opened for this: {message}"
+    if "malformed" in message or "not a database" in message:
+        return f"{database}: damaged ({message}); `ablate reindex` rebuilds it"
+    return f"{database}: {message}"
+
+
+def _sqlite(database: Path, options: str, busy_seconds: float) -> sqlite3.Connection:
+    # Transactions are begun by the listeners below, not by the driver, which would do it late.
+    return sqlite3.connect(
+        f"file:{quote(str(database.absolute()))}?{options}",
+        uri=True,
+        timeout=busy_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    only_reads = connection.get_execution_options().get("only_reads")
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def _beside(database: Path, suffix: str) -> Path:
+    return database.with_name(f"{database.name}-{suffix}")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

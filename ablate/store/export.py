@@ -1,0 +1,257 @@
+"""Results of jobs: a record per job for other programs, a study's results for reports.
+
+Nothing here touches the rows per epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, null, select
+
+from ablate.methods.metrics import METRICS
+from ablate.store import schema
+from ablate.store.find import find_study
+from ablate.store.history import Status
+from ablate.store.index import Index
+from ablate.store.processes import Alive, is_alive
+from ablate.store.results import StudyResults
+from ablate.store.states import (
+    STATE_COLUMNS,
+    error_text,
+    job_status,
+    parsed,
+    planned_jobs,
+    read_plan,
+    statuses,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Record = dict[str, Any]
+
+_COSTS = frozenset(metric.name for metric in METRICS if metric.cost)
+_PLANNED = schema.study_jobs.c
+_JOBS = schema.jobs.c
+_MEASURED = (
+    _JOBS.attempts,
+    _JOBS.resumed_from,
+    _JOBS.best_epoch,
+    _JOBS.weights_digest,
+    _JOBS.metrics,
+    _JOBS.best,
+    _JOBS.costs,
+)
+_MEASURED_OF_ROW = (
+    _JOBS.error,
+    _JOBS.device,
+    _JOBS.finished,
+    _JOBS.checkpoint,
+)
+
+
+def export(index: Index, study: str | None = None, alive: Alive = is_alive) -> list[Record]:
+    """A record per job of all studies, or of the one of this name or key; plain types only.
+
+    Ordered by study, place in its plan, and id; jobs that left their studies come last. Raises
+    InputError for an unknown study.
+    """
+    return index.read(partial(_records, study=study, alive=alive))
+
+
+def study_results(index: Index, key: str, alive: Alive = is_alive) -> StudyResults:
+    """A study's plan and what its jobs have measured; InputError for an unknown key.
+
+    Costs belong to a whole run, so they stand in the columns of the last and of the best epoch.
+    """
+    return index.read(partial(_study_results, key=key, alive=alive))
+
+
+def _records(connection: Connection, study: str | None, alive: Alive) -> list[Record]:
+    query = planned_jobs(
+        *STATE_COLUMNS,
+        _PLANNED.study,
+        _PLANNED.kind,
+        _PLANNED.variant,
+        _PLANNED.pair,
+        _PLANNED.seed,
+        _JOBS.method,
+        _JOBS.profile,
+        *_MEASURED,
+    )
+    if study is not None:
+        query = query.where(_PLANNED.study == find_study(connection, study))
+    rows = connection.execute(query).all()
+    found = statuses((row[: len(STATE_COLUMNS)] for row in rows), alive)
+    first = list({row.job: row for row in reversed(rows)}.values())[::-1]
+    if study is None:
+        left = _left_over(connection)
+        found |= {row.job: job_status(row, alive) for row in left}
+        first += left
+    names, methods = _names(connection), _methods(connection)
+    metrics, best, costs, resumed = (
+        parsed([getattr(row, name) for row in first], empty)
+        for name, empty in (
+            ("metrics", "{}"), ("best", "{}"), ("costs", "{}"), ("resumed_from", "[]")
+        )
+    )  # fmt: skip
+    return [
+        {
+            "id": row.job,
+            "studies": names.get(row.job, []),
+            "variant": row.variant,
+            "pair": row.pair,
+            "seed": row.seed,
+            "status": found[row.job].value,
+            "attempts": row.attempts or 0,
+            "resumed_from": resumed[i],
+            "metrics": _without_costs(metrics[i]),
+            "weights_digest": row.weights_digest or None,
+            "kind": row.kind,
+            "method": row.method or methods.get((row.study, row.variant)),
+            "profile": row.profile or methods.get((row.study, "")),
+            "best": _without_costs(best[i]),
+            "best_epoch": row.best_epoch or None,
+            "costs": _only_costs(metrics[i]) | costs[i],
+        }
+        for i, row in enumerate(first)
+    ]
+
+
+def _left_over(connection: Connection) -> list[Any]:
+    """Jobs that no study has any more, in the shape of the others."""
+    nothing = select(_PLANNED.job).where(_PLANNED.job == _JOBS.id)
+    query = (
+        select(
+            _JOBS.id.label("job"),
+            *(_JOBS[c.name] for c in STATE_COLUMNS if c.name in _JOBS),
+            *(_JOBS[name] for name in ("kind", "pair", "seed", "method", "profile")),
+            *_MEASURED,
+            null().label("study"),
+            null().label("variant"),
+        )
+        .where(~nothing.exists())
+        .order_by(_JOBS.id)
+    )
+    return list(connection.execute(query).all())
+
+
+def _names(connection: Connection) -> dict[str, list[str]]:
+    """Names of the studies that each job belongs to, sorted."""
+    joined = schema.study_jobs.join(schema.studies, schema.studies.c.key == _PLANNED.study)
+    query = select(_PLANNED.job, schema.studies.c.name).select_from(joined).distinct()
+    found: dict[str, list[str]] = {}
+    for job, name in connection.execute(query.order_by(schema.studies.c.name)):
+        found.setdefault(job, []).append(name)
+    return found
+
+
+def _methods(connection: Connection) -> dict[tuple[str, str], str]:
+    """(study, variant) -> method, and (study, "") -> profile, for jobs that never started."""
+    found = {}
+    query = select(schema.studies.c.key, schema.studies.c.profile, schema.studies.c.document)
+    rows = connection.execute(query).all()
+    for row, document in zip(rows, parsed([row.document for row in rows], "{}"), strict=True):
+        found[row.key, ""] = row.profile
+        found |= {(row.key, v["label"]): v["method"] for v in document["variants"]}
+    return found
+
+
+def _study_results(connection: Connection, key: str, alive: Alive) -> StudyResults:
+    plan = read_plan(connection, key)
+    query = planned_jobs(
+        *STATE_COLUMNS,
+        _PLANNED.kind,
+        _PLANNED.variant,
+        _PLANNED.pair,
+        _PLANNED.seed,
+        *_MEASURED,
+        *_MEASURED_OF_ROW,
+    )
+    rows = connection.execute(query.where(_PLANNED.study == key)).all()
+    found = statuses((row[: len(STATE_COLUMNS)] for row in rows), alive)
+    students = [row for row in rows if row.variant is not None]
+    teachers = [row for row in rows if row.variant is None and row.kind == "teacher"]
+    return StudyResults(
+        plan,
+        _runs_frame(students, found, plan.metrics),
+        _teachers_frame(teachers, found),
+        _facts(connection, key),
+    )
+
+
+def _runs_frame(
+    rows: Sequence[Any], found: Mapping[str, Status], names: Iterable[str]
+) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[str, list[Any]] = {
+        "variant": [row.variant for row in rows],
+        "pair": [row.pair for row in rows],
+        "seed": [row.seed for row in rows],
+        "job": [row.job for row in rows],
+        "status": [found[row.job].value for row in rows],
+        "attempts": [row.attempts or 0 for row in rows],
+        "resumed_from": parsed([row.resumed_from for row in rows], "[]"),
+        "error": [error_text(row.status, row.error, found[row.job]) for row in rows],
+        "best_epoch": [row.best_epoch or 0 for row in rows],
+        "device": [row.device or "" for row in rows],
+        "finished": [math.nan if row.finished is None else row.finished for row in rows],
+    }
+    costs = parsed([row.costs for row in rows], "{}")
+    last = parsed([row.metrics for row in rows], "{}")
+    best = parsed([row.best for row in rows], "{}")
+    for name in names:
+        columns[name] = _column(name, costs if name in _COSTS else last, last)
+        columns[f"best.{name}"] = columns[name] if name in _COSTS else _column(name, best, best)
+    return pd.DataFrame(columns)
+
+
+def _column(
+    name: str, values: Sequence[Mapping[str, float]], others: Sequence[Mapping[str, float]]
+) -> list[float]:
+    pairs = zip(values, others, strict=True)
+    return [float(value.get(name, other.get(name, math.nan))) for value, other in pairs]
+
+
+def _teachers_frame(rows: Sequence[Any], found: Mapping[str, Status]) -> pd.DataFrame:
+    import pandas as pd
+
+    metrics = parsed([row.metrics for row in rows], "{}")
+    columns: dict[str, list[Any]] = {
+        "network": [row.pair for row in rows],
+        "pair": [row.pair for row in rows],
+        "status": [found[row.job].value for row in rows],
+        "job": [row.job for row in rows],
+        "top1": _column("top1", metrics, metrics),
+        "weights_digest": [row.weights_digest or "" for row in rows],
+        "checkpoint": [row.checkpoint or "" for row in rows],
+    }
+    return pd.DataFrame(columns)
+
+
+def _facts(connection: Connection, key: str) -> dict[str, tuple[str, ...]]:
+    """Distinct values of each fact over the study's finished student jobs."""
+    query = (
+        select(_JOBS.facts)
+        .join(schema.study_jobs, _PLANNED.job == _JOBS.id)
+        .where(_PLANNED.study == key, _PLANNED.variant.is_not(None), _JOBS.status == Status.DONE)
+        .distinct()
+    )
+    found: dict[str, set[str]] = {}
+    for facts in parsed(list(connection.execute(query).scalars()), "{}"):
+        for name, value in facts.items():
+            found.setdefault(name, set()).add(value)
+    return {name: tuple(sorted(found[name])) for name in sorted(found)}
+
+
+def _without_costs(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: values[name] for name in sorted(values) if name not in _COSTS}
+
+
+def _only_costs(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: values[name] for name in sorted(values) if name in _COSTS}

@@ -1,0 +1,88 @@
+"""Jobs and studies by what a user types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, union_all
+
+from ablate.errors import InputError, Problem, did_you_mean
+from ablate.matrix.identity import short
+from ablate.store import schema
+
+_LISTED = 8  #: candidates that a message names
+
+
+def find_job(connection: Connection, prefix: str) -> str:
+    """Full id of the one job whose id starts so; InputError lists the candidates if several do."""
+    wanted = prefix.strip().lower()
+    found = _jobs_from(connection, wanted) if wanted else []
+    ids = sorted({str(row.id) for row in found})
+    if len(ids) == 1:
+        return ids[0]
+    if not ids:
+        right = "`ablate status` lists them"
+        raise InputError(Problem("job", "", f'no job\'s id starts with "{prefix}"', right))
+    described = {row.id: _described(row) for row in reversed(found)}
+    listed = ", ".join(described[job] for job in ids[:_LISTED])
+    more = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
+    message = f'{len(ids)} jobs have ids that start with "{prefix}"'
+    raise InputError(Problem("job", "", message, f"one of: {listed}{more}"))
+
+
+def find_studies(connection: Connection, name: str) -> list[str]:
+    """Keys of all studies of a name, or the one of this key; the latest registered first."""
+    c = schema.studies.c
+    query = select(c.key).where((c.name == name) | (c.key == name))
+    return list(connection.execute(query.order_by(c.registered.desc(), c.key)).scalars())
+
+
+def find_study(connection: Connection, name: str, profile: str | None = None) -> str:
+    """Key of the study of this name (and profile), or of this key.
+
+    Of studies that differ in nothing but code or baseline, it is the latest registered. InputError
+    if there is none, or if several of different profiles or overrides could be meant.
+    """
+    c = schema.studies.c
+    everything = connection.execute(
+        select(c.key, c.name, c.profile, c.document).order_by(c.registered.desc(), c.key)
+    ).all()
+    exact = [row for row in everything if row.key == name]
+    found = exact or [
+        row for row in everything if row.name == name and profile in (None, row.profile)
+    ]
+    if not found:
+        wrong = f'no study "{name}"' + (f' under profile "{profile}"' if profile else "")
+        known = sorted({row.name for row in everything})
+        raise InputError(Problem("study", "", f"{wrong} has been run", did_you_mean(name, known)))
+    settings = {(row.profile, _overrides(row.document)) for row in found}
+    if len(settings) > 1:
+        keys = ", ".join(row.key for row in found)
+        message = f'"{name}" was run under several profiles or overrides'
+        raise InputError(Problem("study", "", message, f"one of: {keys}"))
+    return str(found[0].key)
+
+
+def _overrides(document: str) -> str:
+    return json.dumps(json.loads(document)["overrides"], sort_keys=True)
+
+
+def _jobs_from(connection: Connection, prefix: str) -> Sequence[Any]:
+    """Jobs whose id starts so, those of studies first; ids are hex, so "g" comes after all."""
+    planned, known = schema.study_jobs.c, schema.jobs.c
+    return connection.execute(
+        union_all(
+            select(planned.job.label("id"), planned.variant, planned.pair, planned.seed).where(
+                planned.job >= prefix, planned.job < prefix + "g"
+            ),
+            select(known.id, known.kind, known.pair, known.seed).where(
+                known.id >= prefix, known.id < prefix + "g"
+            ),
+        )
+    ).all()
+
+
+def _described(row: Any) -> str:
+    return f"{short(row.id)} ({row.variant or 'upstream'}, {row.pair}, seed {row.seed})"

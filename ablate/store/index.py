@@ -1,0 +1,234 @@
+"""The SQLite index over a results folder: one writer, any number of readers, rebuildable."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy.exc import DBAPIError
+
+from ablate.errors import StoreError
+from ablate.matrix.plan import StudyPlan
+from ablate.store import connect, find, schema, studies
+from ablate.store import ingest as rows
+from ablate.store.rebuild import DATABASE, rebuild
+from ablate.store.rundir import RunDirectory
+
+T = TypeVar("T")
+
+_TRIES = 10
+
+
+class Index:
+    """The index of one results folder; `Index.open` it, in a `with` or to be closed."""
+
+    def __init__(self, results: Path, engine: Engine | None, busy_seconds: float) -> None:
+        self.results = results
+        self._engine = engine
+        self._busy_seconds = busy_seconds
+        self._seen: dict[str, rows.Seen] = {}
+
+    @classmethod
+    def open(
+        cls, results: Path, writable: bool = False, busy_seconds: float = connect.BUSY_SECONDS
+    ) -> Index:
+        """Open the index of a results folder.
+
+        Writable, for the holder of the orchestrator's lock, it is made if it is missing, and
+        rebuilt if it is of an older version. Otherwise nothing is written or made anywhere.
+        Raises StoreError if it cannot be opened, is of a newer version or, for a reader, is
+        missing or of an older one.
+        """
+        database = results / DATABASE
+        if writable:
+            if not database.exists():
+                _make_folder(results)
+                rebuild(results)
+            elif _version(cls(results, None, busy_seconds)) < schema.VERSION:
+                rebuild(results)
+            with connect.store_errors(database, busy_seconds):
+                return cls(results, connect.writer(database, busy_seconds), busy_seconds)
+        index = cls(results, None, busy_seconds)
+        version = _version(index)
+        if version < schema.VERSION:
+            raise StoreError(
+                f"{database}: made by an older version of ablate (schema {version}, now "
+                f"{schema.VERSION}); `ablate reindex` rebuilds it"
+            )
+        return index
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.results / DATABASE
+
+    def close(self) -> None:
+        """Let go of the database; the last writer folds its log into the file."""
+        if self._engine is not None:
+            connect.close_writer(self._engine, self.database)
+            self._engine = None
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        """Run a query on one state of the database; it may run more than once.
+
+        Raises StoreError if the database cannot be read.
+        """
+        if self._engine is not None:
+            with (
+                connect.store_errors(self.database, self._busy_seconds),
+                connect.reading_as_writer(self._engine) as connection,
+            ):
+                return query(connection)
+        database, share = self.database, True
+        for attempt in range(_TRIES):
+            last = attempt == _TRIES - 1
+            try:
+                source = connect.find_source(database, share=share)
+            except FileNotFoundError:
+                if not database.exists():
+                    raise StoreError(_missing(self.results)) from None
+                continue
+            try:
+                with connect.reading(source, self._busy_seconds) as connection:
+                    value = query(connection)
+                if source.sound():
+                    return value
+            except (DBAPIError, FileNotFoundError) as error:
+                if isinstance(error, DBAPIError) and (last or self._stays(error, source, share)):
+                    with connect.store_errors(database, self._busy_seconds):
+                        raise
+                share = share and source.stamp is not None
+            finally:
+                source.close()
+        raise StoreError(f"{database}: it keeps changing while it is read; try again")
+
+    def _stays(self, error: DBAPIError, source: connect.Source, share: bool) -> bool:
+        """Whether an error would come again: not if the file changed, or another way is left."""
+        if source.stamp is not None:
+            try:
+                return source.sound()
+            except FileNotFoundError:
+                return False
+        refused = ("readonly", "unable to open")
+        return not (share and any(words in str(error.orig) for words in refused))
+
+    def write(self, change: Callable[[Connection], T]) -> T:
+        """Run a change in one transaction, waiting for other writers.
+
+        Raises StoreError if the index was opened for reading, stays locked, or cannot be written.
+        """
+        if self._engine is None:
+            raise StoreError(f"{self.database}: opened for reading only")
+        with (
+            connect.store_errors(self.database, self._busy_seconds),
+            self._engine.begin() as connection,
+        ):
+            return change(connection)
+
+    def register(self, plan: StudyPlan) -> StudyPlan:
+        """Make a study known, before its jobs run; returns it with the seeds of earlier calls.
+
+        Rows that the plan no longer has leave the study; their results stay in the folder.
+        Raises StoreError if the folder cannot be written, or the study's document is damaged.
+        """
+        path = studies.document_path(self.results, plan.key)
+        if path.exists():
+            plan = studies.merge(studies.read_document(path).plan, plan)
+        registered = time.time()
+        try:
+            studies.write_document(self.results, studies.StudyDocument(plan, registered))
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        self.write(lambda connection: rows.store_plan(connection, plan, registered))
+        return plan
+
+    def ingest(self, run: RunDirectory) -> bool:
+        """Take over what is new in a run directory, and say whether anything was.
+
+        Raises StoreError if the directory cannot be read, or the index not be written.
+        """
+        return self.ingest_many([run]) == 1
+
+    def ingest_many(self, runs: Iterable[RunDirectory]) -> int:
+        """Take over what is new in run directories; returns in how many something was.
+
+        Files are read outside the transactions, which stay short. Raises StoreError as `ingest`.
+        """
+        changed, iterator = 0, iter(runs)
+        while batch := list(itertools.islice(iterator, rows.BATCH)):
+            self._look_up([run.id for run in batch])
+            gathered = [rows.gather(run, self._seen.get(run.id)) for run in batch]
+            records = [record for record in gathered if record is not None]
+            if records:
+                self.write(partial(rows.write, records=records))
+                self._seen |= {record.job["id"]: record.seen for record in records}
+                changed += len(records)
+        return changed
+
+    def find_job(self, prefix: str) -> str:
+        """Full id of the job whose id starts so; InputError if there is none, or several."""
+        return self.read(partial(find.find_job, prefix=prefix))
+
+    def find_study(self, name: str, profile: str | None = None) -> str:
+        """Key of the study of this name (and profile) or key; InputError if none or unclear."""
+        return self.read(partial(find.find_study, name=name, profile=profile))
+
+    def find_studies(self, name: str) -> list[str]:
+        """Keys of all studies of this name or key, the latest registered first."""
+        return self.read(partial(find.find_studies, name=name))
+
+    def _look_up(self, ids: list[str]) -> None:
+        """Remember what the index holds of some jobs; only this object writes, so it stays true."""
+        unknown = [job for job in ids if job not in self._seen]
+        if unknown:
+            self._seen |= self.read(lambda connection: rows.seen(connection, unknown))
+
+
+def _make_folder(results: Path) -> None:
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{results}: cannot be made: {error.strerror}") from error
+
+
+def _missing(results: Path) -> str:
+    if (results / "runs").is_dir() or (results / "studies").is_dir():
+        return f"{results / DATABASE}: the index is missing; `ablate reindex` rebuilds it"
+    return f"{results}: nothing has been run here"
+
+
+def _version(index: Index) -> int:
+    """Schema version of an existing index; StoreError if it is newer than this program's."""
+    version = index.read(_schema_version)
+    if version > schema.VERSION:
+        raise StoreError(
+            f"{index.database}: made by a newer version of ablate (schema {version}, this one "
+            f"knows {schema.VERSION}); update ablate"
+        )
+    return version
+
+
+def _schema_version(connection: Connection) -> int:
+    """The version that a database says it has; 0 if it says nothing that we understand."""
+    if not inspect(connection).has_table(schema.meta.name):
+        return 0
+    query = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
+    found = str(connection.execute(query).scalar())
+    return int(found) if found.isdigit() else 0

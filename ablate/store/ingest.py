@@ -1,0 +1,228 @@
+"""Run directories and plans → rows of the index; doing it again changes nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.dialects import sqlite
+
+from ablate.errors import StoreError
+from ablate.matrix.plan import StudyPlan
+from ablate.methods.session import JobConfig
+from ablate.store import schema
+from ablate.store.history import Attempt, JobHistory, history, numbers, texts
+from ablate.store.rundir import EventLog, RunDirectory
+
+BATCH = 500  #: jobs per transaction, so that it stays short
+
+Row = dict[str, Any]
+
+_EMPTY = Attempt(0)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How much of a run directory the index holds."""
+
+    events_size: int = -1  #: bytes of the event log
+    events_count: int = 0
+    result_size: int = -1  #: bytes; -1 where there was none
+
+
+@dataclass(frozen=True)
+class Record:
+    """Rows of one job; those of attempts and metrics still lack the job's number."""
+
+    job: Row
+    attempts: list[Row]
+    metrics: list[Row]
+    anew: bool  #: the log is not a continuation of what was seen: older metrics are void
+
+    @property
+    def seen(self) -> Seen:
+        """What the index holds once this is written."""
+        return Seen(*(self.job[name] for name in ("events_size", "events_count", "result_size")))
+
+
+def seen(connection: Connection, ids: Collection[str]) -> dict[str, Seen]:
+    """What the index holds of some jobs."""
+    c = schema.jobs.c
+    query = select(c.id, c.events_size, c.events_count, c.result_size).where(c.id.in_(ids))
+    return {row[0]: Seen(*row[1:]) for row in connection.execute(query)}
+
+
+def gather(run: RunDirectory, before: Seen | None) -> Record | None:
+    """Read a run directory; None if the index holds all of it already.
+
+    Raises StoreError if its config or event log cannot be read.
+    """
+    result_size = _size(run.result_file)
+    if before and (before.events_size, before.result_size) == (
+        max(_size(run.events_file), 0),
+        result_size,
+    ):
+        return None
+    result, problem = _result(run)
+    log = run.events()
+    told = history(log.events, result)
+    old = before.events_count if before else 0
+    anew = before is not None and (log.size < before.events_size or len(log.events) < old)
+    fresh = history(log.events[0 if anew else old :]).epochs
+    return Record(
+        _job_row(run, run.config(), log, told, result, problem) | {"result_size": result_size},
+        [_attempt_row(attempt) for attempt in told.attempts],
+        [
+            {"epoch": epoch, "metric": name, "value": None if math.isnan(value) else value}
+            for epoch, values in told.epochs.items()
+            if epoch in fresh
+            for name, value in values.items()
+        ],
+        anew,
+    )
+
+
+def write(connection: Connection, records: Iterable[Record]) -> None:
+    """Insert or update the rows of some jobs, inside the caller's transaction."""
+    records = list(records)
+    if not records:
+        return
+    upsert = sqlite.insert(schema.jobs)
+    changed = {name: upsert.excluded[name] for name in records[0].job if name != "id"}
+    connection.execute(
+        upsert.on_conflict_do_update(index_elements=["id"], set_=changed),
+        [record.job for record in records],
+    )
+    c = schema.jobs.c
+    ids = [record.job["id"] for record in records]
+    found = connection.execute(select(c.id, c.number).where(c.id.in_(ids)))
+    number = {row.id: row.number for row in found}
+    _forget(connection, schema.attempts, number.values())
+    _forget(connection, schema.metrics, [number[r.job["id"]] for r in records if r.anew])
+    for statement, rows in (
+        (insert(schema.attempts), [(r.job["id"], row) for r in records for row in r.attempts]),
+        (_replace(), [(r.job["id"], row) for r in records for row in r.metrics]),
+    ):
+        if rows:
+            connection.execute(statement, [{"job": number[job], **row} for job, row in rows])
+
+
+def store_plan(connection: Connection, plan: StudyPlan, registered: float) -> None:
+    """Insert or replace a study and its list of jobs, inside the caller's transaction."""
+    document = plan.to_json()
+    del document["jobs"]
+    row = {
+        "key": plan.key,
+        "name": plan.name,
+        "profile": plan.profile,
+        "registered": registered,
+        "document": json.dumps(document, ensure_ascii=False),
+    }
+    connection.execute(delete(schema.studies).where(schema.studies.c.key == plan.key))
+    connection.execute(insert(schema.studies), row)
+    rows = [
+        {
+            "study": plan.key,
+            "position": position,
+            "job": job.id,
+            "kind": job.kind,
+            "variant": job.variant,
+            "pair": job.pair,
+            "seed": job.seed,
+            "upstream": json.dumps(job.upstream),
+        }
+        for position, job in enumerate(plan.jobs)
+    ]
+    if rows:
+        connection.execute(insert(schema.study_jobs), rows)
+
+
+def _replace() -> Any:
+    return insert(schema.metrics).prefix_with("OR REPLACE")
+
+
+def _forget(connection: Connection, table: Any, numbers_: Iterable[int]) -> None:
+    gone = list(numbers_)
+    if gone:
+        connection.execute(delete(table).where(table.c.job.in_(gone)))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _result(run: RunDirectory) -> tuple[Mapping[str, Any] | None, str]:
+    """A result that cannot be read is none, and its job's error says so."""
+    try:
+        return run.result(), ""
+    except StoreError as error:
+        return None, str(error)
+
+
+def _job_row(
+    run: RunDirectory,
+    config: JobConfig,
+    log: EventLog,
+    told: JobHistory,
+    result: Mapping[str, Any] | None,
+    problem: str,
+) -> Row:
+    last = told.attempts[-1] if told.attempts else _EMPTY
+    result = result or {}
+    facts = {**told.facts, **texts(result.get("facts"))}
+    best_epoch = result.get("best_epoch")
+    return {
+        "id": run.id,
+        "kind": config.kind,
+        "method": config.method,
+        "profile": config.profile,
+        "pair": config.pair,
+        "seed": config.seed,
+        "status": told.status.value,
+        "attempts": len(told.attempts),
+        "resumed_from": _compact(told.resumed_from),
+        "error": problem or told.error,
+        "damaged": log.damaged,
+        "device": last.device,
+        "host": last.host,
+        "pid": last.pid,
+        "process_start": last.process_start,
+        "last_step": last.last_step,
+        "last_epoch": last.last_epoch,
+        "finished": told.finished,
+        "best_epoch": best_epoch if isinstance(best_epoch, int) else 0,
+        "weights_digest": str(result.get("weights_digest") or ""),
+        "checkpoint": facts.get("checkpoint") or _given_weights(config),
+        "metrics": _compact(numbers(result.get("metrics"))),
+        "best": _compact(numbers(result.get("best"))),
+        "costs": _compact(numbers(result.get("costs"))),
+        "facts": _compact(facts),
+        "events_size": log.size,
+        "events_count": len(log.events),
+    }
+
+
+def _given_weights(config: JobConfig) -> str:
+    """Weights that the user gave are known by their digest."""
+    digest = config.inputs.get("checkpoint", "")
+    return f"sha256:{digest}" if digest else ""
+
+
+def _attempt_row(attempt: Attempt) -> Row:
+    return {
+        column.name: getattr(attempt, column.name)
+        for column in schema.attempts.c
+        if column.name != "job"
+    }
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

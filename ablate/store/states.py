@@ -1,0 +1,119 @@
+"""How jobs stand: what the index says, corrected by what processes and upstream jobs say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from ablate.errors import InputError, Problem
+from ablate.matrix.plan import StudyPlan
+from ablate.store import schema
+from ablate.store.history import Status
+from ablate.store.processes import Alive
+
+BLOCKED = "a job that it waits for failed"
+LOST = "its process is gone; the next run resumes it"
+
+_BROKEN = frozenset({Status.FAILED, Status.DIVERGED, Status.BLOCKED})
+_PLANNED = schema.study_jobs.c
+_JOBS = schema.jobs.c
+
+#: what `statuses` needs of a job
+STATE_COLUMNS = (
+    _PLANNED.job,
+    _PLANNED.upstream,
+    _JOBS.status,
+    _JOBS.host,
+    _JOBS.pid,
+    _JOBS.process_start,
+)
+
+
+def planned_jobs(*columns: Any) -> Select[Any]:
+    """Select from the jobs of studies in the order of their plans; unknown ones give nulls."""
+    joined = schema.study_jobs.outerjoin(schema.jobs, _JOBS.id == _PLANNED.job)
+    return select(*columns).select_from(joined).order_by(_PLANNED.study, _PLANNED.position)
+
+
+def statuses(rows: Iterable[Sequence[Any]], alive: Alive) -> dict[str, Status]:
+    """Status of each job of some rows of `planned_jobs(*STATE_COLUMNS)`, upstream jobs first.
+
+    An open attempt whose process is known to be gone is interrupted; a job that waits for a
+    broken one is blocked.
+    """
+    found: dict[str, Status] = {}
+    for job, upstream, status, host, pid, start in rows:
+        if job in found:
+            continue
+        now = _now(status, host, pid, start, alive)
+        if now is Status.WAITING and upstream != "[]":
+            broken = (found.get(name) in _BROKEN for name in json.loads(upstream))
+            now = Status.BLOCKED if any(broken) else now
+        found[job] = now
+    return found
+
+
+def job_status(row: Any, alive: Alive) -> Status:
+    """Status of a job of the jobs table, whatever waits for it."""
+    return _now(row.status, row.host, row.pid, row.process_start, alive)
+
+
+def error_text(stored: str | None, error: str | None, now: Status) -> str:
+    """What went wrong with a job's last attempt; `stored` is its status in the index."""
+    if not error and now is Status.INTERRUPTED and stored == Status.RUNNING:
+        return LOST
+    return error or (BLOCKED if now is Status.BLOCKED else "")
+
+
+def parsed(texts: Sequence[str | None], empty: str) -> list[Any]:
+    """Parse many small JSON texts at once, which is much faster than one by one."""
+    return list(json.loads("[" + ",".join(text or empty for text in texts) + "]"))
+
+
+def tally(found: Iterable[Status]) -> Mapping[Status, int]:
+    """Count each status, those that don't occur included."""
+    counts = dict.fromkeys(Status, 0)
+    for status in found:
+        counts[status] += 1
+    return counts
+
+
+def read_plan(connection: Connection, key: str) -> StudyPlan:
+    """The plan of a study; InputError if there is none of this key."""
+    document = connection.execute(
+        select(schema.studies.c.document).where(schema.studies.c.key == key)
+    ).scalar()
+    if document is None:
+        raise InputError(Problem("study", "", f'no study "{key}"', "`ablate status` lists them"))
+    c = _PLANNED
+    rows = connection.execute(
+        select(c.job, c.kind, c.variant, c.pair, c.seed, c.upstream)
+        .where(c.study == key)
+        .order_by(c.position)
+    ).all()
+    jobs = [
+        {"id": r[0], "kind": r[1], "variant": r[2], "pair": r[3], "seed": r[4], "upstream": names}
+        for r, names in zip(rows, parsed([row[5] for row in rows], "[]"), strict=True)
+    ]
+    return StudyPlan.from_json({**json.loads(document), "jobs": jobs})
+
+
+def known_statuses(connection: Connection, alive: Alive, key: str | None) -> dict[str, Status]:
+    """Status of each job of one study, or of all."""
+    query = planned_jobs(*STATE_COLUMNS)
+    if key is not None:
+        query = query.where(_PLANNED.study == key)
+    return statuses(connection.execute(query), alive)
+
+
+def _now(
+    status: str | None, host: str | None, pid: int | None, start: float | None, alive: Alive
+) -> Status:
+    if status is None:
+        return Status.WAITING
+    if status == Status.RUNNING and host and pid is not None and start is not None:
+        return Status.INTERRUPTED if alive(host, pid, start) is False else Status.RUNNING
+    return Status(status)

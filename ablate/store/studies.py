@@ -1,0 +1,104 @@
+"""Study documents: the truth about which jobs a study has, as run directories are about jobs.
+
+results/studies/<key of the plan>.json
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablate.errors import StoreError
+from ablate.matrix.plan import PlannedJob, StudyPlan, Variant
+from ablate.store.files import atomic_write
+
+
+@dataclass(frozen=True)
+class StudyDocument:
+    """A plan as it stands in the results folder."""
+
+    plan: StudyPlan
+    registered: float  #: unix time when it was last asked for
+
+
+def write_document(results: Path, document: StudyDocument) -> None:
+    """Write a study document atomically; OSError as the system gives it."""
+    path = document_path(results, document.plan.key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"registered": document.registered, "plan": document.plan.to_json()}
+    atomic_write(path, json.dumps(content, ensure_ascii=False).encode() + b"\n")
+
+
+def read_document(path: Path) -> StudyDocument:
+    """Read a study document; StoreError if it is absent or damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+        return StudyDocument(StudyPlan.from_json(content["plan"]), float(content["registered"]))
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{path}: damaged: {error}") from error
+
+
+def document_path(results: Path, key: str) -> Path:
+    """Path of a study's document; StoreError for a key that would lead elsewhere."""
+    if not re.fullmatch(r"\w[\w.+-]*", key):
+        raise StoreError(f'"{key}" cannot name a study: letters, digits, "_", "-" and "." can')
+    return results / "studies" / f"{key}.json"
+
+
+def document_paths(results: Path) -> Iterator[Path]:
+    """All study documents of a results folder, by key."""
+    yield from sorted((results / "studies").glob("[!.]*.json"))
+
+
+def merge(earlier: StudyPlan, new: StudyPlan) -> StudyPlan:
+    """Add to a plan the seeds that were asked for earlier.
+
+    Rows that the new plan no longer has, or understands differently, are dropped; whatever the
+    kept jobs wait for is kept with them.
+    """
+    if earlier.data != new.data:
+        return new
+    present = {(job.variant, job.pair, job.seed) for job in new.jobs if job.variant is not None}
+    rows = _unchanged(earlier, new)
+    kept = [
+        job
+        for job in earlier.jobs
+        if (job.variant, job.pair) in rows and (job.variant, job.pair, job.seed) not in present
+    ]
+    if not kept:
+        return new
+    needed = _upstream(earlier, kept) - {job.id for job in new.jobs}
+    upstream = [job for job in earlier.jobs if job.variant is None and job.id in needed]
+    seeds = {*new.seeds, *(job.seed for job in kept)}
+    jobs = (*upstream, *new.jobs, *kept)
+    return dataclasses.replace(new, seeds=tuple(sorted(seeds)), jobs=jobs)
+
+
+def _unchanged(earlier: StudyPlan, new: StudyPlan) -> set[tuple[str | None, str]]:
+    """Rows (variant, pair) of the new plan whose variant is what it was earlier."""
+
+    def meaning(variant: Variant) -> tuple[object, ...]:
+        return variant.role, variant.method, dict(variant.changes)
+
+    before = {variant.label: meaning(variant) for variant in earlier.variants}
+    same = {v.label for v in new.variants if before.get(v.label) == meaning(v)}
+    return {(job.variant, job.pair) for job in new.jobs if job.variant in same}
+
+
+def _upstream(plan: StudyPlan, needing: list[PlannedJob]) -> set[str]:
+    """Ids of all that some jobs wait for, directly or not."""
+    waits = {job.id: job.upstream for job in plan.jobs}
+    needed: set[str] = set()
+    spreading = [name for job in needing for name in job.upstream]
+    while spreading:
+        name = spreading.pop()
+        if name not in needed:
+            needed.add(name)
+            spreading += waits.get(name, ())
+    return needed
