@@ -127,9 +127,14 @@ def _marks(analysis: Analysis) -> str:
 
 
 def spread(analysis: Analysis) -> float | None:
-    """Typical standard deviation of a paired difference: root mean square over comparisons."""
-    stds = [c.comparison.std for c in analysis.comparisons if c.comparison and c.comparison.std]
-    return math.sqrt(sum(std * std for std in stds) / len(stds)) if stds else None
+    """Typical standard deviation of a paired difference, pooled over comparisons by their n - 1."""
+    known = [
+        (c.comparison.n - 1, c.comparison.std)
+        for c in analysis.comparisons
+        if c.comparison and c.comparison.std
+    ]
+    freedom = sum(df for df, _ in known)
+    return math.sqrt(sum(df * std * std for df, std in known) / freedom) if freedom else None
 
 
 def level_text(analysis: Analysis) -> str:

@@ -16,6 +16,7 @@ from ablate.report.text import Shown, row_label, show
 _LONGEST_FLOAT = 40  #: rows; longer tables break over pages
 _BREAK = r" \\ "
 _WIDEST_HEAD = 14  #: characters
+_WIDEST_LABEL = 40
 
 
 def render_latex(tables: Sequence[Table]) -> str:
@@ -46,6 +47,7 @@ def _float(table: Table, key: str) -> str:
         r"\centering",
         r"\small",
         r"\setlength{\tabcolsep}{4pt}",
+        r"\setlength{\belowcaptionskip}{4pt}",
         rf"\caption{{{_caption(table)}}}",
         rf"\label{{{key}}}",
         rf"\sbox0{{\begin{{tabular}}{{{_alignment(table)}}}",
@@ -126,7 +128,15 @@ def _body(table: Table) -> list[str]:
 def _row(table: Table, row: Row) -> str:
     shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
     indent = r"\quad " if row.group else ""
-    return _line([indent + tex(row_label(row)), *map(_emphasised, shown)])
+    return _line([indent + _label(row), *map(_emphasised, shown)])
+
+
+def _label(row: Row) -> str:
+    """The label, on several lines where it would make the numbers beside it tiny."""
+    lines = wrap(row_label(row), _WIDEST_LABEL, break_long_words=False, break_on_hyphens=False)
+    if len(lines) < 2:
+        return tex(row_label(row))
+    return rf"\begin{{tabular}}[t]{{@{{}}l@{{}}}}{_BREAK.join(map(tex, lines))}\end{{tabular}}"
 
 
 def _emphasised(shown: Shown) -> str:

@@ -1,0 +1,126 @@
+"""Builds StudyResults by hand: what the store would give, without a store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
+from ablate.store.results import StudyResults
+
+BOTH, PRED, SYM = "L_pred + L̃_pred", "L_pred only", "L̃_pred only"
+
+#: A seed's outcome: a number is a result, a word is the status of a job without one.
+Outcome = float | str
+#: Outcomes by metric, then (variant, pair) -> one per seed.
+Scores = Mapping[tuple[str, str], Sequence[Outcome]]
+
+
+def variant(label: str, role: str = "variant", method: str = "cocord", group: str = "", **changes):
+    """One row; part names are written with double underscores for dots."""
+    return Variant(
+        label, Role(role), method, {k.replace("__", "."): v for k, v in changes.items()}, group
+    )
+
+
+SYMMETRY = (
+    variant(BOTH, "baseline"),
+    variant(PRED, group="symmetrization of the prediction loss", prediction__direction="pred"),
+    variant(SYM, group="symmetrization of the prediction loss", prediction__direction="pred_sym"),
+)
+
+
+def build(
+    scores: Mapping[str, Scores],
+    variants: Sequence[Variant] = SYMMETRY,
+    pairs: Sequence[str] = ("resnet20/resnet8",),
+    seeds: Sequence[int] = (0, 1, 2),
+    **changes,
+) -> StudyResults:
+    """Results of a study whose metrics are the keys of `scores`.
+
+    `best.` values are the last ones plus 0.5, so that a test can tell them apart. Teachers have
+    71 %, 72 %, ... in the order of the pairs. `changes` replace fields of the plan; `facts` and
+    `teachers` replace those of the results.
+    """
+    facts = changes.pop("facts", {"device": ("cpu",), "torch": ("2.14.0",), "threads": ("1",)})
+    teachers = changes.pop("teachers", None)
+    jobs, rows = [], []
+    for row in variants:
+        for pair in pairs:
+            for index, seed in enumerate(seeds):
+                job = f"{len(jobs):064x}"
+                jobs.append(PlannedJob(job, "student", row.label, pair, seed))
+                outcomes = {
+                    metric: _outcome(cells, row.label, pair, index)
+                    for metric, cells in scores.items()
+                }
+                rows.append(_run(row.label, pair, seed, job, outcomes))
+    plan = StudyPlan(
+        **{
+            "name": "symmetry",
+            "title": "Symmetrization of the prediction loss",
+            "question": "Does the swapped view's prediction help?",
+            "answers": "plan",
+            "profile": "quick",
+            "data": "digits",
+            "metrics": tuple(scores),
+            "pairs": tuple(pairs),
+            "seeds": tuple(seeds),
+            "baseline": {"epochs": 30, "momentum.teacher_head": 0.999,
+                         "momentum.slow_student": 0.9, "deterministic": True},
+            "overrides": {},
+            "variants": tuple(variants),
+            "jobs": tuple(jobs),
+            "part_labels": {"momentum.teacher_head": "m_c", "momentum.slow_student": "m_r"},
+            "code": "c0de" * 16,
+            **changes,
+        }
+    )  # fmt: skip
+    return StudyResults(
+        plan,
+        pd.DataFrame(rows),
+        _teachers(pairs) if teachers is None else teachers,
+        facts,
+    )
+
+
+def _outcome(cells: Scores, label: str, pair: str, index: int) -> Outcome:
+    column = cells.get((label, pair), ())
+    return column[index] if index < len(column) else "waiting"
+
+
+def _run(label: str, pair: str, seed: int, job: str, outcomes: Mapping[str, Outcome]):
+    states = [value for value in outcomes.values() if isinstance(value, str)]
+    row = {
+        "variant": label, "pair": pair, "seed": seed, "job": job,
+        "status": states[0] if states else "done", "attempts": 1, "resumed_from": [],
+        "error": "a loss became NaN" if "diverged" in states else "", "best_epoch": 28,
+        "device": "cpu", "finished": math.nan,
+    }  # fmt: skip
+    for metric, value in outcomes.items():
+        number = math.nan if isinstance(value, str) else value
+        row[metric] = number
+        row[f"best.{metric}"] = number + 0.5
+    return row
+
+
+def _teachers(pairs: Sequence[str]) -> pd.DataFrame:
+    names = list(dict.fromkeys(pair.partition("/")[0] for pair in pairs))
+    return pd.DataFrame(
+        [
+            {"network": name, "pair": name, "status": "done", "job": f"{index:064x}",
+             "top1": 71.0 + index, "weights_digest": "d" * 64, "checkpoint": ""}
+            for index, name in enumerate(names)
+        ]
+    )  # fmt: skip
+
+
+def one_pair(*columns: Sequence[Outcome], variants: Sequence[Variant] = SYMMETRY) -> Scores:
+    """Scores of the rows in order, on the default pair."""
+    return {
+        (row.label, "resnet20/resnet8"): column
+        for row, column in zip(variants, columns, strict=True)
+    }

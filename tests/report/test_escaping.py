@@ -1,0 +1,154 @@
+"""Names are shown as they are, in every format, whatever they look like."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+from report_studies import NASTY, costs, many_rows, momentum_grid, nasty, two_pairs
+
+from ablate import report
+from ablate.console import Grid, Styled, escape, grids_text
+from ablate.report.render_html import inline
+from ablate.report.render_markdown import escape as escape_markdown
+from ablate.report.tex import tex
+
+
+def test_terminal_shows_markup_as_text():
+    text = report.render(report.tables(nasty()), "terminal")
+    flat = " ".join(text.split())
+    assert NASTY[0] in flat
+    assert "[red]no[/red]" in flat
+    assert all(word in flat for word in NASTY[1].split())
+    assert "\x1b" not in text
+
+
+def test_console_escape():
+    from rich.text import Text
+
+    assert Text.from_markup(escape("[bold]x[/]")).plain == "[bold]x[/]"
+
+
+@pytest.mark.parametrize("width", [60, 100, 140])
+def test_terminal_keeps_to_its_width(width):
+    from rich.cells import cell_len
+
+    from ablate.report.render_terminal import render_terminal
+
+    lines = render_terminal(report.tables(two_pairs()), width).splitlines()
+    numbers = re.findall(r"\d\d\.\d\d ± \d\.\d\d", "\n".join(lines))
+    assert len(numbers) >= 10
+    if width >= 100:
+        assert max(map(cell_len, lines)) <= width
+
+
+def test_wide_cells_break_at_blanks_and_lose_nothing():
+    grid = Grid("t", "", ("label", "n"), ((Styled("a " * 40), Styled("word " * 30)),), ())
+    text = grids_text([grid], 60)
+    assert text.count("a ") >= 39
+    assert text.count("word") == 30
+
+
+class _Text(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_html_is_escaped_and_balanced():
+    page = report.render(report.tables(nasty()), "html")
+    reader = _Text()
+    reader.feed(page)
+    assert not {"script", "b", "i"} & set(reader.tags)
+    assert "<b>é Łódź 中文</b>" in "".join(reader.text)
+    for tag in ("table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption"):
+        assert page.count(f"<{tag}>") + page.count(f"<{tag} ") == page.count(f"</{tag}>")
+    assert inline("L̃_pred only") == "<var>L&#x303;</var><sub>pred</sub> only"
+    assert inline("wrn_40_2 & <x>") == "wrn_40_2 &amp; &lt;x&gt;"
+
+
+def test_markdown_keeps_its_columns():
+    from markdown_it import MarkdownIt
+
+    tables = report.tables(nasty())
+    text = report.render(tables, "markdown")
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    reader = _Text()
+    reader.feed(page)
+    shown = "".join(reader.text)
+    for name in NASTY:
+        assert name in shown
+    assert reader.tags.count("td") == 6 * (len(NASTY) + 2)
+    assert not {"script", "b", "i"} & set(reader.tags)
+    assert escape_markdown("L_pred + L̃_pred, _x_") == "L_pred + L̃_pred, \\_x\\_"
+
+
+def test_csv_and_json_keep_names_and_digits():
+    tables = report.tables(nasty())
+    rows = list(csv.DictReader(io.StringIO(report.render(tables, "csv"))))
+    records = json.loads(report.render(tables, "json"))["records"]
+    assert [row["variant"] for row in rows] == [r["variant"] for r in records] == list(NASTY)
+    assert rows[2]["missing"] == "0=failed; 1=diverged; 2=failed"
+    assert rows[2]["mean"] == ""
+    assert records[2]["mean"] is None
+    rows = list(csv.DictReader(io.StringIO(report.render(report.tables(two_pairs()), "csv"))))
+    records = json.loads(report.render(report.tables(two_pairs()), "json"))["records"]
+    for row, record in zip(rows, records, strict=True):
+        for key in ("mean", "std", "p", "low", "mde"):
+            assert row[key] == ("" if record[key] is None else repr(record[key]))
+    assert len({(r["variant"], r["pair"], r["metric"]) for r in records}) == len(records)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("L_pred + L̃_pred", r"$L_{\mathrm{pred}}$ + $\tilde{L}_{\mathrm{pred}}$"),
+        ("m_c × m_r", r"$m_c$ $\times$ $m_r$"),
+        ("λ_ctr = 1", r"$\lambda_{\mathrm{ctr}}$ = 1"),
+        ("τ = 0.2", r"$\tau$ = 0.2"),
+        ("94.31 ± 0.21", r"94.31 $\pm$ 0.21"),
+        ("wrn_40_2", r"wrn\_40\_2"),
+        ("50%_a&b#{}~^\\$",
+         r"50\%\_a\&b\#\{\}\textasciitilde{}\textasciicircum{}\textbackslash{}\$"),
+        ("é Łódź ŷ", r"\'{e} \L{}\'{o}d\'{z} \^{y}"),
+        ("ﬁ 中", "fi [U+4E2D]"),
+        ("[x] -- ''", "{[}x] -{}- '{}'"),
+        ("* x", "{*} x"),
+    ],
+)  # fmt: skip
+def test_tex(text, expected):
+    assert tex(text) == expected
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_latex_of_every_layout_compiles(tmp_path):
+    tables = [table for study in (two_pairs(), momentum_grid(), nasty(), costs(), many_rows(60))
+              for table in report.tables(study)]  # fmt: skip
+    tables += report.tables(two_pairs(profile="paper", data="CIFAR-100"))
+    tables.append(report.power_report(two_pairs(), 0.3))
+    assert {table.layout for table in tables} == {"pairs", "one_part", "grid", "costs", "power"}
+    pasted = report.render(tables, "latex")
+    packages = re.findall(r"\\usepackage\{\w+\}", pasted.splitlines()[0])
+    document = "\n".join(
+        [r"\documentclass{article}", *packages, r"\begin{document}", pasted, r"\end{document}"]
+    )
+    (tmp_path / "tables.tex").write_text(document, encoding="utf-8")
+    run = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "tables.tex"],
+        cwd=tmp_path, check=False, capture_output=True, text=True, errors="replace", timeout=120,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-3000:]
+    log = (tmp_path / "tables.log").read_text(encoding="utf-8", errors="replace")
+    assert "multiply defined" not in log

@@ -1,0 +1,310 @@
+"""The model: who is compared, ranked, marked, and what is said where results are missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from report_studies import PAIRS, costs, many_rows, momentum_grid, two_pairs
+from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
+
+from ablate import report
+from ablate.errors import InputError
+from ablate.report.statistics import Mark
+from ablate.report.table import Cell
+from ablate.report.text import show
+
+
+def cells_of(table):
+    return {cell.variant: cell for _, cell in table.cells}
+
+
+def shown(table, label):
+    row = next(row for row in table.rows if row.label == label)
+    return {
+        c.key: show(c, cell).line.replace("\u00a0", " ")
+        for c, cell in zip(table.columns, row.cells, strict=True)
+    }
+
+
+def footer(table):
+    return " ".join(table.footer)
+
+
+def single(*columns, **changes):
+    [table] = report.tables(build({"top1": one_pair(*columns)}, **changes))
+    return table
+
+
+def test_one_part(symmetry):
+    [table] = report.tables(symmetry)
+    assert table.layout == "one_part"
+    assert [row.label for row in table.rows] == [BOTH, PRED, SYM]
+    assert shown(table, PRED) == {
+        "top1": "94.11 ± 0.19",
+        "n": "3",
+        "difference": "−0.18 [−0.72, +0.36]",
+        "p": "0.287 (descriptive)",
+        "mde": "1.00",
+    }
+    assert shown(table, BOTH)["difference"] == ""
+    assert "n < 4: descriptive" in footer(table)
+    assert "↑" not in footer(table)
+
+
+def test_ranks_are_on_unrounded_values_and_ties_alike():
+    ranks = cells_of(single([90.001, 90, 90], [90.002, 90, 90], [90.001, 90, 90]))
+    assert (ranks[PRED].rank, ranks[BOTH].rank, ranks[SYM].rank) == (1, 2, 2)
+
+
+def test_lower_is_better():
+    loss = report.tables(costs(), "test_loss")[0]
+    cells = cells_of(loss)
+    assert (cells[SYM].rank, cells[BOTH].rank) == (1, 2)
+    assert "lower is better" in footer(loss)
+    rising = build(
+        {"test_loss": one_pair([1.0, 1.1, 1.2, 1.0], [2.0, 2.2, 2.1, 2.05], [0.1, 0.2, 0.3, 0.12])},
+        seeds=(0, 1, 2, 3),
+    )
+    cells = cells_of(report.tables(rising)[0])
+    assert cells[PRED].comparison.mark is Mark.WORSE
+    assert cells[SYM].comparison.mark is Mark.BETTER
+    assert shown(report.tables(rising)[0], PRED)["difference"].startswith("↑ +")
+
+
+def test_arrows_need_four_seeds_and_an_interval_without_zero():
+    far = ([90.0, 90.1, 90.2, 90.1], [80.0, 80.3, 80.1, 80.2], [90.1, 89.9, 90.4, 90.0])
+    four = single(*far, seeds=(0, 1, 2, 3))
+    assert shown(four, PRED)["difference"].startswith("↓ −9.95")
+    assert "↓" not in shown(four, SYM)["difference"]
+    three = single(*(column[:3] for column in far), seeds=(0, 1, 2))
+    assert not any("↓" in text for text in shown(three, PRED).values())
+    assert shown(three, PRED)["p"].endswith("(descriptive)")
+
+
+def test_failed_and_diverged_cells_are_shown_and_not_ranked():
+    table = single([94.3, 93.9, 94.6], [94.0, 94.0, 94.3], [99.0, "failed", "diverged"])
+    line = shown(table, SYM)
+    assert line["n"] == "1 of 3 (1 failed, 1 diverged)"
+    assert line["top1"] == "99.00"
+    assert line["difference"] == "+4.70"
+    assert line["p"] == "descriptive"
+    assert cells_of(table)[SYM].rank is None
+    assert "Missing: L̃_pred only (seed 1 failed, seed 2 diverged)." in footer(table)
+
+
+def test_seeds_missing_in_one_variant_pair_over_common_seeds():
+    table = single([94.0, 93.0, "running"], [94.5, 93.7, 99.0], [94.1, 93.2, 94.3])
+    cell = cells_of(table)[PRED]
+    assert cell.comparison.n == 2
+    assert cell.comparison.missing == (2,)
+    assert shown(table, PRED)["difference"].endswith("(n = 2)")
+    assert cells_of(table)[BOTH].rank is None
+
+
+def test_one_seed():
+    table = single([94.0], [93.0], [95.0], seeds=(7,))
+    assert shown(table, PRED) == {
+        "top1": "93.00", "n": "1", "difference": "−1.00", "p": "descriptive", "mde": "—",
+    }  # fmt: skip
+    assert "Seeds: 7." in footer(table)
+
+
+def test_zero_variance_is_undefined():
+    table = single([94.0] * 5, [93.0] * 5, [94.0] * 5, seeds=range(5))
+    line = shown(table, PRED)
+    assert line == {
+        "top1": "93.00 ± 0.00", "n": "5", "difference": "−1.00 [undefined]", "p": "undefined",
+        "mde": "undefined",
+    }  # fmt: skip
+    assert "Undefined" in footer(table)
+    assert [cells_of(table)[label].rank for label in (BOTH, PRED, SYM)] == [1, 2, 1]
+
+
+def test_single_precision_noise_is_no_variance():
+    noise = [94.00000001, 94.0, 93.99999999, 94.0]
+    table = single([94.0] * 4, noise, noise, seeds=range(4))
+    assert shown(table, PRED)["p"] == "undefined"
+
+
+def test_no_results_yet_and_all_failed():
+    nothing = single([], [], [])
+    assert shown(nothing, PRED) == {
+        "top1": "—", "n": "0 of 3 (3 waiting)", "difference": "—", "p": "descriptive", "mde": "—",
+    }  # fmt: skip
+    failed = single(["failed"] * 3, ["diverged"] * 3, ["blocked"] * 3)
+    assert shown(failed, BOTH)["n"] == "0 of 3 (3 failed)"
+    for table in (nothing, failed):
+        for name in ("terminal", "markdown", "latex", "csv", "json", "html"):
+            assert "nan" not in report.render([table], name).lower()
+
+
+def test_a_finished_job_without_a_number_has_no_value():
+    results = build({"top1": one_pair([94.0, 93.0], [float("nan"), 92.0], [float("inf"), 92.0])},
+                    seeds=(0, 1))  # fmt: skip
+    [table] = report.tables(results)
+    assert shown(table, PRED)["n"] == "1 of 2 (1 no value)"
+    assert shown(table, SYM)["n"] == "1 of 2 (1 no value)"
+
+
+def test_pairs_stand_abreast_with_teacher_on_top():
+    tables = report.tables(two_pairs())
+    assert [table.layout for table in tables] == ["pairs", "one_part", "one_part"]
+    first = tables[0]
+    assert first.corner == ("Teacher", "Student")
+    assert [column.heads for column in first.columns] == [
+        ("resnet110", "resnet32"), ("vgg13", "MobileNetV2"),
+    ]  # fmt: skip
+    assert [row.label for row in first.rows] == ["Teacher", "KD", BOTH, PRED, SYM]
+    assert shown(first, "Teacher") == dict(zip(PAIRS, ("71.00", "72.00"), strict=True))
+    assert shown(first, PRED) == {
+        PAIRS[0]: "↓ 71.15 ± 0.21",
+        PAIRS[1]: "69.55 ± 0.07 (2 of 4, 1 failed, 1 diverged)",
+    }
+    assert shown(first, SYM)[PAIRS[1]] == "—"
+    assert first.family == 3
+
+
+def test_many_pairs_are_split():
+    pairs = tuple(f"t{i}/s{i}" for i in range(12))
+    scores = {(row.label, pair): [1.0, 2.0, 3.0] for row in SYMMETRY for pair in pairs}
+    tables = [t for t in report.tables(build({"top1": scores}, pairs=pairs)) if t.layout == "pairs"]
+    assert [len(table.columns) for table in tables] == [5, 5, 2]
+    assert sum((table.columns for table in tables), ())[11].heads == ("t11", "s11")
+
+
+def test_student_row_stands_on_top_and_does_not_compete():
+    rows = (*SYMMETRY, variant("Student", "reference", "student"))
+    columns = [[70.0, 71, 72], [70.1, 71, 72], [70.0, 71.2, 72.3], [99.0, 98, 99]]
+    [table] = report.tables(build({"top1": one_pair(*columns, variants=rows)}, rows))
+    assert table.rows[0].label == "Student"
+    assert cells_of(table)["Student"].rank is None
+    assert cells_of(table)[SYM].rank == 1
+    assert shown(table, "Student")["p"] == ""
+
+
+def test_published_values_only_with_the_paper_profile():
+    tables = report.tables(two_pairs(profile="paper", data="CIFAR-100"))
+    pairs, details = tables[0], tables[1]
+    assert pairs.columns[1].heads == ("resnet110", "resnet32", "published")
+    line = shown(pairs, BOTH)
+    assert line[f"{PAIRS[0]} published"] == "74.10"
+    assert shown(pairs, "Teacher")[f"{PAIRS[0]} published"] == "74.31"
+    assert shown(pairs, "Student")[f"{PAIRS[0]} published"] == "71.14"
+    assert shown(pairs, "KD")[f"{PAIRS[1]} published"] == "67.37"
+    assert shown(pairs, PRED)[f"{PAIRS[0]} published"] == "—"
+    assert shown(details, BOTH)["published"] == "74.10"
+    assert "Published: CIFAR-100 top-1" in footer(pairs)
+    plain = report.tables(two_pairs())
+    same = {cell.variant: (cell.rank, cell.mean) for _, cell in plain[1].cells}
+    assert {cell.variant: (cell.rank, cell.mean) for _, cell in details.cells} == same
+    for other in (two_pairs(), two_pairs(profile="paper"), two_pairs(data="CIFAR-100")):
+        assert "ublished" not in report.render(report.tables(other), "terminal")
+
+
+def test_grid_holds_the_baseline_in_its_cell():
+    grid, details = report.tables(momentum_grid())
+    assert (grid.layout, details.layout) == ("grid", "one_part")
+    assert [column.heads for column in grid.columns] == [("m_r = 0",), ("m_r = 0.9",)]
+    assert [row.label for row in grid.rows] == ["m_c = 0", "m_c = 0.999", "m_c = 1"]
+    middle = grid.rows[1].cells[1]
+    assert isinstance(middle, Cell)
+    assert middle.role == "baseline"
+    assert middle.rank == 1
+    assert "Baseline: m_c = 0.999, m_r = 0.9." in grid.footer
+
+
+def test_grid_leaves_unplanned_spots_empty():
+    rows = [
+        variant("b", "baseline"),
+        variant("x", group="g", momentum__teacher_head=0.0, momentum__slow_student=0.0),
+        variant("y", group="g", momentum__teacher_head=1.0, momentum__slow_student=1.0),
+    ]
+    columns = [[1.0, 2, 3]] * 3
+    grid = report.tables(build({"top1": one_pair(*columns, variants=rows)}, rows))[0]
+    assert [[cell is None for cell in row.cells] for row in grid.rows] == [
+        [False, True, True], [True, False, True], [True, True, False],
+    ]  # fmt: skip
+
+
+def test_costs_share_a_table_and_are_never_ranked():
+    tables = report.tables(costs())
+    assert [table.layout for table in tables] == ["one_part", "one_part", "costs"]
+    assert [column.key for column in tables[2].columns] == ["train_seconds", "peak_memory_mib"]
+    assert all(cell.rank is None and cell.comparison is None for _, cell in tables[2].cells)
+    [asked] = report.tables(costs(), "train_seconds")
+    assert asked.layout == "one_part"
+
+
+def test_best_epoch_is_called_optimistic(symmetry):
+    [last] = report.tables(symmetry)
+    [best] = report.tables(symmetry, selection="best")
+    assert cells_of(best)[BOTH].mean == pytest.approx(cells_of(last)[BOTH].mean + 0.5)
+    assert "best epoch on the test set (optimistic)" in footer(best)
+    assert "results of the last epoch" in footer(last)
+
+
+def test_footer_says_what_ran():
+    text = footer(
+        single(
+            [94.3, 93.9, 94.6], [94.0, 94.0, 94.3], [93.9, 93.5, 94.6],
+            overrides={"epochs": 2}, footnotes=("views are not mirrored on this data set",),
+            facts={"device": ("cpu", "cuda:0"), "threads": ("1", "2"), "torch": ("2.14.0",)},
+        )
+    )  # fmt: skip
+    for words in (
+        "Data set: digits", "profile: quick", "epochs: 30", "overrides: epochs = 2",
+        "Device: cpu, cuda:0", "threads: 1, 2", "torch: 2.14.0", "code: c0dec0dec0de",
+        "Seeds: 0, 1, 2.", "Teachers, top-1: resnet20 71.00 %.", "paired t interval",
+        "Holm-adjusted over the 2 comparisons", "Views are not mirrored on this data set.",
+        "0.3 points would need", "0.5 points would need", "MDE",
+    ):  # fmt: skip
+        assert words in text
+    assert "Deterministic" not in text
+    loose = single([94.0], [93.0], [95.0], baseline={"epochs": 1, "deterministic": False})
+    assert "Deterministic algorithms were off" in footer(loose)
+
+
+def test_unknown_metric_and_format_name_what_there_is(symmetry):
+    with pytest.raises(InputError, match="top1"):
+        report.tables(symmetry, "top2")
+    with pytest.raises(InputError, match="markdown"):
+        report.render(report.tables(symmetry), "markdwn")
+
+
+def test_power_report():
+    table = report.power_report(two_pairs(), 0.3)
+    line = shown(table, PRED)
+    assert line["n"] == "4"
+    assert line["spread"] == "0.08"
+    assert line["seeds_alone"] == "3"
+    assert [row.group for row in table.rows] == [PAIRS[0]] * 2 + [PAIRS[1]] * 2
+    assert shown_last(table)["spread"] == "—"
+    with pytest.raises(InputError):
+        report.power_report(two_pairs(), 0.0)
+
+
+def shown_last(table):
+    return {
+        c.key: show(c, cell).line
+        for c, cell in zip(table.columns, table.rows[-1].cells, strict=True)
+    }
+
+
+def test_two_hundred_rows():
+    tables = report.tables(many_rows())
+    assert len(tables[0].rows) == 200
+    for name in ("terminal", "markdown", "latex", "csv", "json", "html"):
+        assert report.render(tables, name)
+
+
+def test_importing_the_room_loads_nothing_heavy():
+    code = (
+        "import sys, ablate.report, ablate.console; "
+        "print([m for m in ('pandas', 'scipy', 'torch', 'rich', 'matplotlib') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
