@@ -5,9 +5,12 @@ from __future__ import annotations
 import typer
 
 from ablate.cli.export import export
+from ablate.cli.jobs import logs, retry, show
+from ablate.cli.reindex import reindex
 from ablate.cli.report import report
 from ablate.cli.run import run
 from ablate.cli.status import status
+from ablate.cli.verify import verify
 
 app = typer.Typer(
     name="ablate",
@@ -17,5 +20,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, status, report, export):
+for command in (run, status, report, export, show, logs, retry, verify, reindex):
     app.command()(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,11 +19,28 @@ JobArgument = Annotated[str, typer.Argument(help="Job id, or the start of one.")
 
 def find_run(results: Path, job: str) -> RunDirectory:
     """Run directory by the start of a job's id; InputError if that is none or several."""
+    from ablate.store.find import find_job
     from ablate.store.index import Index
     from ablate.store.rundir import RunDirectory
 
     with Index.open(results) as index:
-        return RunDirectory.of(results, index.find_job(job))
+        return RunDirectory.of(results, index.read(partial(find_job, prefix=job)))
+
+
+@guarded
+def show(
+    job: JobArgument,
+    results: ResultsOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Show where a number comes from: config, attempts, versions, git state, files."""
+    from ablate.cli.describe import job_lines
+    from ablate.store import query
+    from ablate.store.index import Index
+
+    folder = existing_results(results)
+    with Index.open(folder) as index:
+        typer.echo("\n".join(job_lines(query.job(index, find_run(folder, job).id))))
 
 
 @guarded

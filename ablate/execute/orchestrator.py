@@ -236,7 +236,8 @@ class Orchestrator:
         return any(device.slots is None for device in self.devices)
 
     def _ingest(self, jobs: Iterable[str]) -> None:
-        self.index.ingest_many(RunDirectory.of(self.results, job) for job in jobs)
+        runs = [RunDirectory.of(self.results, job) for job in jobs]
+        self.index.ingest_many(run for run in runs if run.exists())
 
     def _show_epochs(self) -> None:
         running = list(self._scheduler.running)

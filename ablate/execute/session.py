@@ -58,10 +58,10 @@ class WorkerSession:
         """Training time over all attempts, without what a kill lost."""
         return self._seconds_before + self._clock() - self._began
 
-    def event(self, kind: str, **content: object) -> None:
+    def event(self, name: str, /, **content: object) -> None:
         """Append one event of this attempt."""
         self._run.append(
-            {"event": kind, "time": time.time(), "attempt": self._order.attempt, **content}
+            {"event": name, "time": time.time(), "attempt": self._order.attempt, **content}
         )
 
     def upstream(self, role: str) -> Path:

@@ -69,6 +69,7 @@ class Resumption:
     epoch: int | None
     step: int  #: global
     lost_seconds: float | None  #: work that had to be done again
+    time: float | None  #: unix time at which it went on
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def _resumptions(connection: Connection, key: str) -> dict[str, list[Resumption]
     a = schema.attempts.c
     of_study = select(_PLANNED.job).where(_PLANNED.study == key)
     query = (
-        select(_JOBS.id, a.number, a.resumed_epoch, a.resumed_step, a.lost_seconds)
+        select(_JOBS.id, a.number, a.resumed_epoch, a.resumed_step, a.lost_seconds, a.started)
         .join(schema.attempts, a.job == _JOBS.number)
         .where(a.resumed_step.is_not(None), _JOBS.id.in_(of_study))
         .order_by(_JOBS.id, a.number)

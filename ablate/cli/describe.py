@@ -1,0 +1,98 @@
+"""Jobs and studies in lines of plain text, for `status` and `show`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from ablate.matrix.identity import short
+from ablate.methods.parts import format_value
+
+if TYPE_CHECKING:
+    from ablate.store.history import Attempt
+    from ablate.store.query import JobDetails, JobState, Resumption, StudySummary
+
+#: Order in which counts of a study are told.
+_ORDER = ("done", "running", "waiting", "interrupted", "failed", "diverged", "blocked")
+
+
+def moment(seconds: float | None) -> str:
+    """Unix time as people read it; "-" if unknown."""
+    return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def study_line(summary: StudySummary) -> str:
+    """A study in a line: "tau (quick): 8 done, 2 running"."""
+    plan = summary.plan
+    counts = [f"{summary.counts[s]} {s}" for s in summary.counts if summary.counts[s]]
+    counts.sort(key=lambda text: _ORDER.index(text.split()[1]))
+    overrides = "".join(f", {name} = {v}" for name, v in plan.overrides.items())
+    return f"{plan.name} ({plan.profile}{overrides}): " + (", ".join(counts) or "no jobs")
+
+
+def status_lines(jobs: Iterable[JobState]) -> Iterator[str]:
+    """A line per job, and one under it for each time it resumed."""
+    for job in jobs:
+        what = job.variant or job.kind.replace("_", " ")
+        where = f"epoch {job.epoch}" if job.epoch and job.status != "done" else ""
+        tries = f"{job.attempts} attempt{'s' * (job.attempts != 1)}" if job.attempts else ""
+        details = "  ".join(filter(None, (tries, where)))
+        yield f"  {short(job.id)}  {job.status:11}  {what}, {job.pair}, seed {job.seed}  {details}"
+        for resumption in job.resumptions:
+            yield f"      {resumed(resumption)}"
+        if job.error:
+            yield f"      {job.error}"
+
+
+def resumed(resumption: Resumption) -> str:
+    """One resumption: "resumed from epoch 3, step 66, attempt 2, lost 0.4 s"."""
+    epoch = f"epoch {resumption.epoch}, " if resumption.epoch is not None else ""
+    lost = f", lost {resumption.lost_seconds:.1f} s" if resumption.lost_seconds is not None else ""
+    at = f" at {moment(resumption.time)}" if resumption.time is not None else ""
+    return f"resumed from {epoch}step {resumption.step}, attempt {resumption.attempt}{lost}{at}"
+
+
+def job_lines(job: JobDetails) -> Iterator[str]:
+    """All that is known of a job."""
+    yield f"job      {job.id}"
+    yield f"status   {job.status}"
+    for key, planned in job.rows:
+        what = planned.variant or planned.kind
+        yield f"study    {key}: {what}, {planned.pair}, seed {planned.seed}"
+    yield f"folder   {job.path}"
+    yield f"log      {job.path / 'log.txt'}"
+    for attempt in job.history.attempts:
+        yield from _attempt_lines(attempt)
+    if job.result:
+        for name, value in sorted(job.result["metrics"].items()):
+            yield f"metric   {name} = {value:.6g}"
+        yield f"weights  {job.result['weights_digest']}"
+    elif job.history.error:
+        yield f"error    {job.history.error}"
+    for name, text in sorted(job.history.facts.items()):
+        yield f"fact     {name} = {text}"
+    if job.config is not None:
+        config = job.config
+        yield f"config   method = {config.method}, data = {config.data}, profile = {config.profile}"
+        yield f"config   code = {config.code}"
+        for name, setting in sorted(config.settings.items()):
+            yield f"config   {name} = {format_value(setting)}"
+        for role, needed in config.upstream.items():
+            yield f"upstream {role} = {short(needed)}"
+
+
+def _attempt_lines(attempt: Attempt) -> Iterator[str]:
+    end = f"{attempt.outcome} {moment(attempt.ended)}" if attempt.outcome else "open"
+    yield (
+        f"attempt  {attempt.number}: started {moment(attempt.started)} on {attempt.device}, "
+        f"{end}, last epoch {attempt.last_epoch}, step {attempt.last_step}"
+    )
+    if attempt.resumed_step is not None:
+        lost = f", lost {attempt.lost_seconds:.1f} s" if attempt.lost_seconds is not None else ""
+        place = f"epoch {attempt.resumed_epoch}, step {attempt.resumed_step}"
+        yield f"           resumed from {place}{lost}"
+    for name in attempt.rejected:
+        yield f"           corrupt checkpoint passed over: {name}"
+    if attempt.error:
+        yield f"           {attempt.error}"
