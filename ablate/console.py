@@ -42,6 +42,7 @@ class Grid:
     heads: tuple[str, ...]  #: of each column; lines separated by newlines
     rows: tuple[tuple[Styled, ...], ...]  #: a row of one piece is a heading over all columns
     notes: tuple[str, ...]
+    series: str = ""  #: tables of one series share what they have in common
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -67,13 +68,18 @@ def stands_out() -> bool:
 
 
 def print_grids(out: Console, grids: Sequence[Grid]) -> None:
-    """Tables with their notes; a note that several share stands under the last of them."""
+    """Tables with their notes; what several of a series share is printed once.
+
+    A subtitle stands under the first of them, a note under the last.
+    """
     from rich.text import Text
 
     for index, grid in enumerate(grids):
-        later = {note for other in grids[index + 1 :] for note in other.notes}
+        shared = [other for other in grids[index + 1 :] if other.series == grid.series]
+        later = {note for other in shared for note in other.notes}
+        before = [other for other in grids[:index] if other.series == grid.series]
         out.print(Text(grid.title, style="bold"))
-        if grid.subtitle and (index == 0 or grids[index - 1].subtitle != grid.subtitle):
+        if grid.subtitle and all(other.subtitle != grid.subtitle for other in before):
             out.print(Text(grid.subtitle, style="italic"))
         out.print()
         for line in table_lines(grid, out.width):

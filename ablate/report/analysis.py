@@ -202,14 +202,13 @@ def _comparison(
     )
 
 
-def is_ranked(plan: StudyPlan, label: str) -> bool:
+def is_ranked(variant: Variant) -> bool:
     """Whether a row competes: a student trained alone is a yardstick, as in published tables."""
-    variant = next(v for v in plan.variants if v.label == label)
     return not (variant.role is Role.REFERENCE and variant.method == "student")
 
 
 def _ranked(plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric) -> dict[_Key, Cell]:
-    competing = {v.label for v in plan.variants if is_ranked(plan, v.label)}
+    competing = {variant.label for variant in plan.variants if is_ranked(variant)}
     ranked = dict(cells)
     for pair in plan.pairs:
         keys = [key for key in cells if key[1] == pair and key[0] in competing]

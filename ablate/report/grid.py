@@ -117,6 +117,7 @@ def grid(results: StudyResults, analysis: Analysis, pair: str, shape: Grid) -> T
     return Table(
         "grid",
         plan.name,
+        plan.key,
         f"{plan.title}: {metric.label}, {pair}",
         plan.question,
         ("",),

@@ -199,6 +199,7 @@ def cost_tables(results: StudyResults, analyses: Sequence[Analysis]) -> list[Tab
         table = Table(
             "costs",
             plan.name,
+            plan.key,
             f"{plan.title}: costs, {pair}",
             plan.question,
             ("Variant",),
@@ -257,6 +258,7 @@ def _table(
     return Table(
         layout,
         plan.name,
+        plan.key,
         title,
         plan.question,
         corner,

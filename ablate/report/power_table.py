@@ -43,6 +43,7 @@ def power_table(
     return Table(
         "power",
         plan.name,
+        plan.key,
         f"{plan.title}: seeds to detect {size}, {metric.label}",
         plan.question,
         ("Variant",),

@@ -2,7 +2,8 @@
 
 Fields of a record, in this order; what does not exist is None:
 
-study, profile, data, metric, unit, higher_is_better, selection ("last" or "best"),
+study, key (differs where profile, overrides or code do), profile, data, metric, unit,
+higher_is_better, selection ("last" or "best"),
 pair, variant, role, group,
 planned, n, missing ({seed: reason}), mean, std, values ({seed: value}), rank,
 difference_n, difference, difference_std, low, high, confidence (paired t interval, unadjusted),
@@ -30,14 +31,7 @@ def records(tables: Sequence[Table]) -> list[Record]:
     # A grid ranks among its own cells only, so its cells count where no other table has them.
     for table in sorted(tables, key=lambda table: table.layout == "grid"):
         for row, cell in table.cells:
-            key = (
-                table.study,
-                table.profile,
-                table.selection,
-                cell.metric,
-                cell.pair,
-                cell.variant,
-            )
+            key = (table.key, table.selection, cell.metric, cell.pair, cell.variant)
             record = _record(table, row, cell)
             known = found.setdefault(key, record)
             if known["published"] is None:
@@ -48,7 +42,7 @@ def records(tables: Sequence[Table]) -> list[Record]:
 def _plain_records(tables: Sequence[Table]) -> list[Record]:
     """Rows of tables that hold quantities only, such as those on power."""
     return [
-        {"study": table.study, "row": row.label, "group": row.group}
+        {"study": table.study, "key": table.key, "row": row.label, "group": row.group}
         | {
             column.key: finite(cell.value) if isinstance(cell, Quantity) else None
             for column, cell in zip(table.columns, row.cells, strict=True)
@@ -63,6 +57,7 @@ def _record(table: Table, row: Row, cell: Cell) -> Record:
     metric = cell.metric
     return {
         "study": table.study,
+        "key": table.key,
         "profile": table.profile,
         "data": table.data,
         "metric": metric.name,

@@ -1,6 +1,6 @@
 """JSON: {"schema", "tables", "records"}.
 
-`tables` names each table: layout, study, title, question, metric, selection, profile, data,
+`tables` names each table: layout, study, key, title, question, metric, selection, profile, data,
 family (comparisons that Holm adjusts for), published (source), footer. `records` are described in
 `ablate.report.records`. Numbers have full precision; NaN and infinity never occur.
 """
@@ -30,6 +30,7 @@ def _head(table: Table) -> Record:
     return {
         "layout": table.layout,
         "study": table.study,
+        "key": table.key,
         "title": table.title,
         "question": table.question,
         "metric": table.metric.name if table.metric else None,

@@ -36,9 +36,8 @@ def grid_of(table: Table, *, plain: bool) -> Grid:
     notes = table.footer
     if plain:
         notes = tuple(note.replace(_EMPHASIS_WORDS, _PLAIN_WORDS) for note in notes)
-    return Grid(
-        table.title, table.question, tuple("\n".join(head) for head in heads), tuple(rows), notes
-    )
+    lines = tuple("\n".join(head) for head in heads)
+    return Grid(table.title, table.question, lines, tuple(rows), notes, table.key)
 
 
 def _row(table: Table, row: Row, *, plain: bool) -> tuple[Styled, ...]:

@@ -125,6 +125,7 @@ class Table:
 
     layout: str  #: "one_part", "pairs", "grid", "costs", "power"
     study: str
+    key: str  #: of the plan: the same study under other settings has another one
     title: str
     question: str
     corner: tuple[str, ...]  #: head of the label column, one line per line of the columns' heads

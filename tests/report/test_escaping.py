@@ -111,6 +111,15 @@ def test_csv_and_json_keep_names_and_digits():
     assert len({(r["variant"], r["pair"], r["metric"]) for r in records}) == len(records)
 
 
+def test_one_study_under_two_settings_keeps_apart():
+    both = report.tables(two_pairs()) + report.tables(two_pairs(overrides={"epochs": 2}))
+    alone = json.loads(report.render(report.tables(two_pairs()), "json"))["records"]
+    assert len(json.loads(report.render(both, "json"))["records"]) == 2 * len(alone)
+    text = report.render(both, "terminal")
+    assert text.count("Data set: digits") == 2
+    assert text.count("Does the swapped") == 2
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
