@@ -20,7 +20,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -117,11 +117,8 @@ def writer(database: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """
 
     def connect() -> sqlite3.Connection:
-        connection = _sqlite(database, "mode=rw", busy_seconds)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        return connection
+        settings = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON")
+        return _sqlite(database, "mode=rw", busy_seconds, settings)
 
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
     event.listen(engine, "begin", _begin_immediate)
@@ -147,10 +144,7 @@ def builder(database: Path) -> Engine:
     """An engine on a new file that nobody else knows of: no journal, no syncing."""
 
     def connect() -> sqlite3.Connection:
-        connection = _sqlite(database, "mode=rwc", 0)
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
-        return connection
+        return _sqlite(database, "mode=rwc", 0, ("journal_mode = OFF", "synchronous = OFF"))
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
     event.listen(engine, "begin", _begin)
@@ -180,15 +174,24 @@ def _explain(database: Path, message: str, busy_seconds: float) -> str:
     return f"{database}: {message}"
 
 
-def _sqlite(database: Path, options: str, busy_seconds: float) -> sqlite3.Connection:
+def _sqlite(
+    database: Path, options: str, busy_seconds: float, settings: Sequence[str] = ()
+) -> sqlite3.Connection:
     # Transactions are begun by the listeners below, not by the driver, which would do it late.
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"file:{quote(str(database.absolute()))}?{options}",
         uri=True,
         timeout=busy_seconds,
         isolation_level=None,
         check_same_thread=False,
     )
+    try:
+        for setting in settings:
+            connection.execute(f"PRAGMA {setting}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _begin(connection: Connection) -> None:

@@ -45,25 +45,31 @@ def reindex(results: Path) -> Rebuilt:
 def rebuild(results: Path) -> Rebuilt:
     """As `reindex`, for a caller that holds the orchestrator's lock."""
     database = results / DATABASE
-    for leftover in results.glob(f".{DATABASE}.*{TEMPORARY}"):
-        leftover.unlink(missing_ok=True)
     fresh = results / f".{DATABASE}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}"
     try:
+        _clean(results)
         with connect.store_errors(database):
             rebuilt = _build(fresh, results)
         _swap(fresh, database)
     except OSError as error:
         raise StoreError(f"{database}: cannot be rebuilt: {error.strerror}") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            _clean(results)
     return rebuilt
+
+
+def _clean(results: Path) -> None:
+    """Remove unfinished indexes, ours or of a rebuild that was killed, with their journals."""
+    for leftover in results.glob(f".{DATABASE}.*{TEMPORARY}*"):
+        leftover.unlink(missing_ok=True)
 
 
 def _build(fresh: Path, results: Path) -> Rebuilt:
     left_out: list[str] = []
     engine = connect.builder(fresh)
-    schema.metadata.create_all(engine)
     with engine.begin() as connection:
+        schema.metadata.create_all(connection)
         connection.execute(insert(schema.meta), {"key": "schema", "value": str(schema.VERSION)})
     plans = _store_studies(engine, results, left_out)
     jobs = 0

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from results_lab import Lab
 
 from ablate.matrix.identity import job_id
 from ablate.methods.session import JobConfig
@@ -59,3 +60,26 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a tiny file system is not permitted here")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path / "results")
+
+
+@pytest.fixture
+def mount_read_only() -> Iterator[Callable[[Path], None]]:
+    """Make a folder truly read-only, which permission bits don't do for root."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path) -> None:
+        for command in (["--bind", folder, folder], ["-o", "remount,ro,bind", folder]):
+            made = subprocess.run(["mount", *command], capture_output=True, check=False)
+            if made.returncode:
+                pytest.skip("mounting is not permitted here")
+            if folder not in mounted:
+                mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,420 @@
+import contextlib
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from results_lab import BASE, TEACHER, WARM, Lab, dump
+
+from ablate.errors import BusyError, StoreError
+from ablate.store import schema
+from ablate.store.index import Index
+from ablate.store.locks import FolderLock, orchestrator_lock
+from ablate.store.query import export
+from ablate.store.rebuild import reindex
+
+
+@pytest.fixture
+def filled(lab):
+    """A study with a finished, an interrupted, a failed and a waiting job."""
+    lab.finish(TEACHER)
+    lab.finish(lab.student(BASE, 0))
+    interrupted = lab.run(lab.student(BASE, 1))
+    lab.start(interrupted)
+    lab.epoch(interrupted, 1)
+    lab.start(interrupted, 2)
+    interrupted.append({"event": "resumed", "attempt": 2, "step": 10, "epoch": 1, "time": 30.0})
+    interrupted.append({"event": "interrupted", "attempt": 2, "step": 12, "time": 31.0})
+    failed = lab.run(lab.student(WARM, 0))
+    lab.start(failed)
+    failed.append({"event": "ended", "attempt": 1, "outcome": "error", "phase": "failed",
+                   "message": "boom \udcff", "time": 12.0})  # fmt: skip
+    with Index.open(lab.results, writable=True) as index:
+        index.register(lab.plan())
+        index.ingest_many(map(lab.run, _configs(lab)[:4]))
+    return lab
+
+
+def _configs(lab):
+    return [TEACHER, *(lab.student(v, seed) for v in (BASE, WARM) for seed in (0, 1))]
+
+
+def _files(folder):
+    return {
+        path.relative_to(folder): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
+
+
+def test_a_new_folder_gets_an_index(lab):
+    with Index.open(lab.results, writable=True) as index:
+        assert export(index) == []
+    with Index.open(lab.results) as index:
+        assert export(index) == []
+    assert sorted(path.name for path in lab.results.iterdir()) == ["ablate.db"]
+
+
+def test_ingesting_again_changes_nothing(filled):
+    before = dump(filled.results / "ablate.db")
+    runs = [filled.run(config) for config in _configs(filled)[:4]]
+    with Index.open(filled.results, writable=True) as index:
+        assert index.ingest_many(runs) == 0
+        assert not index.ingest(runs[0])
+        filled.epoch(runs[2], 2, attempt=3)
+        assert index.ingest(runs[2])
+        assert not index.ingest(runs[2])
+    after = dump(filled.results / "ablate.db")
+    assert after["jobs"] != before["jobs"]
+    assert len(after["metrics"]) == len(before["metrics"]) + 2
+
+
+def test_a_log_that_shrank_is_taken_over_anew(filled):
+    run = filled.run(filled.student(BASE, 0))
+    run.events_file.write_bytes(run.events_file.read_bytes().split(b"\n")[0] + b"\n")
+    with Index.open(filled.results, writable=True) as index:
+        assert index.ingest(run)
+    before = dump(filled.results / "ablate.db")
+    reindex(filled.results)
+    assert dump(filled.results / "ablate.db") == before
+
+
+def test_the_index_can_be_deleted(filled):
+    database = filled.results / "ablate.db"
+    with Index.open(filled.results) as index:
+        before = export(index)
+    rows = dump(database)
+    database.unlink()
+    with pytest.raises(StoreError, match="`ablate reindex` rebuilds it"):
+        Index.open(filled.results)
+    rebuilt = reindex(filled.results)
+    assert (rebuilt.studies, rebuilt.jobs, rebuilt.left_out) == (1, 4, ())
+    with Index.open(filled.results) as index:
+        assert export(index) == before
+    assert dump(database) == rows
+    database.unlink()
+    Index.open(filled.results, writable=True).close()  # the next run rebuilds it by itself
+    assert dump(database) == rows
+
+
+def test_reindex_says_what_it_left_out(filled):
+    plan = filled.plan()
+    (filled.results / "studies" / f"{plan.key}.json").write_text("{")
+    (filled.run(TEACHER).path / "config.json").write_text("?")
+    rebuilt = reindex(filled.results)
+    assert (rebuilt.studies, rebuilt.jobs) == (0, 3)
+    assert len(rebuilt.left_out) == 2
+    assert plan.key in rebuilt.left_out[0]
+    assert "config.json" in rebuilt.left_out[1]
+
+
+def test_reindex_leaves_a_working_orchestrator_alone(filled):
+    with FolderLock(orchestrator_lock(filled.results), "ablate run x"), pytest.raises(BusyError):
+        reindex(filled.results)
+
+
+def test_a_folder_where_nothing_was_run(tmp_path):
+    with pytest.raises(StoreError, match="nothing has been run here"):
+        Index.open(tmp_path / "results")
+    with pytest.raises(StoreError, match="no such results folder"):
+        reindex(tmp_path / "results")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _set_version(lab, version):
+    with contextlib.closing(sqlite3.connect(lab.results / "ablate.db")) as connection:
+        connection.execute("UPDATE meta SET value = ?", (version,))
+        connection.commit()
+
+
+@pytest.mark.parametrize("writable", [False, True])
+def test_a_newer_index_is_refused(filled, writable):
+    _set_version(filled, str(schema.VERSION + 1))
+    before = _files(filled.results)
+    with pytest.raises(StoreError, match=r"newer version of ablate .* update ablate"):
+        Index.open(filled.results, writable=writable)
+    assert _files(filled.results) == before
+
+
+@pytest.mark.parametrize("version", ["0", "unknown", None])
+def test_an_older_index_is_rebuilt_by_a_writer_and_refused_by_a_reader(filled, version):
+    before = dump(filled.results / "ablate.db")
+    if version is None:
+        with contextlib.closing(sqlite3.connect(filled.results / "ablate.db")) as connection:
+            connection.execute("DROP TABLE meta")
+    else:
+        _set_version(filled, version)
+    with pytest.raises(StoreError, match=r"older version .*`ablate reindex` rebuilds it"):
+        Index.open(filled.results)
+    Index.open(filled.results, writable=True).close()
+    assert dump(filled.results / "ablate.db") == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database" * 300, b"SQLite format 3\0" + b"?" * 5000]
+)
+def test_a_damaged_index_is_named_and_can_be_rebuilt(filled, content):
+    before = dump(filled.results / "ablate.db")
+    (filled.results / "ablate.db").write_bytes(content)
+    for writable in (False, True):
+        with pytest.raises(StoreError, match=r"ablate\.db"):
+            Index.open(filled.results, writable=writable)
+    reindex(filled.results)
+    assert dump(filled.results / "ablate.db") == before
+
+
+def test_a_reader_cannot_write(filled):
+    with Index.open(filled.results) as index, pytest.raises(StoreError, match="reading only"):
+        index.ingest(filled.finish(filled.student(WARM, 1)))
+
+
+def test_a_key_keeps_its_seeds_and_loses_its_old_rows(lab):
+    with Index.open(lab.results, writable=True) as index:
+        assert index.register(lab.plan((0, 1))) == lab.plan((0, 1))
+        assert index.register(lab.plan((2,))).seeds == (0, 1, 2)
+        merged = index.register(lab.plan((0,), (BASE,)))
+    assert merged.seeds == (0, 1, 2)
+    assert {job.variant for job in merged.jobs} == {None, "base"}
+    rows = dump(lab.results / "ablate.db")
+    assert len(rows["study_jobs"]) == 4
+    reindex(lab.results)
+    assert dump(lab.results / "ablate.db") == rows
+
+
+LOCKER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_a_locked_index_is_waited_for_and_then_named(filled, start_python):
+    run = filled.finish(filled.student(WARM, 1))
+    with Index.open(filled.results, writable=True, busy_seconds=0.2) as index:
+        child = start_python(LOCKER, index.database, 60)
+        child.stdout.readline()
+        with pytest.raises(StoreError, match=r"another process kept it locked for 0\.2 s"):
+            index.ingest(run)
+        child.kill()
+        child.wait()
+        assert index.ingest(run)
+    with Index.open(filled.results, writable=True, busy_seconds=30) as index:
+        filled.epoch(run, 3)
+        child = start_python(LOCKER, index.database, 0.4)
+        child.stdout.readline()
+        assert index.ingest(run)
+
+
+READER = """
+import sys, time
+from pathlib import Path
+from sqlalchemy import text
+from ablate.store.index import Index
+def slowly(connection):
+    before = connection.execute(text("SELECT count(*) FROM jobs")).scalar()
+    print(before, flush=True)
+    sys.stdin.readline()
+    return before, connection.execute(text("SELECT count(*) FROM jobs")).scalar()
+with Index.open(Path(sys.argv[1])) as index:
+    print(*index.read(slowly), flush=True)
+"""
+
+
+def _slow_reader(results):
+    return subprocess.Popen(
+        [sys.executable, "-c", READER, str(results)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_a_reader_does_not_block_the_writer_and_sees_one_state(filled):
+    with Index.open(filled.results, writable=True, busy_seconds=0.2) as index:
+        filled.epoch(filled.run(TEACHER), 3)
+        index.ingest(filled.run(TEACHER))  # so that there is a log, and the reader shares it
+        reader = _slow_reader(filled.results)
+        assert reader.stdout.readline() == "4\n"
+        assert index.ingest(filled.finish(filled.student(WARM, 1)))
+        out, _ = reader.communicate("go\n", timeout=30)
+        assert out == "4 4\n"
+        with Index.open(filled.results) as again:
+            assert len(export(again)) == 5
+
+
+def test_a_file_that_changes_while_it_is_read_at_rest_is_read_again(filled):
+    reader = _slow_reader(filled.results)
+    assert reader.stdout.readline() == "4\n"  # opened as immutable: there is no log
+    with Index.open(filled.results, writable=True) as index:
+        index.ingest(filled.finish(filled.student(WARM, 1)))
+    out, _ = reader.communicate("go\ngo\n", timeout=30)
+    assert out.splitlines()[-1] == "5 5"
+
+
+def test_reading_makes_and_changes_nothing(filled):
+    before = _files(filled.results)
+    with Index.open(filled.results) as index:
+        assert len(export(index)) == 5
+    assert _files(filled.results) == before
+
+
+KILLED_WRITER = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from results_lab import Lab, WARM
+from ablate.store.index import Index
+lab = Lab(Path(sys.argv[1]))
+index = Index.open(lab.results, writable=True)
+index.ingest(lab.finish(lab.student(WARM, 1)))
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def killed(filled, start_python):
+    """A folder whose writer was killed: what it committed last stands in the log only."""
+    start_python(KILLED_WRITER, filled.results, Path(__file__).parent).wait()
+    assert (filled.results / "ablate.db-wal").stat().st_size > 0
+    return filled
+
+
+def _statuses(lab):
+    with Index.open(lab.results) as index:
+        return sorted(record["status"] for record in export(index))
+
+
+AFTER_KILL = ["done", "done", "done", "failed", "interrupted"]
+
+
+def test_what_a_killed_writer_committed_is_read_without_a_trace(killed):
+    before = {path: size for path, (size, _) in _files(killed.results).items()}
+    assert _statuses(killed) == AFTER_KILL
+    assert {path: size for path, (size, _) in _files(killed.results).items()} == before
+    reindex(killed.results)
+    assert _statuses(killed) == AFTER_KILL
+    assert not (killed.results / "ablate.db-wal").exists()
+
+
+def test_a_log_without_its_shared_memory_is_read_without_a_trace(killed):
+    (killed.results / "ablate.db-shm").unlink()
+    before = _files(killed.results)
+    assert _statuses(killed) == AFTER_KILL
+    assert _files(killed.results) == before
+
+
+@pytest.mark.parametrize("state", ["filled", "killed"])
+def test_a_read_only_folder_can_be_read(request, mount_read_only, state):
+    lab = request.getfixturevalue(state)
+    mount_read_only(lab.results)
+    with pytest.raises(OSError, match="Read-only"):
+        (lab.results / "x").touch()
+    waiting = (
+        AFTER_KILL if state == "killed" else ["done", "done", "failed", "interrupted", "waiting"]
+    )
+    assert _statuses(lab) == waiting
+    with pytest.raises(StoreError), Index.open(lab.results, True) as index:
+        index.register(lab.plan((9,)))
+    with pytest.raises(StoreError):
+        reindex(lab.results)
+
+
+def test_a_reader_beside_a_writer_of_its_own_process_keeps_the_writers_locks(filled):
+    with Index.open(filled.results, writable=True) as index:
+        with Index.open(filled.results) as reader:
+            export(reader)
+        index.ingest(filled.finish(filled.student(WARM, 1)))
+        with Index.open(filled.results) as reader:
+            export(reader)
+        other = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM jobs')"
+        subprocess.run([sys.executable, "-c", other, str(index.database)], check=True)
+        # Had the locks been lost, the other process would have taken the log for its own.
+        assert (filled.results / "ablate.db-wal").stat().st_size > 0
+        assert len(export(index)) == 5
+    assert not (filled.results / "ablate.db-wal").exists()
+
+
+REBUILDER = """
+import sys
+from pathlib import Path
+from ablate.store.rebuild import reindex
+print("go", flush=True)
+while True:
+    reindex(Path(sys.argv[1]))
+"""
+
+
+def test_a_killed_reindex_leaves_the_old_or_the_new(filled, start_python):
+    before = dump(filled.results / "ablate.db")
+    for round_ in range(5):
+        child = start_python(REBUILDER, filled.results)
+        child.stdout.readline()
+        time.sleep(0.01 + 0.017 * round_)
+        child.kill()
+        child.wait()
+        assert dump(filled.results / "ablate.db") == before
+    reindex(filled.results)
+    names = {path.name for path in filled.results.iterdir()}
+    assert names == {"ablate.db", "runs", "studies", "orchestrator.lock"}
+
+
+def test_a_full_disk_is_named(tiny_disk):
+    lab = Lab(tiny_disk / "results")
+    with pytest.raises(StoreError, match=r"full|No space"):
+        Index.open(lab.results, writable=True)
+
+
+_steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("epoch"), st.integers(1, 4), st.integers(1, 3)),
+        st.tuples(st.sampled_from(["start", "resume", "end", "retry"]), st.integers(1, 3)),
+        st.tuples(st.sampled_from(["tear", "result", "ingest"])),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(_steps)
+def test_ingesting_bit_by_bit_gives_what_a_rebuild_gives(steps):
+    with tempfile.TemporaryDirectory() as folder:
+        lab = Lab(Path(folder) / "results")
+        run = lab.run(TEACHER)
+        with Index.open(lab.results, writable=True) as index:
+            index.register(lab.plan())
+            for step in steps:
+                _take(lab, run, index, *step)
+            index.ingest(run)
+        before = dump(lab.results / "ablate.db")
+        reindex(lab.results)
+        assert dump(lab.results / "ablate.db") == before
+
+
+def _take(lab, run, index, name, *numbers):
+    if name == "epoch":
+        lab.epoch(run, *numbers)
+    elif name == "start":
+        lab.start(run, *numbers)
+    elif name == "resume":
+        run.append({"event": "resumed", "attempt": numbers[0], "step": 7, "epoch": 1})
+    elif name == "end":
+        run.append({"event": "ended", "attempt": numbers[0], "outcome": "error", "phase": "failed"})
+    elif name == "retry":
+        run.append({"event": "retry"})
+    elif name == "tear":
+        with run.events_file.open("ab") as file:
+            file.write(b'{"event": "epoch", "epo')
+    elif name == "result":
+        run.write_result({"metrics": {"top1": 1.0}})
+    else:
+        index.ingest(run)
+
+
+def test_importing_the_index_loads_neither_torch_nor_pandas():
+    code = "import sys, ablate.store.index, ablate.store.query; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "pandas", "numpy"} & set(out.stdout.split())
