@@ -1,0 +1,270 @@
+import json
+import math
+
+import pytest
+from results_lab import BASE, FINISHED, TEACHER, TEACHER_ID, WARM
+
+from ablate.errors import InputError, StoreError
+from ablate.matrix.identity import job_id, short
+from ablate.store.history import Status
+from ablate.store.index import Index
+from ablate.store.query import (
+    Resumption,
+    curves,
+    export,
+    job,
+    job_states,
+    studies,
+    study_plan,
+    study_results,
+)
+
+GONE = {"alive": lambda host, pid, start: False}
+THERE = {"alive": lambda host, pid, start: True}
+UNKNOWN = {"alive": lambda host, pid, start: None}
+
+
+@pytest.fixture
+def index(lab):
+    """Teacher and one student done; one student killed, resumed and open; two never started."""
+    lab.finish(TEACHER)
+    lab.finish(lab.student(BASE, 0), device="cuda:0")
+    run = lab.run(lab.student(BASE, 1))
+    lab.start(run)
+    lab.epoch(run, 1)
+    lab.start(run, 2, device="cuda:1")
+    run.append({"event": "resumed", "attempt": 2, "time": 21.0, "step": 10, "epoch": 1,
+                "lost_seconds": 2.5})  # fmt: skip
+    with Index.open(lab.results, writable=True) as index:
+        index.register(lab.plan())
+        index.ingest_many([lab.run(TEACHER), lab.run(lab.student(BASE, 0)), run])
+        yield index
+
+
+def _ingest(index, run):
+    assert index.ingest(run)
+
+
+def test_export_has_a_record_per_job_in_the_plans_order(lab, index):
+    records = export(index, **THERE)
+    assert [(r["variant"], r["pair"], r["seed"], r["status"]) for r in records] == [
+        (None, "t", 0, "done"),
+        ("base", "t/s", 0, "done"),
+        ("base", "t/s", 1, "running"),
+        ("τ = 0.2", "t/s", 0, "waiting"),
+        ("τ = 0.2", "t/s", 1, "waiting"),
+    ]
+    assert records[1] == {
+        "id": lab.id(BASE, 0), "studies": ["tau"], "variant": "base", "pair": "t/s", "seed": 0,
+        "status": "done", "attempts": 1, "resumed_from": [],
+        "metrics": {"loss": 0.1, "top1": 90.5}, "weights_digest": "d" * 64,
+        "kind": "student", "method": "m", "profile": "quick", "best": {"top1": 91.5},
+        "best_epoch": 2, "costs": {"train_seconds": 12.5, "peak_memory_mib": 100.0},
+    }  # fmt: skip
+    assert (records[2]["attempts"], records[2]["resumed_from"]) == (2, [10])
+    waiting = records[3]
+    assert (waiting["method"], waiting["profile"], waiting["metrics"]) == ("m", "quick", {})
+    assert waiting["weights_digest"] is None
+    assert json.loads(json.dumps(records)) == records
+
+
+def test_metrics_keep_every_bit(lab, index):
+    exact = 0.1 + 0.2 + 1e-17
+    run = lab.finish(lab.student(WARM, 0), metrics={"top1": exact, "loss": 5e-324})
+    _ingest(index, run)
+    assert export(index)[3]["metrics"] == {"top1": exact, "loss": 5e-324}
+    assert study_results(index, lab.plan().key).runs["top1"][2] == exact
+
+
+def test_a_job_of_two_studies_is_one_record_under_its_first(lab, index):
+    other = lab.plan((0,), (BASE,), name="another")
+    index.register(other)
+    records = export(index, **THERE)
+    assert [r["studies"] for r in records] == [["another", "tau"]] * 2 + [["tau"]] * 3
+    assert len({r["id"] for r in records}) == len(records)
+    only = export(index, "another", **THERE)
+    assert [r["id"] for r in only] == [TEACHER_ID, lab.id(BASE, 0)]
+    assert only[1]["studies"] == ["another", "tau"]
+    assert export(index, other.key, **THERE) == only
+    with pytest.raises(InputError, match='did you mean "another"'):
+        export(index, "anothr")
+
+
+def test_jobs_that_left_their_studies_come_last(lab, index):
+    index.register(lab.plan((0, 1), (WARM,)))
+    records = export(index, **THERE)
+    left = sorted([lab.id(BASE, 0), lab.id(BASE, 1)])
+    assert [r["id"] for r in records[-2:]] == left
+    assert all(r["studies"] == [] and r["variant"] is None for r in records[-2:])
+    assert {r["status"] for r in records[-2:]} == {"done", "running"}
+    assert {r["status"] for r in export(index, **GONE)[-2:]} == {"done", "interrupted"}
+    details = job(index, lab.id(BASE, 1), **GONE)
+    assert (details.rows, details.status) == ((), Status.INTERRUPTED)
+
+
+@pytest.mark.parametrize(
+    ("alive", "status", "error"),
+    [(THERE, "running", ""), (UNKNOWN, "running", ""), (GONE, "interrupted", "process is gone")],
+)
+def test_only_a_process_known_to_be_gone_is_gone(lab, index, alive, status, error):
+    key = lab.plan().key
+    state = job_states(index, key, **alive)[2]
+    assert state.status == status
+    assert error in state.error
+    row = study_results(index, key, **alive).runs.iloc[1]
+    assert row["status"] == status
+    assert error in row["error"]
+
+
+def test_what_waits_for_a_failed_job_is_blocked(lab, index):
+    run = lab.run(TEACHER)
+    run.result_file.unlink()
+    run.append({"event": "ended", "attempt": 1, "time": 50.0, "outcome": "error",
+                "phase": "failed", "message": "boom"})  # fmt: skip
+    _ingest(index, run)
+    states = job_states(index, lab.plan().key, **THERE)
+    assert [s.status.value for s in states] == ["failed", "done", "running", "blocked", "blocked"]
+    assert states[0].error == "boom"
+    assert states[3].error == "a job that it waits for failed"
+    assert job(index, lab.id(WARM, 0)).status is Status.BLOCKED
+    run.append({"event": "retry", "time": 60.0})
+    _ingest(index, run)
+    states = job_states(index, lab.plan().key, **THERE)
+    assert [s.status.value for s in states] == ["waiting", "done", "running", "waiting", "waiting"]
+
+
+def test_job_states_tell_where_an_attempt_resumed(lab, index):
+    state = job_states(index, lab.plan().key, **THERE)[2]
+    assert state.resumptions == (Resumption(2, 1, 10, 2.5, time=20.0),)
+    assert (state.attempts, state.device, state.epoch, state.step) == (2, "cuda:1", 1, 10)
+
+
+def test_study_results_are_what_reports_start_from(lab, index):
+    _ingest(index, lab.finish(lab.student(WARM, 0), facts={"torch": "2.10", "device": "A CPU"}))
+    results = study_results(index, lab.plan().key, **THERE)
+    runs = results.runs
+    assert results.plan == lab.plan()
+    assert list(runs.columns) == [
+        "variant", "pair", "seed", "job", "status", "attempts", "resumed_from", "error",
+        "best_epoch", "device", "finished", "top1", "best.top1", "train_seconds",
+        "best.train_seconds",
+    ]  # fmt: skip
+    assert list(runs["variant"]) == ["base", "base", "τ = 0.2", "τ = 0.2"]
+    assert list(runs["status"]) == ["done", "running", "done", "waiting"]
+    assert list(runs["resumed_from"]) == [[], [10], [], []]
+    assert list(runs["top1"])[::2] == [90.5, 90.5]
+    assert list(runs["best.top1"])[::2] == [91.5, 91.5]
+    assert list(runs["train_seconds"])[::2] == [12.5, 12.5]
+    assert list(runs["best.train_seconds"])[::2] == [12.5, 12.5]
+    assert all(math.isnan(value) for value in runs["top1"][1::2])
+    assert runs["finished"][0] == 15.0
+    assert str(runs["top1"].dtype) == "float64"
+    assert results.teachers.to_dict("records") == [
+        {"network": "t", "pair": "t", "status": "done", "job": TEACHER_ID, "top1": 90.5,
+         "weights_digest": "d" * 64, "checkpoint": ""}
+    ]  # fmt: skip
+    assert results.facts == {
+        "device": ("A CPU", "cpu"), "git": ("abc",), "host": ("h",), "threads": ("2",),
+        "torch": ("2.10", "2.9"),
+    }  # fmt: skip
+
+
+def test_results_of_a_study_that_has_not_begun(lab):
+    with Index.open(lab.results, writable=True) as index:
+        plan = index.register(lab.plan())
+        results = study_results(index, plan.key)
+    assert set(results.runs["status"]) == {"waiting"}
+    assert results.runs["top1"].isna().all()
+    assert results.facts == {}
+
+
+def test_given_weights_are_known_by_their_digest(lab):
+    given = type(TEACHER)(**{**vars(TEACHER), "inputs": {"checkpoint": "ab" * 32}})
+    plan = lab.plan()
+    planned = type(plan.jobs[0])(job_id(given), "teacher", None, "t", 0)
+    with Index.open(lab.results, writable=True) as index:
+        index.register(lab.plan(jobs=(planned, *plan.jobs[1:])))
+        index.ingest(lab.finish(given))
+        teachers = study_results(index, plan.key).teachers
+    assert list(teachers["checkpoint"]) == ["sha256:" + "ab" * 32]
+
+
+def test_studies_count_their_jobs(lab, index):
+    (summary,) = studies(index, **THERE)
+    assert summary.plan == lab.plan()
+    counts = {status: n for status, n in summary.counts.items() if n}
+    assert counts == {Status.DONE: 2, Status.RUNNING: 1, Status.WAITING: 2}
+    assert summary.registered > 0
+    assert study_plan(index, summary.plan.key) == summary.plan
+    with pytest.raises(InputError, match='no study "nothing"'):
+        study_plan(index, "nothing")
+
+
+def test_a_job_in_full(lab, index):
+    details = job(index, lab.id(BASE, 1), **THERE)
+    assert details.config == lab.student(BASE, 1)
+    assert [attempt.outcome for attempt in details.history.attempts] == ["lost", ""]
+    assert details.rows[0][0] == lab.plan().key
+    assert details.rows[0][1].variant == "base"
+    assert details.result is None
+    assert details.path.name == lab.id(BASE, 1)
+    assert job(index, lab.id(BASE, 0)).result == {**FINISHED, "device": "cuda:0"}
+    waiting = job(index, lab.id(WARM, 0))
+    assert (waiting.config, waiting.status) == (None, Status.WAITING)
+    with pytest.raises(StoreError, match="not in the index"):
+        job(index, "0" * 64)
+
+
+def test_curves_of_students(lab, index):
+    frame = curves(index, lab.plan().key, ["loss"])
+    assert frame.to_dict("split", index=False)["data"] == [
+        ["base", "t/s", 0, 1, "loss", 1.0],
+        ["base", "t/s", 0, 2, "loss", 0.5],
+        ["base", "t/s", 1, 1, "loss", 1.0],
+    ]
+    run = lab.run(lab.student(BASE, 1))
+    run.append({"event": "epoch", "attempt": 2, "epoch": 2, "metrics": {"loss": math.nan}})
+    run.append({"event": "epoch", "attempt": 2, "epoch": 3, "metrics": {"loss": math.inf}})
+    _ingest(index, run)
+    values = list(curves(index, lab.plan().key, ["loss"])["value"])
+    assert math.isnan(values[3])
+    assert values[4] == math.inf
+    assert curves(index, lab.plan().key, []).empty
+
+
+def test_find_job_by_its_first_digits(lab, index):
+    wanted = lab.id(BASE, 0)
+    assert index.find_job(wanted) == wanted
+    assert index.find_job(short(wanted).upper()) == wanted
+    for missing in ("", "zz", "g", wanted + "0", "_", "%"):
+        with pytest.raises(InputError, match="no job's id starts with"):
+            index.find_job(missing)
+
+
+def test_an_ambiguous_prefix_lists_the_candidates(lab, index):
+    index.register(lab.plan(range(40)))
+    first = [record["id"][0] for record in export(index)]
+    digit = max(set(first), key=first.count)
+    with pytest.raises(InputError) as raised:
+        index.find_job(digit)
+    message = str(raised.value)
+    assert f'{first.count(digit)} jobs have ids that start with "{digit}"' in message
+    named = sorted(r["id"] for r in export(index) if r["id"].startswith(digit))
+    assert short(named[0]) in message
+    assert ", t/s, seed " in message
+
+
+def test_find_study_by_name_key_or_profile(lab, index):
+    plan = lab.plan()
+    assert index.find_study("tau") == plan.key == index.find_study(plan.key)
+    newer = index.register(lab.plan(code="newer"))
+    assert index.find_study("tau") == newer.key  # the same study of newer code
+    assert index.find_studies("tau") == [newer.key, plan.key]
+    assert index.find_study(plan.key) == plan.key
+    paper = index.register(lab.plan(profile="paper"))
+    with pytest.raises(InputError, match=f"several profiles or overrides.*{paper.key}"):
+        index.find_study("tau")
+    assert index.find_study("tau", profile="paper") == paper.key
+    with pytest.raises(InputError, match='no study "tau" under profile "x" has been run'):
+        index.find_study("tau", profile="x")
+    assert index.find_studies("nothing") == []
