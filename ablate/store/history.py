@@ -240,6 +240,8 @@ def _whole(value: object) -> int | None:
 
 
 def _real(value: object) -> float | None:
+    if type(value) is float:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -250,4 +252,6 @@ def _real(value: object) -> float | None:
 
 def _text(value: object) -> str:
     """Text without lone surrogates, which JSON can carry and a database cannot."""
-    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else value.encode(errors="replace").decode()

@@ -24,6 +24,7 @@ BATCH = 500  #: jobs per transaction, so that it stays short
 Row = dict[str, Any]
 
 _EMPTY = Attempt(0)
+_MEASURED = "INSERT OR REPLACE INTO metrics (job, epoch, metric, value) VALUES (?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Record:
 
     job: Row
     attempts: list[Row]
-    metrics: list[Row]
+    metrics: list[tuple[int, str, float | None]]  #: epoch, name, value
     anew: bool  #: the log is not a continuation of what was seen: older metrics are void
 
     @property
@@ -73,12 +74,12 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
     told = history(log.events, result)
     old = before.events_count if before else 0
     anew = before is not None and (log.size < before.events_size or len(log.events) < old)
-    fresh = history(log.events[0 if anew else old :]).epochs
+    fresh = history(log.events[old:]).epochs if old and not anew else told.epochs
     return Record(
-        _job_row(run, run.config(), log, told, result, problem) | {"result_size": result_size},
-        [_attempt_row(attempt) for attempt in told.attempts],
+        job_row(run, run.config(), log, told, result, problem) | {"result_size": result_size},
+        [attempt_row(attempt) for attempt in told.attempts],
         [
-            {"epoch": epoch, "metric": name, "value": None if math.isnan(value) else value}
+            (epoch, name, None if math.isnan(value) else value)
             for epoch, values in told.epochs.items()
             if epoch in fresh
             for name, value in values.items()
@@ -104,12 +105,12 @@ def write(connection: Connection, records: Iterable[Record]) -> None:
     number = {row.id: row.number for row in found}
     _forget(connection, schema.attempts, number.values())
     _forget(connection, schema.metrics, [number[r.job["id"]] for r in records if r.anew])
-    for statement, rows in (
-        (insert(schema.attempts), [(r.job["id"], row) for r in records for row in r.attempts]),
-        (_replace(), [(r.job["id"], row) for r in records for row in r.metrics]),
-    ):
-        if rows:
-            connection.execute(statement, [{"job": number[job], **row} for job, row in rows])
+    went = [{"job": number[r.job["id"]], **row} for r in records for row in r.attempts]
+    if went:
+        connection.execute(insert(schema.attempts), went)
+    measured = [(number[r.job["id"]], *row) for r in records for row in r.metrics]
+    if measured:  # by far the most rows, so straight to the driver
+        connection.exec_driver_sql(_MEASURED, measured)
 
 
 def store_plan(connection: Connection, plan: StudyPlan, registered: float) -> None:
@@ -142,10 +143,6 @@ def store_plan(connection: Connection, plan: StudyPlan, registered: float) -> No
         connection.execute(insert(schema.study_jobs), rows)
 
 
-def _replace() -> Any:
-    return insert(schema.metrics).prefix_with("OR REPLACE")
-
-
 def _forget(connection: Connection, table: Any, numbers_: Iterable[int]) -> None:
     gone = list(numbers_)
     if gone:
@@ -167,14 +164,15 @@ def _result(run: RunDirectory) -> tuple[Mapping[str, Any] | None, str]:
         return None, str(error)
 
 
-def _job_row(
+def job_row(
     run: RunDirectory,
     config: JobConfig,
     log: EventLog,
     told: JobHistory,
     result: Mapping[str, Any] | None,
-    problem: str,
+    problem: str = "",
 ) -> Row:
+    """The row of a job, but for the size of its result."""
     last = told.attempts[-1] if told.attempts else _EMPTY
     result = result or {}
     facts = {**told.facts, **texts(result.get("facts"))}
@@ -216,7 +214,8 @@ def _given_weights(config: JobConfig) -> str:
     return f"sha256:{digest}" if digest else ""
 
 
-def _attempt_row(attempt: Attempt) -> Row:
+def attempt_row(attempt: Attempt) -> Row:
+    """The row of an attempt, but for its job's number."""
     return {
         column.name: getattr(attempt, column.name)
         for column in schema.attempts.c
