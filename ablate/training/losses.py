@@ -83,6 +83,22 @@ def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor
     return divergence * temperature**2
 
 
+@full_precision
+def dot_products(anchors: Tensor, rows: Tensor) -> Tensor:
+    """⟨anchor, row⟩ of (n, d) and (M, d) → (n, M)."""
+    return anchors @ rows.T
+
+
+@full_precision
+def noise_contrast(logits: Tensor) -> Tensor:
+    """L_crd of one kind of anchor (Tian et al. 2020): critic's logits (n, 1 + K), positive first.
+
+    The critic is h = e^s/(e^s + c) = sigmoid(s − log c), and the loss −log h of the positive minus
+    the sum of log(1 − h) over the K negatives.
+    """
+    return F.softplus(-logits[:, 0]).mean() + F.softplus(logits[:, 1:]).sum(dim=1).mean()
+
+
 @torch.no_grad()
 def contrastive_accuracy(logits: Tensor) -> Tensor:
     """Share of queries, in percent, whose own key is the most similar of N + 1."""

@@ -1,4 +1,4 @@
-"""The arithmetic of passes: plain float32, or bfloat16 under autocast in channels-last layout."""
+"""The arithmetic of passes and the memory layout that suits it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class Precision:
     """One of the values of the part "precision" on one device."""
 
-    name: str  #: "fp32" or "bf16"
+    name: str  #: "fp32", or "bf16": autocast to bfloat16
     device: torch.device
 
     def autocast(self) -> torch.autocast:
@@ -21,8 +21,10 @@ class Precision:
 
     @property
     def _layout(self) -> torch.memory_format:
-        # Convolutions in bfloat16 are fastest on channels-last maps; measured, halves a pass.
-        return torch.channels_last if self.name == "bf16" else torch.contiguous_format
+        # Measured: in bfloat16 it halves a pass; a CPU's float32 passes on 32×32 images take a
+        # sixth to a half less time, and as long as before on 8×8.
+        last = self.name == "bf16" or self.device.type == "cpu"
+        return torch.channels_last if last else torch.contiguous_format
 
     def place(self, module: nn.Module) -> None:
         """Move a module to the device in the layout of this arithmetic, in place."""

@@ -18,6 +18,7 @@ from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.training import checkpoint, data, networks
 from ablate.training.baselines import KD, Supervised
 from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.crd import CRD, CRDConfig
 from ablate.training.device import facts, memory_errors, peak_memory, prepare
 from ablate.training.evaluate import evaluate
 from ablate.training.feed import Feed
@@ -167,6 +168,12 @@ def _cocord(setting: Setting, student: Network, teacher: Network | None) -> Trai
     return CoCoRD(parts, student, teacher, NETWORKS[config.teacher], config.seed)
 
 
+def _crd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
+    config = setting.config
+    parts, labels = CRDConfig.from_settings(config.settings), setting.data.train_labels
+    return CRD(parts, student, teacher, NETWORKS[config.teacher], labels, config.seed)
+
+
 def _kd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
     return KD(setting.config.settings, student, teacher)
 
@@ -174,5 +181,6 @@ def _kd(setting: Setting, student: Network, teacher: Network | None) -> Trainabl
 #: A part that only one method has -> its builder; the first that a job's settings have counts.
 _METHODS: dict[str, Callable[[Setting, Network, Network | None], Trainable]] = {
     "prediction.direction": _cocord,
+    "crd.temperature": _crd,
     "kd.temperature": _kd,
 }

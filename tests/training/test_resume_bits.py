@@ -28,7 +28,7 @@ def same(one: Outcome, other: Outcome) -> None:
 
 # 599 images in batches of 128 are 5 steps an epoch: within an epoch, at its end, at the very end.
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("method", ["cocord", "cocord+kd", "kd", "student"])
+@pytest.mark.parametrize("method", ["cocord", "cocord+kd", "kd", "crd", "student"])
 def test_resume_is_bit_identical(workshop: Workshop, method: str, precision: str) -> None:
     job = workshop.job(method, *PAIR, precision=precision)
     whole = workshop.session(job, f"whole {method} {precision}")
