@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablate.console import PLAIN_WIDTH, Grid, Styled, console, grids_text, print_grids, stands_out
-from ablate.report.table import Row, Table
+from ablate.report.table import Table
 from ablate.report.text import Shown, row_label, show
 
 _EMPHASIS_WORDS = "Best bold, second underlined"
@@ -25,13 +25,28 @@ def print_tables(tables: Sequence[Table]) -> None:
 
 def grid_of(table: Table, *, plain: bool) -> Grid:
     """The console's form of a table."""
+    shown = [
+        [show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)]
+        for row in table.rows
+    ]
+    # Where a column has marks, its other cells leave room for one.
+    ranked = [any(one.best or one.second for one in column) for column in zip(*shown, strict=True)]
     rows: list[tuple[Styled, ...]] = []
     group = ""
-    for row in table.rows:
+    for row, cells in zip(table.rows, shown, strict=True):
         if row.group and row.group != group:
             rows.append((Styled(row.group, "italic"),))
         group = row.group or group
-        rows.append(_row(table, row, plain=plain))
+        label = Styled(("  " if row.group else "") + row_label(row))
+        rows.append(
+            (
+                label,
+                *(
+                    _plain(one, room=room) if plain else _styled(one)
+                    for one, room in zip(cells, ranked, strict=True)
+                ),
+            )
+        )
     heads = [table.corner, *(column.heads for column in table.columns)]
     notes = table.footer
     if plain:
@@ -40,27 +55,8 @@ def grid_of(table: Table, *, plain: bool) -> Grid:
     return Grid(table.title, table.question, lines, tuple(rows), notes, table.key)
 
 
-def _row(table: Table, row: Row, *, plain: bool) -> tuple[Styled, ...]:
-    label = Styled(("  " if row.group else "") + row_label(row))
-    shown = [show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)]
-    ranked = [_has_rank(table, index) for index in range(len(shown))]
-    return (
-        label,
-        *(
-            _plain(one, aligned=aligned) if plain else _styled(one)
-            for one, aligned in zip(shown, ranked, strict=True)
-        ),
-    )
-
-
-def _has_rank(table: Table, index: int) -> bool:
-    """Whether any cell of the column has a mark, so that the others leave room for it."""
-    shown = (show(table.columns[index], row.cells[index]) for row in table.rows)
-    return any(one.best or one.second for one in shown)
-
-
-def _plain(shown: Shown, *, aligned: bool) -> Styled:
-    mark = "*" if shown.best else "+" if shown.second else " " if aligned else ""
+def _plain(shown: Shown, *, room: bool) -> Styled:
+    mark = "*" if shown.best else "+" if shown.second else " " if room else ""
     return Styled(shown.line + mark)
 
 
