@@ -41,8 +41,8 @@ def _check(results, record):
     half = stats.t.ppf(0.975, len(d) - 1) * stats.sem(d)
     assert record["difference_n"] == len(d)
     assert record["difference"] == pytest.approx(d.mean(), **CLOSE)
-    assert record["low"] == pytest.approx(d.mean() - half, rel=1e-11, abs=1e-11)
-    assert record["high"] == pytest.approx(d.mean() + half, rel=1e-11, abs=1e-11)
+    assert record["low"] == pytest.approx(d.mean() - half, rel=1e-12, abs=1e-12)
+    assert record["high"] == pytest.approx(d.mean() + half, rel=1e-12, abs=1e-12)
     assert record["p"] == pytest.approx(stats.ttest_rel(mine[common], base[common]).pvalue, **CLOSE)
 
 
