@@ -2,47 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ablate.console import console, escape
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.console import Console
+    from rich.progress import Progress, Task, TaskID
+
+LONGEST_NAME = 48  #: of a job beside its bar
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job that this run has to do, as a user sees it."""
+
+    name: str
+    epochs: int
+    before: int = 0  #: epochs that earlier runs did
+
+
+class Pace:
+    """How fast this run gets on; what earlier runs did says nothing about that."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._began: float | None = None
+        self._counted_at = 0.0
+        self._done = 0
+
+    def start(self) -> None:
+        """The first job began; later calls change nothing."""
+        if self._began is None:
+            self._began = self._counted_at = self._clock()
+
+    def count(self, epochs: int) -> None:
+        """So many epochs more were done."""
+        if epochs > 0:
+            self._done += epochs
+            self._counted_at = self._clock()
+
+    def left(self, epochs: int) -> float | None:
+        """Seconds that so many epochs will take; None while there is nothing to judge by."""
+        if self._began is None or not self._done:
+            return None
+        each = (self._counted_at - self._began) / self._done
+        return max(0.0, epochs * each - (self._clock() - self._counted_at))
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: "about 3 min left"; "" if unknown."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"about {max(1, round(seconds))} s left"
+    if seconds < 3600:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {int(seconds // 3600)} h {round(seconds % 3600 / 60):02d} min left"
 
 
 class Live:
     """Shows jobs, epochs and the time left; use it as a context manager.
 
-    `epochs` maps each job that has something to do to its number of epochs, `names` to what
-    people call it. Jobs count by their epochs, so that the time left means something.
+    Jobs count by their epochs, so that the time left means something. A terminal that went away
+    takes the display with it, never the run.
     """
 
-    def __init__(self, names: Mapping[str, str], epochs: Mapping[str, int]) -> None:
-        self._names, self._epochs = names, epochs
+    def __init__(
+        self, work: Mapping[str, Work], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._work = work
+        self._clock = clock
         self._console = console(stderr=True)
-        self._done: dict[str, int] = {}
-        self._finished = 0
-        self._bars: dict[str, TaskID] = {}
+        self._done = {job: one.before for job, one in work.items()}
+        self._over: set[str] = set()
+        self._pace = Pace(clock)
+        self._bars: dict[str, tuple[TaskID, Pace]] = {}
         self._progress: Progress | None = None
         self._total: TaskID | None = None
 
     def __enter__(self) -> Live:
-        if self._console.is_terminal:
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.completed:.0f}/{task.total:.0f} epochs"),
-                TimeRemainingColumn(),
-                console=self._console,
-                transient=True,
-            )
-            self._progress.start()
-            self._total = self._progress.add_task("", total=sum(self._epochs.values()) or 1)
-            self._show_total()
+        with _sturdy():
+            if self._console.is_terminal and self._work:
+                self._progress = _progress(self._console)
+                self._progress.start()
+                total = sum(one.epochs for one in self._work.values())
+                self._total = self._progress.add_task(
+                    "", total=total or 1, note="", left=self._left
+                )
+                self._show_total()
         return self
 
     def __exit__(
@@ -51,48 +104,106 @@ class Live:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        with _sturdy():
+            if self._progress is not None:
+                self._progress.stop()
 
     def say(self, sentence: str) -> None:
         """Print a line above the bars."""
-        self._console.print(escape(sentence))
+        with _sturdy():
+            self._console.print(escape(sentence))
 
     def job(self, job: str, phase: str, detail: str = "") -> None:
         """A job entered a phase: show its bar while it runs, a line when it ends."""
-        name = self._names.get(job, job[:10])
-        if phase == "running":
-            if self._progress is None:
-                self.say(f"{'started':9} {name}  ({detail})")
+        with _sturdy():
+            if phase == "running":
+                self._begin(job, detail)
             else:
-                self._bars[job] = self._progress.add_task(
-                    f"  {escape(name)}", total=self._epochs.get(job, 1)
-                )
-            return
-        if self._progress is not None and job in self._bars:
-            self._progress.remove_task(self._bars.pop(job))
-        if phase == "done":
-            self._finished += 1
-            self._count(job, self._epochs.get(job, 1))
-        self.say(f"{phase:9} {name}" + (f"  ({detail})" if detail else ""))
-        self._show_total()
+                self._end(job, phase, detail)
 
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """A running job finished an epoch."""
-        self._count(job, epoch)
-        if self._progress is not None and job in self._bars:
-            top1 = f"  top-1 {metrics['top1']:.1f} %" if "top1" in metrics else ""
-            name = escape(self._names.get(job, job[:10]))
-            self._progress.update(self._bars[job], completed=epoch, description=f"  {name}{top1}")
-            self._show_total()
+        with _sturdy():
+            new = self._count(job, epoch)
+            if self._progress is not None and job in self._bars:
+                bar, pace = self._bars[job]
+                pace.count(new)
+                top1 = f"top-1 {metrics['top1']:.1f} %" if "top1" in metrics else ""
+                self._progress.update(bar, completed=epoch, note=top1)
+                self._show_total()
 
-    def _count(self, job: str, epoch: int) -> None:
-        self._done[job] = max(epoch, self._done.get(job, 0))
+    def _name(self, job: str) -> str:
+        return self._work[job].name if job in self._work else job[:10]
+
+    def _begin(self, job: str, detail: str) -> None:
+        self._pace.start()
+        if self._progress is None:
+            self.say(f"{'started':9} {self._name(job)}  ({detail})")
+            return
+        pace, name = Pace(self._clock), self._name(job)
+        pace.start()
+        if len(name) > LONGEST_NAME:
+            name = name[: LONGEST_NAME - 1] + "…"
+        total = self._work[job].epochs if job in self._work else 1
+        bar = self._progress.add_task(
+            f"  {escape(name)}",
+            total=total,
+            completed=self._done.get(job, 0),
+            note="",
+            left=lambda: pace.left(total - self._done.get(job, 0)),
+        )
+        self._bars[job] = (bar, pace)
+
+    def _end(self, job: str, phase: str, detail: str) -> None:
+        if self._progress is not None and job in self._bars:
+            self._progress.remove_task(self._bars.pop(job)[0])
+        if phase == "done" and job in self._work:
+            self._over.add(job)
+            self._count(job, self._work[job].epochs)
+        self.say(f"{phase:9} {self._name(job)}" + (f"  ({detail})" if detail else ""))
+        self._show_total()
+
+    def _count(self, job: str, epoch: int) -> int:
+        new = max(0, epoch - self._done.get(job, 0))
+        self._done[job] = self._done.get(job, 0) + new
+        self._pace.count(new)
+        return new
+
+    def _left(self) -> float | None:
+        return self._pace.left(sum(one.epochs - self._done[job] for job, one in self._work.items()))
 
     def _show_total(self) -> None:
         if self._progress is not None and self._total is not None:
             self._progress.update(
                 self._total,
                 completed=sum(self._done.values()),
-                description=f"{self._finished}/{len(self._epochs)} jobs done",
+                description=f"{len(self._over)}/{len(self._work)} jobs done",
             )
+
+
+def _progress(out: Console) -> Progress:
+    """Bars with epochs, top-1 and the time left; gone when the run ends."""
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+    from rich.text import Text
+
+    class TimeLeft(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(duration(task.fields["left"]()), style="cyan")
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} epochs"),
+        TextColumn("[dim]{task.fields[note]}"),
+        TimeLeft(),
+        console=out,
+        transient=True,
+        refresh_per_second=4,
+    )
+
+
+@contextmanager
+def _sturdy() -> Iterator[None]:
+    """A closed terminal or pipe must not end what is shown in it."""
+    with suppress(OSError, ValueError):
+        yield

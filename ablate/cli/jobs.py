@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded
+from ablate.errors import InputError, Problem
+from ablate.matrix.identity import short
 
 if TYPE_CHECKING:
     from ablate.store.rundir import RunDirectory
@@ -74,27 +76,37 @@ def logs(
 @guarded
 def retry(
     job: Annotated[str | None, typer.Argument(help="Job id; default: all that failed.")] = None,
+    gone: Annotated[
+        bool, typer.Option("--gone", help="The job's worker elsewhere is gone for certain.")
+    ] = False,
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Put failed and diverged jobs back in the queue; the next `ablate run` takes them up."""
-    from ablate.store.history import Status, history
+    from ablate.execute.recovery import declare_gone
     from ablate.store.index import Index
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rundir import run_directories
 
+    if gone and job is None:
+        raise InputError(Problem("--gone", "", "needs the job that it is about", "its id"))
     folder = existing_results(results)
     with FolderLock(orchestrator_lock(folder), "ablate retry"):
         runs = [find_run(folder, job)] if job else list(run_directories(folder))
-        broken = [
-            run
-            for run in runs
-            if history(run.events().events, run.result()).status in (Status.FAILED, Status.DIVERGED)
-        ]
-        for run in broken:
-            run.append({"event": "retry", "time": time.time()})
-            typer.echo(f"requeued {run.id[:10]}")
+        changed = [run for run in runs if (gone and declare_gone(run)) or _requeue(run)]
+        for run in changed:
+            typer.echo(f"requeued {short(run.id)}")
         with Index.open(folder, writable=True) as index:
-            index.ingest_many(broken)
-    if not broken:
+            index.ingest_many(changed)
+    if not changed:
         typer.echo("nothing to requeue: no job failed or diverged")
+
+
+def _requeue(run: RunDirectory) -> bool:
+    """Put a job back in the queue if it failed or diverged, and say whether it had."""
+    from ablate.store.history import Status, history
+
+    if history(run.events().events, run.result()).status not in (Status.FAILED, Status.DIVERGED):
+        return False
+    run.append({"event": "retry", "time": time.time()})
+    return True

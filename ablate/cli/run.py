@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,11 +23,20 @@ from ablate.cli.common import (
     parse_seeds,
     settings_for,
 )
+from ablate.errors import BusyError, StoreError
+from ablate.matrix.identity import short
 
 if TYPE_CHECKING:
+    from ablate.execute.events import Phase
     from ablate.execute.orchestrator import StopRequests, Summary
+    from ablate.execute.placement import Device
+    from ablate.execute.recovery import Past
     from ablate.matrix.plan import Matrix
     from ablate.settings import Settings
+    from ablate.store.locks import FolderLock
+    from ablate.store.rundir import RunDirectory
+
+BUSY_S = 1.0  #: how long a run waits for a locked index before it goes on without it
 
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Wait if another run holds the results folder.")
@@ -62,11 +73,8 @@ def run(
 def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool = False) -> Summary:
     """Run what is left of a matrix with the results folder locked, and tell how it went."""
     from ablate.execute.devices import find_devices
-    from ablate.execute.orchestrator import Orchestrator, StopRequests
-    from ablate.execute.provenance import provenance
-    from ablate.execute.recovery import read_past, settle_strays
-    from ablate.live import Live
-    from ablate.methods.registry import find_method
+    from ablate.execute.orchestrator import StopRequests
+    from ablate.execute.recovery import read_past, settle_strays, without
     from ablate.store.index import Index
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rundir import RunDirectory
@@ -75,46 +83,104 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
         return RunDirectory.of(results, job)
 
     devices = find_devices(settings.execution)
-    results.mkdir(parents=True, exist_ok=True)
+    _make(results)
     lock = FolderLock(orchestrator_lock(results), f"ablate run {matrix.plan.name}")
-    lock.acquire(float("inf") if wait else 0)
+    _take(lock, wait)
     stop = StopRequests()
-    with lock, Index.open(results, writable=True) as index, _listening(stop):
-        index.register(matrix.plan)
-        settle_strays(matrix, runs, settings.execution.grace_s, typer.echo)
-        past = read_past(matrix, runs)
-        todo = past.open(matrix)
-        typer.echo(opening(matrix, past.done, past.failed, past.resumable), err=True)
-        with Live(job_names(matrix), {job: epochs_of(matrix, job) for job in todo}) as live:
-            orchestrator = Orchestrator(
-                matrix,
-                settings,
-                results,
-                index,
-                devices,
-                live,
-                stop,
-                facts=provenance(),
-                method_files={
-                    config.method: find_method(config.method).file
-                    for config in matrix.configs.values()
-                    if ".py:" in config.method
-                },
-            )
-            summary = orchestrator.run(past)
-    typer.echo(closing(summary), err=True)
-    return summary
+    with lock, _listening(stop):
+        with Index.open(results, writable=True) as index:
+            index.register(matrix.plan)
+        held = settle_strays(
+            matrix, runs, settings.execution.grace_s, say, stopping=lambda: stop.count > 0
+        )
+        past = read_past(matrix, runs, held)
+        say(opening(matrix, past))
+        summary = _orchestrate(without(matrix, past.held), settings, results, past, devices, stop)
+        with Index.open(results, writable=True) as index:  # patiently, for what was put off
+            index.ingest_many(run for run in map(runs, matrix.configs) if run.exists())
+    say(closing(matrix, summary, past.held, runs))
+    return replace(summary, held=len(past.held))
+
+
+def _orchestrate(
+    matrix: Matrix,
+    settings: Settings,
+    results: Path,
+    past: Past,
+    devices: list[Device],
+    stop: StopRequests,
+) -> Summary:
+    from ablate.execute.orchestrator import Orchestrator
+    from ablate.execute.provenance import provenance
+    from ablate.live import Live, Work
+    from ablate.methods.registry import find_method
+    from ablate.store.index import Index
+
+    names = job_names(matrix)
+    work = {
+        job: Work(names[job], epochs_of(matrix, job), past.epochs.get(job, 0))
+        for job in past.open(matrix)
+    }
+    files = {
+        config.method: find_method(config.method).file
+        for config in matrix.configs.values()
+        if ".py:" in config.method
+    }
+    with (
+        Index.open(results, writable=True, busy_seconds=BUSY_S) as index,
+        Live(work) as live,
+    ):
+        return Orchestrator(
+            matrix,
+            settings,
+            results,
+            index,
+            devices,
+            live,
+            stop,
+            facts=provenance(),
+            method_files=files,
+        ).run(past)
+
+
+def _make(results: Path) -> None:
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{results}: cannot be made: {error.strerror}") from error
+
+
+def _take(lock: FolderLock, wait: bool) -> None:
+    """Take the lock; with `wait`, say who has it and wait for them to end."""
+    try:
+        lock.acquire()
+    except BusyError as busy:
+        if not wait:
+            raise BusyError(f"{busy} (--wait waits for it to end)") from None
+        say(f"{busy}; waiting")
+        lock.acquire(float("inf"))
+
+
+def say(sentence: str) -> None:
+    """Print a line for people; a terminal that went away is no reason to stop."""
+    with suppress(OSError):
+        typer.echo(sentence, err=True)
 
 
 class _listening:  # noqa: N801 - reads as a verb in `with`
-    """While inside, Ctrl-C, SIGTERM and a closed terminal ask the run to stop."""
+    """While inside, Ctrl-C, SIGTERM and a closed terminal ask the run to stop.
+
+    What was ignored before stays so: `nohup` means that the run outlives its terminal.
+    """
 
     def __init__(self, stop: StopRequests) -> None:
         self._stop = stop
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> None:
-        signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        self._before = {number: signal.signal(number, self._ask) for number in signals}
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._ask)
 
     def _ask(self, *_: object) -> None:
         self._stop.request()
@@ -125,11 +191,13 @@ class _listening:  # noqa: N801 - reads as a verb in `with`
 
 
 def job_names(matrix: Matrix) -> dict[str, str]:
-    """What people call each job: variant, pair and seed."""
+    """What people call each job: variant, networks where there are any, and seed."""
     names = {}
     for job in matrix.plan.jobs:
+        config = matrix.configs.get(job.id)
         what = job.variant or job.kind.replace("_", " ")
-        names[job.id] = f"{what}, {job.pair}, seed {job.seed}"
+        networks = config.pair if config is not None else ""
+        names[job.id] = ", ".join(filter(None, (what, networks, f"seed {job.seed}")))
     return names
 
 
@@ -138,37 +206,65 @@ def epochs_of(matrix: Matrix, job: str) -> int:
     return int(matrix.configs[job].settings.get("epochs", 1))
 
 
-def opening(
-    matrix: Matrix, done: frozenset[str], failed: Mapping[str, object], resumable: frozenset[str]
-) -> str:
-    """What the run is about to do, in a line."""
+def opening(matrix: Matrix, past: Past) -> str:
+    """What the run is about to do, and which jobs it leaves alone."""
     total = len(matrix.configs)
-    if len(done) == total:
+    if len(past.done) == total:
         return f"{matrix.plan.name}: all {total} jobs are done, nothing to run"
     parts = [f"{matrix.plan.name} ({matrix.plan.profile}): {total} jobs"]
-    parts += [f"{len(done)} done"] if done else []
-    parts += [f"{len(resumable)} to resume"] if resumable else []
-    parts += [f"{len(failed)} failed before (ablate retry requeues them)"] if failed else []
+    parts += [f"{len(past.done)} done"] if past.done else []
+    parts += [f"{len(past.resumable)} to resume"] if past.resumable else []
+    parts += [f"{len(past.failed)} failed before (ablate retry requeues them)"] * bool(past.failed)
+    parts += [f"{len(past.held)} left alone"] if past.held else []
     return ", ".join(parts)
 
 
-def closing(summary: Summary) -> str:
-    """How the run ended, in a line or two."""
+def closing(
+    matrix: Matrix, summary: Summary, held: Mapping[str, str], runs: Callable[[str], RunDirectory]
+) -> str:
+    """How the run ended: a line of counts, and what a user needs of each job that failed."""
     from ablate.execute.events import Phase
 
+    names = job_names(matrix)
+    lines = []
+    for job, phase in summary.phases.items():
+        if phase in (Phase.FAILED, Phase.DIVERGED):
+            lines += _failure(names[job], phase, runs(job))
+    for job, why in held.items():
+        lines.append(f"left alone  {names[job]}: {why}")
+    if any("may still run" in why for why in held.values()):
+        lines.append(
+            "  once such a process is gone for certain, `ablate retry --gone JOB` frees its job: "
+            + ", ".join(short(job) for job, why in held.items() if "may still run" in why)
+        )
     counts = {phase: summary.count(phase) for phase in Phase if summary.count(phase)}
     text = ", ".join(f"{count} {phase}" for phase, count in counts.items())
+    if held:
+        text += f", {len(held)} left alone"
     if summary.resumed:
         text += f"; {summary.resumed} resumed from a checkpoint"
     if summary.stopped and summary.count(Phase.DONE) < len(summary.phases):
         text += "\nstopped; the same command goes on from here"
-    return text
+    return "\n".join([*lines, text])
+
+
+def _failure(name: str, phase: Phase, run: RunDirectory) -> list[str]:
+    """A failed job: its name, its error, the end of its log, and where all of that lies."""
+    from ablate.execute.verdict import log_tail
+    from ablate.store.history import history
+
+    error = history(run.events().events).error or "no error was written down"
+    return [
+        f"{phase}  {name}: {error}",
+        *(f"    | {line}" for line in log_tail(run)),
+        f"    {run.log}   (ablate show {short(run.id)})",
+    ]
 
 
 def exit_code(summary: Summary) -> int:
-    """0 fine, 1 some jobs failed, 130 interrupted."""
+    """0 fine, 1 some jobs failed or were left alone, 130 interrupted."""
     from ablate.execute.events import BROKEN, Phase
 
     if summary.stopped and summary.count(Phase.DONE) < len(summary.phases):
         return 130
-    return 1 if summary.count(*BROKEN) else 0
+    return 1 if summary.held or summary.count(*BROKEN) else 0

@@ -6,10 +6,14 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import socket
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
+
+import psutil
 
 from ablate.execute.session import Order
 from ablate.execute.worker import main
@@ -17,6 +21,9 @@ from ablate.store.processes import is_alive, process_start
 
 #: What the fork server imports before it forks the first worker that trains.
 _TORCH = ("torch", "ablate.training.programs")
+
+_SERVER_GONE = 255  #: what multiprocessing says where the server took the exit code with it
+_POLL_S = 0.05  #: how often workers are looked at whose server is gone
 
 
 @dataclass(frozen=True)
@@ -26,14 +33,16 @@ class Exit:
     job: str
     exit_code: int | None  #: None if killed by a signal, or if nobody knows
     signal: int | None = None
+    trouble: str = ""  #: why it never started
 
 
 @dataclass
 class _Worker:
     job: str
     process: ForkServerProcess
-    host: str
+    pid: int
     start: float | None
+    orphaned: bool = False  #: the fork server is gone: nobody will tell how this one ends
 
 
 class LocalLauncher:
@@ -44,33 +53,58 @@ class LocalLauncher:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["ablate.execute.warm", *(_TORCH if torch else ())])
         self._workers: dict[str, _Worker] = {}
+        self._host = socket.gethostname()
 
     def launch(self, job: str, order: Order) -> None:
         """Start a worker; OSError where the system has no process to give."""
         process = self._context.Process(target=main, args=(order,), name=f"ablate {job[:10]}")
-        process.start()
+        try:
+            process.start()
+        except EOFError as error:  # the server died of it
+            raise OSError("the fork server ended") from error
         assert process.pid is not None, "started"
         start: float | None = None
-        with contextlib.suppress(Exception):  # it may have ended already
+        with contextlib.suppress(psutil.Error):  # it may have ended already
             start = process_start(process.pid)
-        self._workers[job] = _Worker(job, process, os.uname().nodename, start)
+        self._workers[job] = _Worker(job, process, process.pid, start)
 
     def wait(self, seconds: float) -> list[Exit]:
         """Wait until a worker ends or the time is up; returns those that ended."""
-        sentinels = {worker.process.sentinel: worker for worker in self._workers.values()}
-        ready = wait(list(sentinels), timeout=seconds)
-        ended = [worker for sentinel, worker in sentinels.items() if sentinel in ready]
-        return [self._reap(worker) for worker in ended if not self._outlived_server(worker)]
+        deadline = time.monotonic() + seconds
+        while True:
+            orphaned = [worker for worker in self._workers.values() if worker.orphaned]
+            gone = [worker for worker in orphaned if not self._lives(worker)]
+            if gone:
+                return [self._reap(worker) for worker in gone]
+            left = max(0.0, deadline - time.monotonic())
+            ready = self._ready(min(left, _POLL_S) if orphaned else left)
+            for worker in ready:
+                worker.orphaned = self._lives(worker)
+            ended = [worker for worker in ready if not worker.orphaned]
+            if ended or time.monotonic() >= deadline:
+                return [self._reap(worker) for worker in ended]
 
-    def _outlived_server(self, worker: _Worker) -> bool:
-        """Whether only the fork server is gone: its workers live on, and are not to be doubled."""
-        pid = worker.process.pid
-        known = worker.start is not None and pid is not None
-        return known and bool(is_alive(worker.host, pid or 0, worker.start or 0.0))
+    def _ready(self, seconds: float) -> list[_Worker]:
+        """Workers whose server says that they ended, or whose server ended."""
+        watched = [worker for worker in self._workers.values() if not worker.orphaned]
+        sentinels = {worker.process.sentinel: worker for worker in watched}
+        if not sentinels:
+            time.sleep(seconds)
+            return []
+        ready = set(wait(list(sentinels), seconds))
+        return [worker for sentinel, worker in sentinels.items() if sentinel in ready]
+
+    def _lives(self, worker: _Worker) -> bool:
+        """Whether a worker runs on although its server is gone; then it is not to be doubled."""
+        if worker.start is None:
+            return False
+        return bool(is_alive(self._host, worker.pid, worker.start))
 
     def _reap(self, worker: _Worker) -> Exit:
         worker.process.join()
         code = worker.process.exitcode
+        if worker.orphaned or code == _SERVER_GONE:
+            code = None
         self._signal_group(worker, signal.SIGKILL)  # a grandchild must not keep the device
         worker.process.close()
         del self._workers[worker.job]
@@ -81,7 +115,7 @@ class LocalLauncher:
         """Ask a worker to write a checkpoint and leave."""
         if job in self._workers:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._workers[job].process.pid or 0, signal.SIGTERM)
+                os.kill(self._workers[job].pid, signal.SIGTERM)
 
     def kill(self, jobs: Iterable[str]) -> None:
         """End workers and all they started, at once."""
@@ -89,13 +123,23 @@ class LocalLauncher:
             if job in self._workers:
                 self._signal_group(self._workers[job], signal.SIGKILL)
 
+    def close(self, grace_s: float) -> None:
+        """Let nothing of ours run on: ask every worker to leave, and end those that don't."""
+        for job in list(self._workers):
+            self.terminate(job)
+        deadline = time.monotonic() + grace_s
+        while self._workers and time.monotonic() < deadline:
+            self.wait(_POLL_S)
+        self.kill(list(self._workers))
+        while self._workers and time.monotonic() < deadline + grace_s:
+            self.wait(_POLL_S)
+
     def _signal_group(self, worker: _Worker, number: int) -> None:
-        pid = worker.process.pid
-        if not pid:
-            return
         try:
-            os.killpg(pid, number)
+            os.killpg(worker.pid, number)
         except ProcessLookupError:  # not yet leader of its group, or gone with all of it
-            if worker.process.is_alive():
+            if self._lives(worker):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+                    os.kill(worker.pid, number)
+        except PermissionError:  # macOS, of a group that is all zombies
+            pass

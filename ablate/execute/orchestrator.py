@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ablate.execute.devices import visible_name
+from ablate.errors import StoreError
+from ablate.execute.devices import free_gpu_bytes_now, visible_name
 from ablate.execute.events import (
     AllSettled,
     BackoffOver,
-    Ended,
     Event,
     Instruction,
     Kill,
@@ -31,13 +31,16 @@ from ablate.execute.events import (
     WakeAfter,
 )
 from ablate.execute.launcher import Exit, LocalLauncher
+from ablate.execute.memory import MemoryWatch, ReadFree, taken_bytes
 from ablate.execute.placement import Device
 from ablate.execute.recovery import Past
 from ablate.execute.scheduler import RetryPolicy, Scheduler
 from ablate.execute.session import Order
+from ablate.execute.verdict import AttemptEnd, peak_bytes, read_end
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import JobConfig, Machine
 from ablate.settings import Settings
+from ablate.store import checkpoints
 from ablate.store.history import history
 from ablate.store.index import Index
 from ablate.store.rundir import RunDirectory
@@ -59,6 +62,25 @@ class Display(Protocol):
         """Something worth a line."""
 
 
+class Launcher(Protocol):
+    """Starts, stops and watches workers."""
+
+    def launch(self, job: str, order: Order) -> None:
+        """Start a worker; OSError where that is not possible."""
+
+    def wait(self, seconds: float) -> list[Exit]:
+        """Wait until a worker ends or the time is up; returns those that ended."""
+
+    def terminate(self, job: str) -> None:
+        """Ask a worker to write a checkpoint and leave."""
+
+    def kill(self, jobs: Iterable[str]) -> None:
+        """End workers at once."""
+
+    def close(self, grace_s: float) -> None:
+        """End what still runs."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """How a run ended."""
@@ -67,6 +89,7 @@ class Summary:
     launched: int  #: attempts started
     resumed: int  #: of these, those that went on from a checkpoint
     stopped: bool = False
+    held: int = 0  #: jobs that were left alone, since their worker may live elsewhere
 
     def count(self, *phases: Phase) -> int:
         """How many jobs ended in one of `phases`."""
@@ -98,6 +121,8 @@ class Orchestrator:
     facts: Mapping[str, str] = field(default_factory=dict)  #: provenance for every attempt
     method_files: Mapping[str, str] = field(default_factory=dict)  #: method -> the user's file
     clock: Callable[[], float] = time.monotonic
+    free_bytes: ReadFree = free_gpu_bytes_now
+    launcher: Launcher | None = None  #: instead of processes of this machine
 
     def __post_init__(self) -> None:
         self._stops_seen = 0
@@ -108,6 +133,9 @@ class Orchestrator:
         self._launched = self._resumed = 0
         self._settled = False
         self._attempt: dict[str, int] = {}
+        self._stillborn: list[Exit] = []  #: attempts that could not even be started
+        self._complaints: set[str] = set()  #: about the index and the disk, each told once
+        self._memory = MemoryWatch(self.devices, self.free_bytes)
 
     def run(self, past: Past) -> Summary:
         """Carry out the matrix; `past` is what earlier runs left behind."""
@@ -121,27 +149,27 @@ class Orchestrator:
             policy=RetryPolicy(execution.max_retries, execution.retry_delay_s),
         )
         programs = {self.matrix.configs[job].program for job in past.open(self.matrix)}
-        self._launcher = LocalLauncher(torch=any(p.startswith("ablate.training") for p in programs))
+        torch = any(program.startswith("ablate.training") for program in programs)
+        self._launcher: Launcher = self.launcher or LocalLauncher(torch=torch)
         try:
+            self._tell_known_peaks(past.done)
+            self._look_for_stops()
             self._carry_out(self._scheduler.start())
             while not self._settled:
                 self._turn()
         finally:  # an error of our own must leave no worker behind; they write their checkpoints
-            for job in self._scheduler.running:
-                self._launcher.terminate(job)
-        self._ingest(self.matrix.configs)
+            self._launcher.close(execution.grace_s)
         phases = {job: self._scheduler.phase(job) for job in self.matrix.configs}
         return Summary(phases, self._launched, self._resumed, self.stop.count > 0)
 
     def _turn(self) -> None:
-        exits = self._launcher.wait(TICK_S)
+        exits = self._stillborn or self._launcher.wait(TICK_S)
+        self._stillborn = []
         for exit_ in exits:
             self._ended(exit_)
         if exits:
             self._ingest(exit_.job for exit_ in exits)
-        while self._stops_seen < min(self.stop.count, 2):
-            self._stops_seen += 1
-            self._handle(StopRequested())
+        self._look_for_stops()
         now = self.clock()
         while self._timers and self._timers[0][0] <= now:
             _, job = heapq.heappop(self._timers)
@@ -152,6 +180,11 @@ class Orchestrator:
         if now >= self._next_ingest:
             self._next_ingest = now + INGEST_S
             self._show_epochs()
+
+    def _look_for_stops(self) -> None:
+        while self._stops_seen < min(self.stop.count, 2):
+            self._stops_seen += 1
+            self._handle(StopRequested())
 
     def _handle(self, event: Event) -> None:
         self._carry_out(self._scheduler.handle(event))
@@ -174,10 +207,14 @@ class Orchestrator:
     def _launch(self, job: str, attempt: int, device: str) -> None:
         config = self.matrix.configs[job]
         run = RunDirectory.of(self.results, job)
-        run.create(config)
         self._attempt[job] = attempt
         self._launched += 1
-        self._launcher.launch(job, self._order(run, config, attempt, device))
+        self._memory.launched(job, device)
+        try:
+            run.create(config)
+            self._launcher.launch(job, self._order(run, config, attempt, device))
+        except OSError as error:  # no room on the disk, or no process to be had: judged as an end
+            self._stillborn.append(Exit(job, None, trouble=f"could not be started: {error}"))
         self.display.job(job, Phase.RUNNING, f"attempt {attempt} on {device}")
 
     def _order(self, run: RunDirectory, config: JobConfig, attempt: int, device: str) -> Order:
@@ -208,90 +245,81 @@ class Orchestrator:
         job, attempt = exit_.job, self._attempt[exit_.job]
         self._kill_at.pop(job, None)
         run = RunDirectory.of(self.results, job)
-        end = read_end(run, attempt, job)
+        end = read_end(run, attempt, exit_)
         self._resumed += end.resumed
+        finished = end.event.outcome is Outcome.FINISHED
+        if finished:
+            self._learn_peak(job, end.peak_bytes)
+            checkpoints.remove_all(run.checkpoints)  # if it was killed before it did so itself
+        for reading in self._memory.ended(job):
+            self._handle(reading)
         instructions = self._scheduler.handle(end.event)
         phase = self._scheduler.phase(job)
-        if end.event.outcome is not Outcome.FINISHED:
-            run.append(
-                {
-                    "event": "ended",
-                    "time": time.time(),
-                    "attempt": attempt,
-                    "outcome": end.event.outcome,
-                    "exit_code": exit_.exit_code,
-                    "signal": exit_.signal,
-                    "phase": phase,
-                    "message": end.message or how_it_ended(exit_),
-                }
-            )
-        elif end.peak_bytes and self._on_gpu():
-            self._handle(PeakMeasured(_task(job, self.matrix.configs[job]).kind, end.peak_bytes))
-        self.display.job(
-            job, phase, end.message or ("" if exit_.exit_code == 0 else how_it_ended(exit_))
-        )
+        if not finished:
+            self._write_down(run, attempt, end, exit_, phase)
+        self.display.job(job, phase, end.message)
         self._carry_out(instructions)
 
-    def _on_gpu(self) -> bool:
-        return any(device.slots is None for device in self.devices)
+    def _write_down(
+        self, run: RunDirectory, attempt: int, end: AttemptEnd, exit_: Exit, phase: Phase
+    ) -> None:
+        """Add the verdict to a job's events; without it the next run finds the attempt open."""
+        verdict = {
+            "event": "ended",
+            "time": time.time(),
+            "attempt": attempt,
+            "outcome": end.event.outcome,
+            "exit_code": exit_.exit_code,
+            "signal": exit_.signal,
+            "phase": phase,
+            "message": end.message,
+        }
+        try:
+            run.append(verdict)
+        except OSError as error:
+            self._complain(f"{run.path}: {error.strerror}")
+
+    def _tell_known_peaks(self, done: Iterable[str]) -> None:
+        """What earlier runs measured lets jobs share a device from the start."""
+        for job in done if self._memory else ():
+            result = RunDirectory.of(self.results, job).result() or {}
+            self._learn_peak(job, peak_bytes(result))
+
+    def _learn_peak(self, job: str, peak: int) -> None:
+        if self._memory and peak:
+            kind = _task(job, self.matrix.configs[job]).kind
+            self._handle(PeakMeasured(kind, taken_bytes(peak)))
 
     def _ingest(self, jobs: Iterable[str]) -> None:
+        """Bring the index up to date; if that is not possible now, training goes on all the same.
+
+        Nothing is lost by it: whoever ingests a job next takes over all that its directory holds.
+        """
         runs = [RunDirectory.of(self.results, job) for job in jobs]
-        self.index.ingest_many(run for run in runs if run.exists())
+        try:
+            self.index.ingest_many(run for run in runs if run.exists())
+        except StoreError as error:
+            self._complain(f"{error} (the run goes on)")
+
+    def _complain(self, sentence: str) -> None:
+        if sentence not in self._complaints:
+            self._complaints.add(sentence)
+            self.display.say(sentence)
 
     def _show_epochs(self) -> None:
         running = list(self._scheduler.running)
         for job in running:
-            epochs = history(RunDirectory.of(self.results, job).events().events).epochs
+            events = RunDirectory.of(self.results, job).events().events
+            epochs = history(events).epochs
             last = max(epochs, default=0)
             if last > self._seen_epoch.get(job, 0):
                 self._seen_epoch[job] = last
                 self.display.epoch(job, last, epochs[last])
+            number = self._attempt[job]
+            if any(e["event"] == "epoch" and e.get("attempt") == number for e in events):
+                for reading in self._memory.warmed(job):
+                    self._handle(reading)
         self._ingest(running)
-
-
-@dataclass(frozen=True)
-class AttemptEnd:
-    """How an attempt ended, as its run directory tells it."""
-
-    event: Ended
-    message: str = ""
-    resumed: bool = False
-    peak_bytes: int = 0
-
-
-_OUTCOMES = {
-    "interrupted": Outcome.INTERRUPTED,
-    "diverged": Outcome.DIVERGED,
-    "out_of_memory": Outcome.OUT_OF_MEMORY,
-    "error": Outcome.ERROR,
-    "disk_full": Outcome.ERROR,
-}
-
-
-def read_end(run: RunDirectory, attempt: int, job: str) -> AttemptEnd:
-    """Judge an attempt by what it left behind: a result counts, whatever the exit code says."""
-    events = run.events().events
-    result = run.result()
-    ours = next((a for a in history(events).attempts if a.number == attempt), None)
-    step = max((int(e["step"]) for e in events if e["event"] == "checkpoint"), default=0)
-    resumed = ours is not None and ours.resumed_step is not None
-    if result is not None:
-        peak = float(result.get("costs", {}).get("peak_memory_mib", 0)) * 2**20
-        return AttemptEnd(Ended(job, attempt, Outcome.FINISHED, step), "", resumed, int(peak))
-    outcome = _OUTCOMES.get(ours.outcome if ours else "", Outcome.CRASHED)
-    fingerprint = ours.fingerprint if ours else ""
-    message = ours.error if ours else ""
-    return AttemptEnd(Ended(job, attempt, outcome, step, fingerprint), message, resumed)
-
-
-def how_it_ended(exit_: Exit) -> str:
-    """Say what an exit means where the worker itself said nothing."""
-    if exit_.signal is not None:
-        return f"killed by signal {exit_.signal}"
-    if exit_.exit_code == 0:
-        return "exited without a result"
-    return f"exited with code {exit_.exit_code}"
 
 
 def _task(job: str, config: JobConfig) -> Task:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+import psutil
 
 from ablate.execute.events import Outcome, Phase
 from ablate.matrix.plan import Matrix
-from ablate.store.history import Attempt, JobHistory, Status, history
-from ablate.store.processes import is_alive
+from ablate.store import checkpoints
+from ablate.store.history import Attempt, Status, history
+from ablate.store.locks import FolderLock
+from ablate.store.mounts import is_local
+from ablate.store.processes import Alive, is_alive
 from ablate.store.rundir import RunDirectory
+
+Runs = Callable[[str], RunDirectory]  #: job id -> its run directory
+
+POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -24,18 +33,21 @@ class Past:
     failed: Mapping[str, Phase]  #: jobs that only `ablate retry` puts back
     attempts: Mapping[str, int]  #: attempts so far
     resumable: frozenset[str]  #: begun, not done
+    held: Mapping[str, str] = field(default_factory=dict)  #: jobs to leave alone -> why
+    epochs: Mapping[str, int] = field(default_factory=dict)  #: of resumable jobs
 
     def open(self, matrix: Matrix) -> list[str]:
         """Jobs that this run has to do."""
-        return [job for job in matrix.configs if job not in self.done and job not in self.failed]
+        over = {*self.done, *self.failed, *self.held}
+        return [job for job in matrix.configs if job not in over]
 
 
 _FAILED = {Status.FAILED: Phase.FAILED, Status.DIVERGED: Phase.DIVERGED}
 
 
-def read_past(matrix: Matrix, runs: Callable[[str], RunDirectory]) -> Past:
-    """Read the run directories of a matrix."""
-    done, failed, attempts, resumable = set(), {}, {}, set()
+def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
+    """Read the run directories of a matrix; what needs a job that is `held` is held with it."""
+    done, failed, attempts, resumable, epochs = set(), {}, {}, set(), {}
     for job in matrix.configs:
         run = runs(job)
         if run.result_file.exists():
@@ -49,57 +61,177 @@ def read_past(matrix: Matrix, runs: Callable[[str], RunDirectory]) -> Past:
             failed[job] = _FAILED[past.status]
         else:
             resumable.add(job)
-    return Past(frozenset(done), failed, attempts, frozenset(resumable))
+            epochs[job] = max(past.epochs, default=0)
+    left = dict(held)
+    for job, config in matrix.configs.items():  # upstream first
+        if job not in left and job not in done and any(n in left for n in config.upstream.values()):
+            left[job] = "waits for a job that is left alone"
+    return Past(frozenset(done), failed, attempts, frozenset(resumable - left.keys()), left, epochs)
+
+
+def without(matrix: Matrix, jobs: Mapping[str, str]) -> Matrix:
+    """A matrix less some jobs and, by construction, all that needs them."""
+    configs = {job: config for job, config in matrix.configs.items() if job not in jobs}
+    return replace(matrix, configs=configs)
 
 
 def settle_strays(
     matrix: Matrix,
-    runs: Callable[[str], RunDirectory],
+    runs: Runs,
     grace_s: float,
     say: Callable[[str], None],
-    alive: Callable[[str, int, float], bool | None] = is_alive,
-) -> None:
+    *,
+    alive: Alive = is_alive,
+    local: Callable[[RunDirectory], bool] = lambda run: is_local(run.path),
+    stopping: Callable[[], bool] = lambda: False,
+) -> dict[str, str]:
     """Wait until workers of a dead orchestrator have left, and write down those that died with it.
 
     They noticed its death and are writing their checkpoints; those that have not left after
     `grace_s` are killed. Call with the orchestrator's lock held: then nobody else's worker can
-    be among them.
+    be among them. Returns the jobs that must be left alone, and why: unknown is not dead.
     """
-    strays = {job: last for job in matrix.configs if (last := _open_attempt(runs(job)))}
-    living = {job: a for job, a in strays.items() if _lives(a, alive)}
+    strays = _strays(matrix, runs)
+    held: dict[str, str] = {}
+    living: dict[str, Attempt] = {}
+    for job, attempt in strays.items():
+        lives = _lives(attempt, runs(job), alive, local)
+        if lives:
+            living[job] = attempt
+        elif lives is None:
+            held[job] = f"may still run as process {attempt.pid} on {attempt.host}"
     if living:
         say(f"waiting for {len(living)} workers of an earlier run to write their checkpoints")
-    deadline = time.monotonic() + grace_s
-    while any(_lives(a, alive) for a in living.values()):
-        if time.monotonic() > deadline:
-            for a in living.values():
-                if a.pid and _lives(a, alive):
-                    with suppress(ProcessLookupError):
-                        os.killpg(a.pid, signal.SIGKILL)
-        time.sleep(0.05)
-    for job, a in strays.items():
+    for job in _outlast(living, lambda j: bool(_lives(living[j], runs(j), alive, local)),
+                        grace_s, stopping):  # fmt: skip
+        held[job] = f"still runs as process {living[job].pid}"
+    for job, attempt in strays.items():
+        if job not in held:
+            _write_down(runs(job), attempt)
+    return held
+
+
+def _strays(matrix: Matrix, runs: Runs) -> dict[str, Attempt]:
+    """Attempts of whose end nothing was heard; tidies up after those killed as they tidied up."""
+    strays = {}
+    for job in matrix.configs:
         run = runs(job)
-        now = _open_attempt(run)
-        if now is not None and not run.result_file.exists():
-            run.append(
-                {
-                    "event": "ended",
-                    "time": time.time(),
-                    "attempt": a.number,
-                    "outcome": Outcome.CRASHED,
-                    "phase": Phase.STOPPED,
-                    "message": "lost with its orchestrator",
-                }
-            )
+        done = run.result_file.exists()
+        if done and not _has_checkpoints(run):
+            continue
+        if (last := _open_attempt(run)) is not None:
+            strays[job] = last
+        elif done:
+            checkpoints.remove_all(run.checkpoints)
+    return strays
+
+
+def _outlast(
+    living: Mapping[str, Attempt],
+    lives: Callable[[str], bool],
+    grace_s: float,
+    stopping: Callable[[], bool],
+) -> list[str]:
+    """Wait for workers to leave, by force after `grace_s`; returns those that nothing ended."""
+    began, left = time.monotonic(), list(living)
+    while left := [job for job in left if lives(job)]:
+        waited = time.monotonic() - began
+        if waited > grace_s:
+            for job in left:
+                _kill_group(living[job].pid)
+        if waited > 2 * grace_s or stopping():
+            break
+        time.sleep(POLL_S)
+    return left
+
+
+def _write_down(run: RunDirectory, attempt: Attempt) -> None:
+    """Close an attempt whose worker is gone, and clear away what it would have cleared away."""
+    _kill_left_behind(run, attempt)
+    if run.result_file.exists():  # it was killed between its result and its last word
+        checkpoints.remove_all(run.checkpoints)
+    elif _open_attempt(run) is not None:  # it may have written its own end meanwhile
+        run.append(
+            {
+                "event": "ended",
+                "time": time.time(),
+                "attempt": attempt.number,
+                "outcome": Outcome.CRASHED,
+                "phase": Phase.STOPPED,
+                "message": "lost with its orchestrator",
+            }
+        )
+
+
+def declare_gone(run: RunDirectory) -> bool:
+    """Write down, on a user's word, that the worker of an open attempt is gone; if there is one."""
+    attempt = _open_attempt(run)
+    if attempt is None or run.result_file.exists():
+        return False
+    run.append(
+        {
+            "event": "ended",
+            "time": time.time(),
+            "attempt": attempt.number,
+            "outcome": Outcome.CRASHED,
+            "phase": Phase.STOPPED,
+            "message": f"declared gone from {attempt.host}",
+        }
+    )
+    return True
 
 
 def _open_attempt(run: RunDirectory) -> Attempt | None:
-    past: JobHistory = history(run.events().events)
+    past = history(run.events().events)
     last = past.attempts[-1] if past.attempts else None
     return last if last is not None and last.open else None
 
 
-def _lives(attempt: Attempt, alive: Callable[[str, int, float], bool | None]) -> bool:
+def _has_checkpoints(run: RunDirectory) -> bool:
+    try:
+        return any(os.scandir(run.checkpoints))
+    except OSError:
+        return False
+
+
+def _lives(
+    attempt: Attempt, run: RunDirectory, alive: Alive, local: Callable[[RunDirectory], bool]
+) -> bool | None:
+    """Whether an attempt's worker lives; None where it cannot be told from here.
+
+    A worker holds its job's lock as long as it lives. On a file system of this machine alone
+    that settles it, even if the machine has got another name since, as containers do.
+    """
     if attempt.pid is None or attempt.process_start is None:
         return False
-    return bool(alive(attempt.host, attempt.pid, attempt.process_start))
+    lives = alive(attempt.host, attempt.pid, attempt.process_start)
+    if lives is None and local(run):
+        lock = FolderLock(run.lock, "looking for its worker")
+        lives = not lock.try_acquire()
+        lock.release()
+    return lives
+
+
+def _kill_group(pid: int | None) -> None:
+    if pid:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _kill_left_behind(run: RunDirectory, attempt: Attempt) -> None:
+    """End what a worker started and a SIGKILL of it left behind, for it may keep the device.
+
+    A process is known to be one of those by its group and by the job's log that it prints to:
+    the number of a group alone may be somebody else's by now.
+    """
+    if attempt.pid is None:
+        return
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getpgid(process.pid) == attempt.pid != process.pid and _prints_to(process, run):
+                process.kill()
+
+
+def _prints_to(process: psutil.Process, run: RunDirectory) -> bool:
+    log = str(run.log.resolve())
+    return any(file.path == log for file in process.open_files())

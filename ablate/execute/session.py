@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import math
+import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ablate.errors import Interrupted, StoreError
 from ablate.methods.session import JobConfig, Machine, Position
@@ -30,6 +35,41 @@ class Order:
     facts: Mapping[str, str] = field(default_factory=dict)  #: provenance: versions, git state
 
 
+PULSE_S = 0.5  #: how often a worker notes how far it is
+
+
+@dataclass(frozen=True, order=True)
+class Pulse:
+    """How far a job is; noted often and without waiting for the disk."""
+
+    step: int
+    epoch: int = 0
+    trained_s: float = 0.0
+
+
+def pulse_file(run: RunDirectory) -> Path:
+    """Where a worker notes how far it is."""
+    return run.path / "pulse.json"
+
+
+def write_pulse(run: RunDirectory, pulse: Pulse) -> None:
+    """Overwrite the note in place, in one write of always the same length."""
+    line = json.dumps(vars(pulse)).ljust(120).encode() + b"\n"
+    descriptor = os.open(pulse_file(run), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        os.pwrite(descriptor, line, 0)
+    finally:
+        os.close(descriptor)
+
+
+def read_pulse(run: RunDirectory) -> Pulse | None:
+    """The last note; None if there is none, or none that can be read."""
+    try:
+        return Pulse(**json.loads(pulse_file(run).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 class StopFlag:
     """Set by a signal or by the end of the orchestrator; looked at after each step."""
 
@@ -50,8 +90,10 @@ class WorkerSession:
         self.config: JobConfig = self._run.config()
         self.machine = order.machine
         self._saved = Position(0, -1)  #: of the newest checkpoint
-        self._saved_at = self._began = clock()
+        self._tried = self._saved  #: the newest attempt at one; a full disk lets it fail
+        self._tried_at = self._began = clock()
         self._seconds_before = 0.0  #: training time of earlier attempts, up to their checkpoint
+        self._beat_at = -math.inf
 
     @property
     def seconds(self) -> float:
@@ -59,10 +101,11 @@ class WorkerSession:
         return self._seconds_before + self._clock() - self._began
 
     def event(self, name: str, /, **content: object) -> None:
-        """Append one event of this attempt."""
-        self._run.append(
-            {"event": name, "time": time.time(), "attempt": self._order.attempt, **content}
-        )
+        """Append one event of this attempt; it survives power loss once this returns."""
+        self._run.append(self._stamped(name, content))
+
+    def _stamped(self, name: str, content: Mapping[str, object]) -> dict[str, object]:
+        return {"event": name, "time": time.time(), "attempt": self._order.attempt, **content}
 
     def upstream(self, role: str) -> Path:
         """Folder with the artifacts of a finished upstream job."""
@@ -77,25 +120,43 @@ class WorkerSession:
                 self.event("rejected", rejected=names)
             return None
         events = self._run.events().events
-        saves = [e for e in events if e["event"] == "checkpoint" and e["step"] == newest.step]
-        save = saves[-1] if saves else {}
-        self._seconds_before = float(save.get("trained_s", 0.0))
-        self._saved = Position(int(save.get("epoch", 0)), newest.step)
-        saved_at = newest.path.stat().st_mtime
-        last_sign = max(e["time"] for e in events if e.get("attempt") != self._order.attempt)
+        saved, last = self._reached(newest.step, events)
+        self._seconds_before = saved.trained_s
+        ended = any(e["event"] == "epoch" and e.get("step") == newest.step for e in events)
+        self._saved = self._tried = Position(saved.epoch, newest.step, ended)
         self.event(
             "resumed",
             step=newest.step,
-            epoch=self._saved.epoch,
-            checkpoint_time=saved_at,
-            lost_seconds=max(0.0, last_sign - saved_at),
+            epoch=saved.epoch,
+            lost_seconds=max(0.0, last.trained_s - saved.trained_s),
+            lost_steps=max(0, last.step - newest.step),
             rejected=names,
         )
+        self._beat(self._saved)  # what was lost is told once
         return newest.payload
+
+    def _reached(self, step: int, events: Iterable[Mapping[str, Any]]) -> tuple[Pulse, Pulse]:
+        """How far the job was at the checkpoint of `step`, and how far it came after that.
+
+        Both in seconds of training, so that neither a jump of the clock nor the time in which
+        nobody ran counts as lost. A kill between checkpoint and event leaves only the pulse.
+        """
+        pulse = read_pulse(self._run)
+        told = [
+            Pulse(e["step"], e["epoch"], e.get("trained_s", 0.0))
+            for e in events
+            if e["event"] in ("checkpoint", "epoch") and {"step", "epoch"} <= e.keys()
+        ]
+        known = [*told, *([pulse] if pulse else [])]
+        before = max((p for p in known if p.step <= step), default=Pulse(step))
+        exact = [p for p in known if p.step == step]
+        saved = exact[-1] if exact else before
+        return saved, pulse if pulse and pulse.step >= step else saved
 
     def log_epoch(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Record the metrics of one finished epoch."""
-        self.event("epoch", epoch=epoch, step=step, metrics=dict(metrics))
+        told = {"epoch": epoch, "step": step, "metrics": dict(metrics)}
+        self.event("epoch", **told, trained_s=self.seconds)
 
     def step_done(self, position: Position, snapshot: Callable[[], bytes]) -> None:
         """Save `snapshot()` if a checkpoint is due or a stop was asked for; then stop if asked.
@@ -106,6 +167,8 @@ class WorkerSession:
         reason = self._stop.reason
         if (reason or self._due(position)) and position.step != self._saved.step:
             self._save(position, snapshot)
+        elif self._clock() - self._beat_at >= PULSE_S:
+            self._beat(position)
         if reason:
             self.event("interrupted", step=position.step, reason=reason)
             raise Interrupted(reason)
@@ -113,28 +176,45 @@ class WorkerSession:
     def _due(self, position: Position) -> bool:
         amount, unit = self._order.interval
         if unit == "epoch":
-            return position.epoch_ended and position.epoch - self._saved.epoch >= amount
+            whole = self._tried.epoch - (not self._tried.epoch_ended)  # one begun is not counted
+            return position.epoch_ended and position.epoch - max(whole, 0) >= amount
         if unit == "step":
-            return position.step - max(self._saved.step, 0) >= amount
-        return self._clock() - self._saved_at >= amount * (60 if unit == "minute" else 1)
+            return position.step - max(self._tried.step, 0) >= amount
+        return self._clock() - self._tried_at >= amount * (60 if unit == "minute" else 1)
 
     def _save(self, position: Position, snapshot: Callable[[], bytes]) -> None:
         began = self._clock()
+        self._beat(position)  # first, since it tells what a checkpoint without its event holds
+        self._tried, self._tried_at = position, began
         payload = snapshot()
         try:
             checkpoints.save(self._run.checkpoints, position.step, payload)
+            self._saved = position
+            self._run.append(self._stamped("checkpoint", self._told(payload, began)), durable=False)
         except OSError as error:
-            print(f"checkpoint at step {position.step} failed: {error}", file=sys.stderr)  # noqa: T201
-            return
-        self._saved, self._saved_at = position, self._clock()
-        self.event(
-            "checkpoint",
-            step=position.step,
-            epoch=position.epoch,
-            seconds=self._saved_at - began,
-            bytes=len(payload),
-            trained_s=self.seconds,
-        )
+            with contextlib.suppress(OSError):  # the log lies on the same disk
+                sys.stderr.write(f"checkpoint at step {position.step} failed: {error}\n")
+
+    def _told(self, payload: bytes, began: float) -> dict[str, object]:
+        """What a checkpoint's event says; all of it can be told without it, so losing it to a
+        power cut would do no harm, and waiting for the disk once more is not worth it."""
+        return {
+            "step": self._saved.step,
+            "epoch": self._saved.epoch,
+            "seconds": self._clock() - began,
+            "bytes": len(payload),
+            "trained_s": self.seconds,
+        }
+
+    def _beat(self, position: Position) -> None:
+        """Note how far the training is; nobody judges life or death by it."""
+        self._beat_at = self._clock()
+        with contextlib.suppress(OSError):
+            write_pulse(self._run, Pulse(position.step, position.epoch, self.seconds))
+
+    def forget_pulse(self) -> None:
+        """Remove the note of a job that is done."""
+        pulse_file(self._run).unlink(missing_ok=True)
 
     def save_artifact(self, name: str, content: bytes) -> None:
         """Write a file, atomically, that downstream jobs and users read."""

@@ -7,6 +7,7 @@ when it is asked to (SIGTERM, SIGINT) or when its orchestrator is gone.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import importlib
@@ -35,6 +36,7 @@ Program = Callable[[Session], Outcome]
 EXIT_INTERRUPTED = 75  #: EX_TEMPFAIL: come again later
 EXIT_FAILED = 1
 EXIT_BUSY = 76  #: another worker holds the job
+ORPHANED = "orchestrator gone"  #: why an orphan stops
 
 
 def main(order: Order) -> None:
@@ -50,7 +52,10 @@ def main(order: Order) -> None:
     if not lock.try_acquire():
         sys.exit(EXIT_BUSY)
     code = attempt(order, stop)
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    if stop.reason == ORPHANED:  # nobody is left who would end what the program started
+        os.killpg(os.getpgrp(), signal.SIGKILL)
     sys.exit(code)
 
 
@@ -62,7 +67,10 @@ def own_group() -> None:
 
 def _redirect(log: Path) -> None:
     """Send what the program prints, and what C libraries print, to the job's log."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:  # a full disk: the training may still get through, without its words
+        descriptor = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
@@ -78,7 +86,7 @@ def _watch_orchestrator(stop: StopFlag, grace_s: float) -> None:
 
     def watch() -> None:
         wait([parent.sentinel])
-        stop.request("orchestrator gone")
+        stop.request(ORPHANED)
         threading.Event().wait(grace_s)
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
@@ -91,27 +99,40 @@ def attempt(order: Order, stop: StopFlag) -> int:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_gpu
     run = RunDirectory(order.run)
     session = WorkerSession(order, stop)
-    session.event(
-        "started",
-        pid=os.getpid(),
-        process_start=process_start(),
-        host=socket.gethostname(),
-        device=f"cuda:{order.visible_gpu}" if order.visible_gpu else order.machine.device,
-        threads=order.machine.threads,
-        facts=dict(order.facts),
-    )
     try:
+        session.event(
+            "started",
+            pid=os.getpid(),
+            process_start=process_start(),
+            host=socket.gethostname(),
+            device=f"cuda:{order.visible_gpu}" if order.visible_gpu else order.machine.device,
+            threads=order.machine.threads,
+            facts=dict(order.facts),
+        )
         outcome = load_program(session.config.program, order.method_file)(session)
         run.write_result(_result(outcome, session.seconds))
     except Interrupted:
         return EXIT_INTERRUPTED
     except BaseException as error:
-        traceback.print_exc()
-        session.event("error", **describe_error(error))
+        _tell(session, error)
         return EXIT_FAILED
-    session.event("finished")
-    checkpoints.remove_all(run.checkpoints)
+    with contextlib.suppress(OSError):  # the result counts; these only tidy up
+        session.event("finished")
+        session.forget_pulse()
+        checkpoints.remove_all(run.checkpoints)
     return 0
+
+
+def _tell(session: WorkerSession, error: BaseException) -> None:
+    """Write down what ended the program, in the log and as an event if the disk lets us."""
+    with contextlib.suppress(OSError):
+        traceback.print_exception(error)
+        sys.stderr.flush()
+    try:
+        session.event("error", **describe_error(error))
+    except OSError as full:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"this could not be written to the event log: {full}\n")
 
 
 def load_program(path: str, method_file: str) -> Program:

@@ -1,9 +1,9 @@
 """What events say about a job: a pure fold, so that anything can be rebuilt from event logs.
 
-A worker writes `started`, `resumed`, `epoch`, `checkpoint`, and one of `finished`, `interrupted`
-and `error`; the orchestrator adds `ended` with its verdict after the worker's death, and `retry`
-when a user puts the job back in the queue. All carry "event", "time" and "attempt". Unknown
-events and misshapen fields are passed over: a log may come from a newer version.
+A worker writes `started`, `resumed` (or `rejected`), `epoch`, `checkpoint`, and one of `finished`,
+`interrupted` and `error`; the orchestrator adds `ended` with its verdict after the worker's death,
+and `retry` when a user puts the job back in the queue. All carry "event", "time" and "attempt".
+Unknown events and misshapen fields are passed over: a log may come from a newer version.
 """
 
 from __future__ import annotations
@@ -186,6 +186,11 @@ def _resumed(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _rejected(event: Mapping[str, Any]) -> dict[str, Any]:
+    """No checkpoint was sound: the attempt began from scratch."""
+    return {"rejected": _resumed(event)["rejected"]}
+
+
 def _finished(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"outcome": "finished", "ended": _real(event.get("time"))}
 
@@ -224,6 +229,7 @@ def _nothing(_: Mapping[str, Any]) -> dict[str, Any]:
 _LEARN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "started": _started,
     "resumed": _resumed,
+    "rejected": _rejected,
     "epoch": _nothing,
     "checkpoint": _nothing,
     "finished": _finished,

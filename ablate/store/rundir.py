@@ -8,6 +8,7 @@ results/runs/<job id>/
     artifacts/      files for downstream jobs and users
     result.json     there if and only if the job is done
     lock            held by its worker
+    pulse.json      how far its worker is; gone when the job is done
 """
 
 from __future__ import annotations
@@ -126,8 +127,8 @@ class RunDirectory:
         except TypeError as error:
             raise StoreError(f"{self.path / 'config.json'}: not a job's config: {error}") from None
 
-    def append(self, event: Mapping[str, Any]) -> None:
-        """Add one line to the event log; it survives power loss once this returns.
+    def append(self, event: Mapping[str, Any], *, durable: bool = True) -> None:
+        """Add one line to the event log; if `durable`, it survives power loss once this returns.
 
         Worker and orchestrator may both append: a line goes out in one write. Raises OSError as
         the system gives it; a line that a full disk cut short is skipped by readers.
@@ -141,7 +142,8 @@ class RunDirectory:
                 line = b"\n" + line  # a crash cut the line before this one
             if os.write(descriptor, line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.events_file))
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         if not size:

@@ -1,0 +1,85 @@
+"""How an attempt ended, judged by what it left in its run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ablate.execute.events import Ended, Outcome
+from ablate.execute.launcher import Exit
+from ablate.execute.worker import EXIT_BUSY
+from ablate.store.history import history
+from ablate.store.rundir import RunDirectory
+
+TAIL_LINES = 10
+_TAIL_BYTES = 16_384
+
+_OUTCOMES = {
+    "interrupted": Outcome.INTERRUPTED,
+    "diverged": Outcome.DIVERGED,
+    "out_of_memory": Outcome.OUT_OF_MEMORY,
+    "error": Outcome.ERROR,
+    "disk_full": Outcome.ERROR,
+}
+
+
+@dataclass(frozen=True)
+class AttemptEnd:
+    """How an attempt ended, and what a user should hear of it."""
+
+    event: Ended
+    message: str = ""
+    resumed: bool = False
+    peak_bytes: int = 0
+
+
+def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
+    """Judge an attempt by what it left behind: a result counts, whatever the exit code says."""
+    events = run.events().events
+    result = run.result()
+    ours = next((a for a in history(events).attempts if a.number == attempt), None)
+    steps = [e.get("step") for e in events if e["event"] == "checkpoint"]
+    step = max((s for s in steps if isinstance(s, int)), default=0)
+    resumed = ours is not None and ours.resumed_step is not None
+    if result is not None:
+        finished = Ended(run.id, attempt, Outcome.FINISHED, step)
+        return AttemptEnd(finished, "", resumed, peak_bytes(result))
+    outcome = _OUTCOMES.get(ours.outcome if ours else "", Outcome.CRASHED)
+    fingerprint = ours.fingerprint if ours else ""
+    message = ours.error if ours else ""
+    if not message and outcome is Outcome.CRASHED:
+        message = how_it_ended(exit_)
+    return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, resumed)
+
+
+def peak_bytes(result: Mapping[str, Any]) -> int:
+    """Most bytes that a finished job held on its device; 0 if it does not say."""
+    return int(float(result.get("costs", {}).get("peak_memory_mib", 0)) * 2**20)
+
+
+def how_it_ended(exit_: Exit) -> str:
+    """Say what an exit means where the worker itself said nothing."""
+    if exit_.trouble:
+        return exit_.trouble
+    if exit_.signal is not None:
+        return f"killed by signal {exit_.signal}"
+    if exit_.exit_code == EXIT_BUSY:
+        return "another worker holds the job"
+    if exit_.exit_code == 0:
+        return "exited without a result"
+    if exit_.exit_code is None:
+        return "ended without a word"
+    return f"exited with code {exit_.exit_code}"
+
+
+def log_tail(run: RunDirectory, lines: int = TAIL_LINES) -> list[str]:
+    """The last lines that a job's workers printed."""
+    try:
+        with run.log.open("rb") as log:
+            log.seek(0, 2)
+            log.seek(max(0, log.tell() - _TAIL_BYTES))
+            text = log.read().decode(errors="replace")
+    except OSError:
+        return []
+    return text.rstrip().splitlines()[-lines:]

@@ -1,0 +1,25 @@
+"""Does this folder lie on a file system that only this machine can reach?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+#: File systems on which a lock that can be taken has no holder anywhere. Others may be shared.
+LOCAL = frozenset(  # noqa: SIM905 - a list would be longer
+    "apfs bcachefs btrfs ext2 ext3 ext4 f2fs hfs overlay ramfs reiserfs tmpfs ufs xfs zfs".split()
+)
+
+
+def is_local(path: Path) -> bool:
+    """Whether locks below `path` are seen by every process that could hold one; else False."""
+    resolved = path.resolve()
+    kinds = {
+        Path(partition.mountpoint): partition.fstype
+        for partition in psutil.disk_partitions(all=True)
+    }
+    for folder in (resolved, *resolved.parents):
+        if folder in kinds:
+            return kinds[folder].lower() in LOCAL
+    return False
