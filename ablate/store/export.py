@@ -20,6 +20,7 @@ from ablate.store.index import Index
 from ablate.store.processes import Alive, is_alive
 from ablate.store.results import StudyResults
 from ablate.store.states import (
+    PLAN_COLUMNS,
     STATE_COLUMNS,
     error_text,
     job_status,
@@ -74,11 +75,8 @@ def study_results(index: Index, key: str, alive: Alive = is_alive) -> StudyResul
 def _records(connection: Connection, study: str | None, alive: Alive) -> list[Record]:
     query = planned_jobs(
         *STATE_COLUMNS,
+        *PLAN_COLUMNS[1:5],
         _PLANNED.study,
-        _PLANNED.kind,
-        _PLANNED.variant,
-        _PLANNED.pair,
-        _PLANNED.seed,
         _JOBS.method,
         _JOBS.profile,
         *_MEASURED,
@@ -162,49 +160,43 @@ def _methods(connection: Connection) -> dict[tuple[str, str], str]:
 
 
 def _study_results(connection: Connection, key: str, alive: Alive) -> StudyResults:
-    plan = read_plan(connection, key)
-    query = planned_jobs(
-        *STATE_COLUMNS,
-        _PLANNED.kind,
-        _PLANNED.variant,
-        _PLANNED.pair,
-        _PLANNED.seed,
-        *_MEASURED,
-        *_MEASURED_OF_ROW,
-    )
-    rows = connection.execute(query.where(_PLANNED.study == key)).all()
+    columns = (*STATE_COLUMNS, *PLAN_COLUMNS[1:5], *_MEASURED, *_MEASURED_OF_ROW)
+    rows = connection.execute(planned_jobs(*columns).where(_PLANNED.study == key)).all()
+    plan = read_plan(connection, key, rows)
     found = statuses((row[: len(STATE_COLUMNS)] for row in rows), alive)
     students = [row for row in rows if row.variant is not None]
     teachers = [row for row in rows if row.variant is None and row.kind == "teacher"]
+    names = [column.name for column in columns]
     return StudyResults(
         plan,
-        _runs_frame(students, found, plan.metrics),
+        _runs_frame(_by_column(names, students), found, plan.metrics),
         _teachers_frame(teachers, found),
         _facts(connection, key),
     )
 
 
+def _by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
+    """Rows turned on their side, which is faster to work on where there are very many."""
+    return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+
+
 def _runs_frame(
-    rows: Sequence[Any], found: Mapping[str, Status], names: Iterable[str]
+    known: Mapping[str, Sequence[Any]], found: Mapping[str, Status], names: Iterable[str]
 ) -> pd.DataFrame:
     import pandas as pd
 
-    columns: dict[str, list[Any]] = {
-        "variant": [row.variant for row in rows],
-        "pair": [row.pair for row in rows],
-        "seed": [row.seed for row in rows],
-        "job": [row.job for row in rows],
-        "status": [found[row.job].value for row in rows],
-        "attempts": [row.attempts or 0 for row in rows],
-        "resumed_from": parsed([row.resumed_from for row in rows], "[]"),
-        "error": [error_text(row.status, row.error, found[row.job]) for row in rows],
-        "best_epoch": [row.best_epoch or 0 for row in rows],
-        "device": [row.device or "" for row in rows],
-        "finished": [math.nan if row.finished is None else row.finished for row in rows],
+    now = [found[job] for job in known["job"]]
+    columns: dict[str, Sequence[Any]] = {
+        **{name: known[name] for name in ("variant", "pair", "seed", "job")},
+        "status": [status.value for status in now],
+        "attempts": [attempts or 0 for attempts in known["attempts"]],
+        "resumed_from": parsed(known["resumed_from"], "[]"),
+        "error": list(map(error_text, known["status"], known["error"], now)),
+        "best_epoch": [epoch or 0 for epoch in known["best_epoch"]],
+        "device": [device or "" for device in known["device"]],
+        "finished": [math.nan if time is None else time for time in known["finished"]],
     }
-    costs = parsed([row.costs for row in rows], "{}")
-    last = parsed([row.metrics for row in rows], "{}")
-    best = parsed([row.best for row in rows], "{}")
+    costs, last, best = (parsed(known[name], "{}") for name in ("costs", "metrics", "best"))
     for name in names:
         columns[name] = _column(name, costs if name in _COSTS else last, last)
         columns[f"best.{name}"] = columns[name] if name in _COSTS else _column(name, best, best)
@@ -249,9 +241,11 @@ def _facts(connection: Connection, key: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(found[name])) for name in sorted(found)}
 
 
-def _without_costs(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: values[name] for name in sorted(values) if name not in _COSTS}
+def _without_costs(values: dict[str, float]) -> dict[str, float]:
+    if _COSTS.isdisjoint(values):
+        return values
+    return {name: value for name, value in values.items() if name not in _COSTS}
 
 
-def _only_costs(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: values[name] for name in sorted(values) if name in _COSTS}
+def _only_costs(values: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if name in _COSTS}

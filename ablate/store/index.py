@@ -94,6 +94,7 @@ class Index:
             with (
                 connect.store_errors(self.database, self._busy_seconds),
                 connect.reading_as_writer(self._engine) as connection,
+                connect.uncollected(),
             ):
                 return query(connection)
         database, share = self.database, True
@@ -106,7 +107,10 @@ class Index:
                     raise StoreError(_missing(self.results)) from None
                 continue
             try:
-                with connect.reading(source, self._busy_seconds) as connection:
+                with (
+                    connect.reading(source, self._busy_seconds) as connection,
+                    connect.uncollected(),
+                ):
                     value = query(connection)
                 if source.sound():
                     return value

@@ -21,6 +21,7 @@ from ablate.store.index import Index
 from ablate.store.processes import Alive, is_alive
 from ablate.store.rundir import RunDirectory
 from ablate.store.states import (
+    PLAN_COLUMNS,
     STATE_COLUMNS,
     error_text,
     job_status,
@@ -163,10 +164,7 @@ def _job_states(connection: Connection, key: str, alive: Alive) -> list[JobState
     rows = connection.execute(
         planned_jobs(
             *STATE_COLUMNS,
-            _PLANNED.kind,
-            _PLANNED.variant,
-            _PLANNED.pair,
-            _PLANNED.seed,
+            *PLAN_COLUMNS[1:5],
             _JOBS.attempts,
             _JOBS.error,
             _JOBS.device,

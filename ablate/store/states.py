@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from ablate.errors import InputError, Problem
-from ablate.matrix.plan import StudyPlan
+from ablate.matrix.plan import PlannedJob, StudyPlan
 from ablate.store import schema
 from ablate.store.history import Status
 from ablate.store.processes import Alive
@@ -21,6 +22,15 @@ _BROKEN = frozenset({Status.FAILED, Status.DIVERGED, Status.BLOCKED})
 _PLANNED = schema.study_jobs.c
 _JOBS = schema.jobs.c
 
+#: a job as a study sees it
+PLAN_COLUMNS = (
+    _PLANNED.job,
+    _PLANNED.kind,
+    _PLANNED.variant,
+    _PLANNED.pair,
+    _PLANNED.seed,
+    _PLANNED.upstream,
+)
 #: what `statuses` needs of a job
 STATE_COLUMNS = (
     _PLANNED.job,
@@ -81,24 +91,25 @@ def tally(found: Iterable[Status]) -> Mapping[Status, int]:
     return counts
 
 
-def read_plan(connection: Connection, key: str) -> StudyPlan:
-    """The plan of a study; InputError if there is none of this key."""
+def read_plan(connection: Connection, key: str, rows: Sequence[Any] | None = None) -> StudyPlan:
+    """The plan of a study; InputError if there is none of this key.
+
+    `rows` of its jobs, with at least the columns of `PLAN_COLUMNS`, are read if they aren't given.
+    """
     document = connection.execute(
         select(schema.studies.c.document).where(schema.studies.c.key == key)
     ).scalar()
     if document is None:
         raise InputError(Problem("study", "", f'no study "{key}"', "`ablate status` lists them"))
-    c = _PLANNED
-    rows = connection.execute(
-        select(c.job, c.kind, c.variant, c.pair, c.seed, c.upstream)
-        .where(c.study == key)
-        .order_by(c.position)
-    ).all()
-    jobs = [
-        {"id": r[0], "kind": r[1], "variant": r[2], "pair": r[3], "seed": r[4], "upstream": names}
-        for r, names in zip(rows, parsed([row[5] for row in rows], "[]"), strict=True)
-    ]
-    return StudyPlan.from_json({**json.loads(document), "jobs": jobs})
+    if rows is None:
+        of_study = select(*PLAN_COLUMNS).where(_PLANNED.study == key)
+        rows = connection.execute(of_study.order_by(_PLANNED.position)).all()
+    upstream = {text: tuple(json.loads(text)) for text in {row.upstream for row in rows}}
+    jobs = tuple(
+        PlannedJob(row.job, row.kind, row.variant, row.pair, row.seed, upstream[row.upstream])
+        for row in rows
+    )
+    return dataclasses.replace(StudyPlan.from_json({**json.loads(document), "jobs": ()}), jobs=jobs)
 
 
 def known_statuses(connection: Connection, alive: Alive, key: str | None) -> dict[str, Status]:
