@@ -11,7 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy._core.multiarray import scalar
 from torch import Tensor
 
 from ablate.errors import InputError, Problem
@@ -20,9 +22,16 @@ from ablate.training.networks import Network
 #: More than this many problems of one file tell a reader nothing new.
 _MOST_PROBLEMS = 20
 
-#: Beside tensors and plain types, what the field's checkpoints hold: the options of the script
-#: that wrote them. It has no code of its own that loading could run.
-_SAFE: list[Any] = [argparse.Namespace]
+#: Beside tensors and plain types, what the field's checkpoints hold: the options of the script that
+#: wrote them, and an accuracy that may be a numpy number, under numpy's old or new name. None of
+#: them has code that loading could be made to run.
+_SAFE: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    np.dtypes.Float32DType,
+    np.dtypes.Float64DType,
+    *((scalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+]
 
 #: Where checkpoints keep the state dict; a bare one loads too.
 _MODEL_ENTRIES = ("model", "state_dict")

@@ -78,7 +78,11 @@ class Run:
         self.progress = Progress()
         learned = [p for p in trainable.parameters() if p.requires_grad]
         self.optimizer = torch.optim.SGD(
-            learned, hyper.lr, hyper.sgd_momentum, weight_decay=hyper.weight_decay
+            learned,
+            hyper.lr,
+            hyper.sgd_momentum,
+            weight_decay=hyper.weight_decay,
+            fused=feed.device.type in ("cpu", "cuda"),  # one kernel for all weights
         )
         if not feed.steps:
             raise InputError(Problem(session.config.data, "", "fewer than 2 training images"))

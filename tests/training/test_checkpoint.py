@@ -1,0 +1,197 @@
+"""Checkpoints of this tool and of others, whole, foreign, damaged and malicious."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ablate.errors import InputError
+from ablate.training import checkpoint, networks
+from ablate.training.networks import Network
+
+
+def net(name: str = "resnet8", classes: int = 10, seed: int = 0) -> Network:
+    torch.manual_seed(seed)
+    return networks.build(name, classes, 3)
+
+
+def saved(path: Path, content: object) -> Path:
+    torch.save(content, path / "ckpt_epoch_240.pth")
+    return path / "ckpt_epoch_240.pth"
+
+
+def options() -> argparse.Namespace:
+    return argparse.Namespace(model="resnet8", lr=0.05, lr_decay_epochs=[150, 180], trial="0")
+
+
+def field_layout(network: Network, **more: Any) -> dict[str, Any]:
+    optimizer = torch.optim.SGD(network.parameters(), 0.1, 0.9)
+    network(torch.zeros(2, 3, 8, 8)).sum().backward()
+    optimizer.step()
+    return {"epoch": 240, "model": network.state_dict(), "optimizer": optimizer.state_dict(),
+            "opt": options(), **more}  # fmt: skip
+
+
+LAYOUTS = {
+    "bare": lambda n: n.state_dict(),
+    "RepDistiller": lambda n: field_layout(n, best_acc=torch.tensor(72.3)),
+    "mdistiller": lambda n: field_layout(n, accuracy=72.3),
+    "numpy float64": lambda n: field_layout(n, best_acc=np.float64(72.3)),
+    "numpy float32": lambda n: field_layout(n, best_acc=np.float32(72.3)),
+    "state_dict": lambda n: {"state_dict": n.state_dict()},
+    "DataParallel": lambda n: {"model": {f"module.{k}": v for k, v in n.state_dict().items()}},
+    "half": lambda n: {"model": {k: v.half() for k, v in n.state_dict().items()}},
+    "without counters": lambda n: {
+        "model": {k: v for k, v in n.state_dict().items() if "num_batches" not in k}
+    },
+}
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts_of_the_field_load(tmp_path: Path, layout: str, legacy: bool) -> None:
+    theirs = net(seed=1)
+    content = LAYOUTS[layout](theirs)
+    path = tmp_path / "ckpt.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    mine = net(seed=2)
+    checkpoint.load_weights(path, mine, "resnet8")
+    for key, value in mine.state_dict().items():
+        expected = theirs.state_dict()[key]
+        if layout == "half" and expected.is_floating_point():
+            expected = expected.half().float()
+        if layout != "without counters" or "num_batches" not in key:
+            assert torch.equal(value, expected), key
+
+
+@pytest.mark.parametrize("spelling", ["classifier.0.", "classifier."])
+def test_both_spellings_of_the_classifier_load(tmp_path: Path, spelling: str) -> None:
+    theirs, mine = net("MobileNetV2", seed=1), net("MobileNetV2", seed=2)
+    state = {k.replace("classifier.0.", spelling): v for k, v in theirs.state_dict().items()}
+    assert f"{spelling}weight" in state
+    checkpoint.load_weights(saved(tmp_path, {"model": state}), mine, "MobileNetV2")
+    assert checkpoint.digest(mine.state_dict()) == checkpoint.digest(theirs.state_dict())
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (os.environ["ABLATE_TEST_TRAP"],)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("where", ["root", "opt", "model", "plain pickle"])
+def test_code_in_a_file_is_refused_and_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    trap = tmp_path / "trap"
+    monkeypatch.setenv("ABLATE_TEST_TRAP", str(trap))
+    state = net().state_dict()
+    content: Any = {
+        "root": Malicious(),
+        "opt": {"model": state, "opt": argparse.Namespace(x=Malicious())},
+        "model": {"model": {**state, "conv1.weight": Malicious()}},
+        "plain pickle": Malicious(),
+    }[where]
+    path = tmp_path / "evil.pth"
+    if where == "plain pickle":
+        path.write_bytes(pickle.dumps(content))
+    else:
+        torch.save(content, path)
+    before = net()
+    with pytest.raises(InputError) as caught:
+        checkpoint.load_weights(path, before, "resnet8")
+    assert not trap.exists()
+    assert "evil.pth" in str(caught.value)
+    assert checkpoint.digest(before.state_dict()) == checkpoint.digest(net().state_dict())
+    # The trap works: whoever loads without care runs the code.
+    if where != "plain pickle":
+        torch.load(path, weights_only=False)
+        assert trap.exists()
+
+
+def test_refusal_says_what_the_file_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABLATE_TEST_TRAP", "unused")
+    with pytest.raises(InputError, match=r"could run code.*mkdir"):
+        checkpoint.load_weights(saved(tmp_path, Malicious()), net(), "resnet8")
+
+
+def test_every_key_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    state = dict(net(classes=100).state_dict())
+    del state["layer1.0.conv1.weight"]
+    state["layer9.weight"] = torch.zeros(3)
+    with pytest.raises(InputError) as caught:
+        checkpoint.load_weights(saved(tmp_path, state), net(), "resnet8")
+    told = {p.key: p.message + p.right for p in caught.value.problems}
+    assert set(told) == {"layer1.0.conv1.weight", "layer9.weight", "fc.weight", "fc.bias"}
+    assert "missing" in told["layer1.0.conv1.weight"]
+    assert "not in resnet8" in told["layer9.weight"]
+    assert "(100, 64)" in told["fc.weight"]
+    assert "(10, 64)" in told["fc.weight"]
+
+
+def test_another_network_is_told_in_a_readable_number_of_problems(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        checkpoint.load_weights(saved(tmp_path, net("vgg8").state_dict()), net(), "resnet8")
+    assert len(caught.value.problems) == 21
+    last = caught.value.problems[-1].message
+    keys = len(net().state_dict()) + len(net("vgg8").state_dict())
+    counters = sum("num_batches" in key for key in net().state_dict())
+    assert f"{keys - counters - 20} more keys" in last
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no readable checkpoint"),
+        (b"GIF89a", "could run code|no readable checkpoint"),
+        ({"model": {}}, "holds no weights"),
+        ({"epoch": 3}, "is no tensor"),
+        ([1, 2], "holds no weights"),
+        ({"model": {"conv1.weight": 3}}, "is no tensor"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: Any, message: str) -> None:
+    path = tmp_path / "ckpt_epoch_240.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        saved(tmp_path, content)
+    with pytest.raises(InputError, match=message):
+        checkpoint.load_weights(path, net(), "resnet8")
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, net().state_dict())
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(InputError, match="no readable checkpoint"):
+        checkpoint.load_weights(path, net(), "resnet8")
+
+
+def test_a_missing_file_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.pth.*cannot be read"):
+        checkpoint.load_weights(tmp_path / "nowhere.pth", net(), "resnet8")
+
+
+def test_packing_keeps_every_bit() -> None:
+    state = {"a": torch.randn(3), "b": torch.randn(2).bfloat16(), "n": 3, "names": ["x"], "s": ""}
+    again = checkpoint.unpack(checkpoint.pack(state))
+    assert torch.equal(again["a"], state["a"])
+    assert torch.equal(again["b"], state["b"])
+    assert {k: again[k] for k in ("n", "names", "s")} == {"n": 3, "names": ["x"], "s": ""}
+
+
+def test_digest_looks_at_bytes_in_key_order_and_not_at_layout() -> None:
+    a, b = torch.randn(2, 3, 4, 4), torch.tensor(3)
+    digest = checkpoint.digest({"a": a, "b": b})
+    assert digest == checkpoint.digest({"b": b, "a": a.to(memory_format=torch.channels_last)})
+    assert digest != checkpoint.digest({"a": a + 1e-6, "b": b})
+    assert len(digest) == 64

@@ -1,0 +1,112 @@
+"""CRD: its negatives, its memories, and what a step costs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ablate.training import losses, networks
+from ablate.training.crd import CRD, CRDConfig, Negatives
+from ablate.training.step import Batch
+
+LABELS = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2, 1, 0, 3])
+CONFIG = CRDConfig(
+    weight_cls=1.0, weight_kd=0.0, weight_crd=0.8, kd_temperature=4.0, temperature=0.07,
+    negatives=5, momentum=0.5, embedding=8,
+)  # fmt: skip
+
+
+def crd(**changes: float) -> CRD:
+    torch.manual_seed(0)
+    student, teacher = networks.build("resnet8", 4, 1), networks.build("wrn_16_2", 4, 1)
+    config = replace(CONFIG, **changes)
+    return CRD(config, student, teacher, teacher.feature_dim, LABELS, seed=1)
+
+
+def batch(step: int = 0) -> Batch:
+    index = torch.tensor([1, 3, 5, 11])
+    return Batch({"q": torch.randn(4, 1, 8, 8)}, LABELS[index], index, step)
+
+
+def test_negatives_are_all_images_of_other_classes_alike() -> None:
+    negatives = Negatives(LABELS, 4000, seed=0)
+    drawn = negatives.draw(batch())
+    for row, label in zip(drawn, batch().labels, strict=True):
+        assert set(row.tolist()) == set((label != LABELS).nonzero().flatten().tolist())
+        counts = row.bincount(minlength=12)[label != LABELS].float()
+        assert counts.std() < 0.15 * counts.mean()
+
+
+def test_negatives_are_a_function_of_seed_and_step() -> None:
+    negatives = Negatives(LABELS, 9, seed=0)
+    assert torch.equal(negatives.draw(batch(3)), Negatives(LABELS, 9, seed=0).draw(batch(3)))
+    assert not torch.equal(negatives.draw(batch(3)), negatives.draw(batch(4)))
+    assert not torch.equal(negatives.draw(batch(3)), Negatives(LABELS, 9, seed=1).draw(batch(3)))
+
+
+def test_negatives_are_clipped_to_the_training_set() -> None:
+    assert crd(negatives=16384).negatives.count == len(LABELS) - 1
+
+
+def test_loss_is_the_papers_over_its_own_rows() -> None:
+    module, one = crd(), batch()
+    rows = torch.cat([one.index[:, None], module.negatives.draw(one)], dim=1)
+    v_s = losses.unit(module.embed_student(module.student.features(one.views["q"])))
+    v_t = losses.unit(module.embed_teacher(module.teacher.features(one.views["q"])))
+    expected, c = 0.0, 5 / len(LABELS)
+    for v, memory in ((v_s, module.memory_teacher), (v_t, module.memory_student)):
+        e = torch.exp((memory[rows] * v[:, None]).sum(dim=-1) / 0.07)
+        e = e / (e.mean() * len(LABELS))  # the normaliser, from the first batch
+        h = e / (e + c)
+        expected -= (h[:, 0].log() + (1 - h[:, 1:]).log().sum(dim=1)).mean()
+    torch.testing.assert_close(crd().step(one).terms["crd"], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_normaliser_is_that_of_the_first_batch() -> None:
+    module = crd()
+    module.step(batch(0))
+    first = module.log_z.clone()
+    module.step(batch(1))
+    assert torch.equal(module.log_z, first)
+    assert first.isfinite().all()
+    assert (first - math.log(len(LABELS))).abs().max() < 1 / 0.07
+
+
+def test_only_the_batchs_rows_move_and_stay_on_the_sphere() -> None:
+    module, one = crd(), batch()
+    before = module.memory_student.clone()
+    module.step(one)
+    assert torch.equal(module.memory_student, before)
+    module.finish_step()
+    moved = (module.memory_student != before).any(dim=1).nonzero().flatten()
+    assert moved.tolist() == one.index.tolist()
+    for memory in (module.memory_student, module.memory_teacher):
+        torch.testing.assert_close(memory.norm(dim=1), torch.ones(len(LABELS)))
+
+
+def test_memory_with_momentum_1_is_frozen() -> None:
+    module = crd(momentum=1.0)
+    before = module.memory_teacher.clone()
+    module.step(batch())
+    module.finish_step()
+    torch.testing.assert_close(module.memory_teacher, before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "teacher_passes"),
+    [({}, 1), ({"weight_kd": 1.0}, 1), ({"weight_crd": 0.0}, 0),
+     ({"weight_crd": 0.0, "weight_kd": 1.0}, 1)],
+)  # fmt: skip
+def test_cost_follows_the_variant(changes: dict[str, float], teacher_passes: int) -> None:
+    module, ran = crd(**changes), Counter[str]()
+    module.teacher.conv1.register_forward_hook(lambda *_: ran.update(["teacher"]))
+    module.student.conv1.register_forward_hook(lambda *_: ran.update(["student"]))
+    module.step(batch()).total.backward()
+    assert (ran["teacher"], ran["student"]) == (teacher_passes, 1)
+    assert all(p.grad is None for p in module.teacher.parameters())
+    learns = module.embed_student.weight.grad is not None
+    assert learns == (module.config.weight_crd > 0)
