@@ -1,0 +1,141 @@
+"""Figures of a study: which fit it, drawn in one style, and their files.
+
+differences   an interval per comparison with a dot per seed
+grid          heat map of a two-part ablation
+sensitivity   curve over the values of a numeric part
+curves        training curves per variant
+
+Costs have no figures: machines decide them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ablate.errors import StoreError
+from ablate.methods.metrics import Metric
+from ablate.report import figures_curves, figures_differences, figures_grid, figures_sensitivity
+from ablate.report.analysis import Analysis, analyse, plan_metrics
+from ablate.report.figures_style import NamedFigure, content, measured_on, style
+from ablate.report.filenames import safe_name
+from ablate.report.grid import find_grids
+from ablate.report.table import Selection
+from ablate.store.files import atomic_write
+from ablate.store.results import StudyResults
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["FORMATS", "NamedFigure", "draw", "figures", "write_figures"]
+
+FORMATS = ("pdf", "png")
+
+_Draw = Callable[[str], tuple["Figure", str]]  #: title -> figure and caption
+
+
+def figures(
+    results: StudyResults,
+    curves: pd.DataFrame | None = None,
+    metrics: Sequence[Metric] | None = None,
+    selection: Selection = Selection.LAST,
+) -> list[NamedFigure]:
+    """All figures that fit the study, for its metrics or for some; see `draw`."""
+    return list(draw(results, curves, metrics, selection))
+
+
+def draw(
+    results: StudyResults,
+    curves: pd.DataFrame | None = None,
+    metrics: Sequence[Metric] | None = None,
+    selection: Selection = Selection.LAST,
+    *,
+    footer: bool = True,
+) -> Iterator[NamedFigure]:
+    """Draw one figure after the other, those that answer the study's question first.
+
+    `curves` is what `ablate.store.query.curves` gives. Without `footer`, captions are left to
+    whoever shows the figures.
+    """
+    used: set[str] = set()
+    wanted = plan_metrics(results.plan) if metrics is None else tuple(metrics)
+    for metric in (metric for metric in wanted if not metric.cost):
+        analysis = analyse(results, metric, selection)
+        for kind, words, title, drawing in _planned(results, analysis, curves, footer):
+            with style():
+                figure, caption = drawing(title)
+            name = safe_name("-".join([kind, metric.name, *words]), 100)
+            yield NamedFigure(_unique(name, used), kind, title, caption, figure)
+
+
+def write_figures(drawn: Sequence[NamedFigure], folder: Path, prefix: str) -> list[Path]:
+    """Write each figure as `<prefix>-<name>.pdf` and `.png`, atomically; returns the paths.
+
+    Raises StoreError if the folder cannot be made or written.
+    """
+    paths = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in drawn:
+            for format in FORMATS:  # noqa: A001
+                path = folder / f"{safe_name(prefix)}-{one.name}.{format}"
+                atomic_write(path, content(one.figure, format))
+                paths.append(path)
+    except OSError as error:
+        raise StoreError(f"{folder}: figures cannot be written: {error.strerror}") from error
+    return paths
+
+
+def _planned(
+    results: StudyResults, analysis: Analysis, curves: pd.DataFrame | None, footer: bool
+) -> Iterator[tuple[str, list[str], str, _Draw]]:
+    """(kind, words of its name, title, how to draw it) of each figure for one metric."""
+    plan, metric = results.plan, analysis.metric
+    measured = measured_on(results, analysis.selection)
+    several = len(plan.pairs) > 1
+
+    def place(pair: str) -> list[str]:
+        return [pair] if several else []
+
+    pages = [rows for rows in figures_differences.pages(analysis) if any(row.cell for row in rows)]
+    for index, rows in enumerate(pages, start=1):
+        words = [str(index)] if len(pages) > 1 else []
+        part = f" ({index} of {len(pages)})" if len(pages) > 1 else ""
+        where = "" if several else f", {plan.pairs[0]}"
+        title = f"{plan.title}{where}{part}"
+        yield "differences", words, title, partial(
+            figures_differences.differences, analysis, rows, measured=measured, footer=footer
+        )  # fmt: skip
+    for shape in find_grids(plan):
+        for pair in plan.pairs:
+            yield "grid", [shape.group, *place(pair)], f"{plan.title}, {pair}", partial(
+                figures_grid.heat_map, analysis, shape, pair, measured=measured, footer=footer
+            )  # fmt: skip
+    for sweep in figures_sensitivity.find_sweeps(plan):
+        symbol = plan.part_labels.get(sweep.part, sweep.part)
+        for pair in plan.pairs:
+            title = f"Sensitivity to {symbol}, {pair}"
+            yield "sensitivity", [symbol, *place(pair)], title, partial(
+                figures_sensitivity.sensitivity, analysis, sweep, pair,
+                measured=measured, footer=footer,
+            )  # fmt: skip
+    if curves is not None:
+        for panel in figures_curves.find_panels(results, curves, metric):
+            words = [*([panel.group] if panel.group else []), *place(panel.pair)]
+            heading = f": {panel.group}" if panel.group else ""
+            yield "curves", words, f"Training{heading}, {panel.pair}", partial(
+                figures_curves.training_curves, panel, metric, measured=measured, footer=footer
+            )  # fmt: skip
+
+
+def _unique(name: str, used: set[str]) -> str:
+    """The name, with a number if it is taken: different texts may read the same in ASCII."""
+    found, count = name, 1
+    while found in used:
+        count += 1
+        found = f"{name}-{count}"
+    used.add(found)
+    return found

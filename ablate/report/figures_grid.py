@@ -1,0 +1,112 @@
+"""Two-part grids as heat maps: every cell says its number, the shade only helps to find it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ablate.matrix.plan import Role
+from ablate.report.analysis import Analysis
+from ablate.report.figures_style import INK, MUTED, finish, label, new_figure, wrapped
+from ablate.report.grid import Grid, part_text
+from ablate.report.table import Cell
+from ablate.report.text import arrow, count_text, number, reasons
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LIGHT, _DARK = (0.97, 0.98, 0.99), (0.16, 0.33, 0.52)  #: shades of the worst and the best cell
+
+
+def heat_map(
+    analysis: Analysis, shape: Grid, pair: str, title: str, measured: str, *, footer: bool
+) -> tuple[Figure, str]:
+    """One figure, and its caption."""
+    rows, columns = shape.row_values, shape.column_values
+    figure = new_figure(0.45 + 0.42 * len(rows), max(3.3, 1.0 + 0.62 * len(columns)))
+    axes = figure.add_subplot()
+    cells = {
+        (rows.index(spot[0]), columns.index(spot[1])): analysis.cells[name, pair]
+        for spot, name in shape.labels.items()
+        if (name, pair) in analysis.cells
+    }
+    means = [cell.mean for cell in cells.values() if cell.mean is not None]
+    for y in range(len(rows)):
+        for x in range(len(columns)):
+            _draw(axes, x, y, cells.get((y, x)), means)
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    plan = analysis.plan
+    heads = [wrapped(part_text(plan, shape.column_part, value), 12) for value in columns]
+    axes.set_xticks(range(len(columns)), heads)
+    axes.set_yticks(
+        range(len(rows)), [wrapped(part_text(plan, shape.row_part, value), 16) for value in rows]
+    )
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    caption = f"{_caption(analysis, list(cells.values()), rows, columns)} {measured}"
+    finish(figure, title, caption, footer=footer)
+    return figure, caption
+
+
+def _draw(axes: Axes, x: int, y: int, cell: Cell | None, means: Sequence[float]) -> None:
+    from matplotlib.patches import Rectangle
+
+    baseline = cell is not None and cell.role is Role.BASELINE
+    if cell is None or cell.mean is None:
+        words = "not run" if cell is None else ", ".join(reasons(cell))
+        axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor="none",
+                                 edgecolor=MUTED, hatch="////", linewidth=0.4))  # fmt: skip
+        axes.text(x, y, "\n".join(words.split(", ")), ha="center", va="center", fontsize=7,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})  # fmt: skip
+    else:
+        shade = _shade(cell, means)
+        axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, linewidth=0,
+                                 facecolor=_mix(shade)))  # fmt: skip
+        ink = "#fefefe" if shade > 0.5 else "#1c1c1c"
+        axes.text(x, y, _text(cell), ha="center", va="center", fontsize=7.5, color=ink,
+                  linespacing=1.15)  # fmt: skip
+    if baseline:
+        axes.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, facecolor="none",
+                                 edgecolor=INK, linewidth=1.6))  # fmt: skip
+
+
+def _text(cell: Cell) -> str:
+    mean = number(cell.mean or 0.0, cell.metric.digits)
+    sign = arrow(cell.comparison)
+    lines = [f"{sign} {mean}" if sign else mean]
+    if cell.std is not None:
+        lines[0] += f" ± {number(cell.std, cell.metric.digits)}"
+    if not cell.complete:
+        lines += [f"n = {count_text(cell)}", *reasons(cell)]
+    return label(lines[0]) + "".join("\n" + label(line) for line in lines[1:])
+
+
+def _shade(cell: Cell, means: Sequence[float]) -> float:
+    """0 for the worst mean, 1 for the best."""
+    low, high = min(means), max(means)
+    if cell.mean is None or high == low:
+        return 0.0
+    share = (cell.mean - low) / (high - low)
+    return share if cell.metric.higher_is_better else 1 - share
+
+
+def _mix(shade: float) -> tuple[float, ...]:
+    return tuple(a + (b - a) * shade for a, b in zip(_LIGHT, _DARK, strict=True))
+
+
+def _caption(
+    analysis: Analysis, cells: Sequence[Cell], rows: Sequence[object], columns: Sequence[object]
+) -> str:
+    better = "higher" if analysis.metric.higher_is_better else "lower"
+    sentences = [
+        f"{analysis.metric.label}: mean ± standard deviation over seeds; darker is better "
+        f"({better}). Framed: the baseline."
+    ]
+    if any(arrow(cell.comparison) for cell in cells):
+        sentences.append("Arrow: told from the baseline after Holm's adjustment.")
+    if len(cells) < len(rows) * len(columns) or any(cell.mean is None for cell in cells):
+        sentences.append("Hatched: no result.")
+    return " ".join(sentences)

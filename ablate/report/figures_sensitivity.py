@@ -1,0 +1,153 @@
+"""Sensitivity to one numeric part: τ, N, a momentum, a weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ablate.matrix.plan import Role, StudyPlan
+from ablate.methods.parts import Value, format_value
+from ablate.report.analysis import Analysis, baseline_label
+from ablate.report.figures_style import BETTER, INK, MUTED, finish, label, new_figure
+from ablate.report.table import Cell
+from ablate.report.text import reasons
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FEWEST_VALUES = 3  #: two points make a table, not a curve
+_DECADES = 20.0  #: ratio of largest to smallest value from which an axis is logarithmic
+_CRAMMED = 1 / 25  #: of the axis: neighbours closer than this would hide each other
+_MOST_TICKS = 8
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The variants that set one numeric part, and nothing else, to several values."""
+
+    part: str
+    labels: Mapping[float, str]  #: value -> variant, the baseline's included; ascending
+    baseline: float
+
+
+def find_sweeps(plan: StudyPlan) -> list[Sweep]:
+    """Groups of variants that change the same numeric part to three or more values in all."""
+    groups: dict[tuple[str, str], dict[float, str]] = {}
+    for variant in plan.variants:
+        if variant.role is Role.VARIANT and len(variant.changes) == 1:
+            [(part, value)] = variant.changes.items()
+            if _is_number(value) and _is_number(plan.baseline.get(part)):
+                groups.setdefault((variant.group, part), {})[float(value)] = variant.label
+    sweeps = []
+    for (_, part), found in groups.items():
+        base = float(plan.baseline[part])
+        labels = {**found, base: baseline_label(plan)}
+        if len(labels) >= _FEWEST_VALUES:
+            sweeps.append(Sweep(part, dict(sorted(labels.items())), base))
+    return sweeps
+
+
+def sensitivity(
+    analysis: Analysis, sweep: Sweep, pair: str, title: str, measured: str, *, footer: bool
+) -> tuple[Figure, str]:
+    """One figure, and its caption."""
+    cells = {value: analysis.cells[name, pair] for value, name in sweep.labels.items()}
+    scale, places = _places(list(cells))
+    figure = new_figure(2.0)
+    axes = figure.add_subplot()
+    if scale == "log":
+        axes.set_xscale("log")
+    _draw(axes, [(places[value], cell) for value, cell in cells.items()], places[sweep.baseline])
+    _ticks(axes, scale, places)
+    symbol = analysis.plan.part_labels.get(sweep.part, sweep.part)
+    note = " (values not to scale)" if scale == "even" else ""
+    axes.set_xlabel(_alone(symbol) + note)
+    axes.set_ylabel(label(analysis.metric.label))
+    caption = f"{_caption(analysis, list(cells.values()))} {measured}"
+    finish(figure, title, caption, footer=footer)
+    return figure, caption
+
+
+def _draw(axes: Axes, points: Sequence[tuple[float, Cell]], baseline: float) -> None:
+    nothing = math.nan  # leaves a gap in line and band
+    xs = [x for x, _ in points]
+    means = [nothing if cell.mean is None else cell.mean for _, cell in points]
+    stds = [nothing if cell.std is None else cell.std for _, cell in points]
+    axes.grid(axis="y")
+    axes.fill_between(xs, [m - s for m, s in zip(means, stds, strict=True)],
+                      [m + s for m, s in zip(means, stds, strict=True)],
+                      color=BETTER, alpha=0.18, linewidth=0)  # fmt: skip
+    axes.axvline(baseline, color=INK, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+    axes.plot(xs, means, "-", color=BETTER, zorder=3)
+    for x, cell in points:
+        if cell.mean is None:
+            axes.plot([x], [0.03], "x", color=INK, transform=axes.get_xaxis_transform(),
+                      markersize=5)  # fmt: skip
+            continue
+        axes.plot([x] * cell.n, [value for _, value in cell.values], "o", color=MUTED,
+                  markersize=2.4, markerfacecolor="none", markeredgewidth=0.6,
+                  zorder=2)  # fmt: skip
+        face = BETTER if cell.complete else "white"
+        axes.plot([x], [cell.mean], "s", color=BETTER, markerfacecolor=face, zorder=4)
+        if x == baseline:
+            axes.plot([x], [cell.mean], "o", color=INK, markerfacecolor="none", markersize=8.5,
+                      zorder=5)  # fmt: skip
+
+
+def _places(values: Sequence[float]) -> tuple[str, dict[float, float]]:
+    """Where the values stand: at themselves, or one after the other where they would collide."""
+    low, high = values[0], values[-1]
+    if low > 0 and high / low >= _DECADES:
+        return "log", {value: value for value in values}
+    gaps = [b - a for a, b in pairwise(values)]
+    if min(gaps) >= _CRAMMED * (high - low):
+        return "linear", {value: value for value in values}
+    return "even", {value: float(i) for i, value in enumerate(values)}
+
+
+def _ticks(axes: Axes, scale: str, places: Mapping[float, float]) -> None:
+    """A tick at every value that was run, or at some of them where they are many."""
+    from matplotlib.ticker import NullLocator
+
+    values = list(places)
+    step = -(-len(values) // _MOST_TICKS)
+    shown = values[::step]
+    if scale == "linear" and _closest(shown) < 0.09:
+        return
+    axes.set_xticks([places[v] for v in shown], [format_value(_whole(v)) for v in shown])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _closest(values: Sequence[float]) -> float:
+    """Smallest distance of neighbours as a share of the axis."""
+    return min((b - a for a, b in pairwise(values)), default=1.0) / (values[-1] - values[0] or 1.0)
+
+
+def _whole(value: float) -> Value:
+    return int(value) if value == int(value) else value
+
+
+def _alone(symbol: str) -> str:
+    """A symbol of its own, so that a lone letter is a variable."""
+    lone = len(symbol) == 1 and symbol.isascii() and symbol.isalpha()
+    return f"${symbol}$" if lone else label(symbol)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _caption(analysis: Analysis, cells: Sequence[Cell]) -> str:
+    better = "higher" if analysis.metric.higher_is_better else "lower"
+    sentences = [
+        "Squares and line: mean over seeds; band: ± standard deviation; small circles: seeds; "
+        f"ringed: the baseline; {better} is better."
+    ]
+    gaps = [f"{cell.variant} ({', '.join(reasons(cell))})" for cell in cells if not cell.complete]
+    if gaps:
+        sentences.append(f"Open square: seeds are missing; ×: all are. Missing: {'; '.join(gaps)}.")
+    return " ".join(sentences)

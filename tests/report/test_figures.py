@@ -1,0 +1,300 @@
+"""Figures: which are drawn, what they say, and that they are the same files every time."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+from figure_studies import curves_of, sweep
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.text import Text
+from report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
+from results_builder import BOTH, PRED, SYM, build, one_pair
+
+from ablate.methods.metrics import find_metric
+from ablate.report import figures_differences, figures_style
+from ablate.report.analysis import analyse
+from ablate.report.figures import draw, figures, write_figures
+from ablate.report.filenames import safe_name
+from ablate.report.table import Selection
+
+
+def texts_of(figure):
+    return [t for t in figure.findobj(Text) if t.get_visible() and t.get_text()]
+
+
+def words_of(figure):
+    return "\n".join(text.get_text() for text in texts_of(figure))
+
+
+def drawn(study, kind):
+    return [one for one in figures(study, curves_of(study)) if one.kind == kind]
+
+
+STUDIES = {
+    "pairs": two_pairs,
+    "grid": momentum_grid,
+    "nasty": nasty,
+    "tau": lambda: sweep([0.01, 0.05, 0.2, 1.0], "temperature", "τ", 0.1),
+    "momentum": lambda: sweep([0.0, 0.9, 0.99, 1.0], "momentum__teacher_head", "m_c", 0.999),
+    "losses": costs,
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_figure_fits_a_column_and_can_be_read(name):
+    for one in figures(STUDIES[name](), curves_of(STUDIES[name]())):
+        width, height = one.figure.get_size_inches()
+        assert width == pytest.approx(3.3)
+        assert height < 9
+        for text in texts_of(one.figure):
+            assert text.get_fontsize() >= 7
+            box = text.get_window_extent()
+            edge = one.figure.bbox
+            if box.width and text.get_window_extent().y1 > 0:
+                assert box.x0 > edge.x0 - 1, (one.name, text.get_text())
+                assert box.x1 < edge.x1 + 1, (one.name, text.get_text())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_figure_says_what_it_was_measured_on(name):
+    study = STUDIES[name]()
+    for one in figures(study, curves_of(study), selection=Selection.BEST):
+        shown = " ".join(words_of(one.figure).split())
+        for word in ("Data set digits", "profile quick", "optimistic", "seeds 0, 1, 2"):
+            assert word in one.caption
+            assert word in shown
+
+
+def test_kinds_that_fit_the_study():
+    def kinds(study):
+        return [(one.kind, one.name) for one in figures(study, curves_of(study))]
+
+    assert kinds(two_pairs()) == [
+        ("differences", "differences-top1"),
+        ("curves", "curves-top1-resnet110_resnet32"),
+        ("curves", "curves-top1-vgg13_MobileNetV2"),
+    ]
+    assert [kind for kind, _ in kinds(momentum_grid())] == [
+        "differences", "grid", "sensitivity", "curves",
+    ]  # fmt: skip
+    tau = sweep([0.01, 0.05, 0.2, 1.0], "temperature", "τ", 0.1)
+    assert ("sensitivity", "sensitivity-top1-tau") in kinds(tau)
+    two_values = sweep([0.2], "temperature", "τ", 0.1)
+    assert "sensitivity" not in [kind for kind, _ in kinds(two_values)]
+    assert {name.split("-")[1] for _, name in kinds(costs())} == {"top1", "test_loss"}
+
+
+def test_only_some_metrics():
+    chosen = figures(costs(), metrics=[find_metric("test_loss")])
+    assert [one.name for one in chosen] == ["differences-test_loss"]
+    assert "better is to the left" in chosen[0].caption
+
+
+def test_differences_show_seeds_intervals_and_why_there_is_no_result():
+    [one] = drawn(two_pairs(), "differences")
+    words = words_of(one.figure)
+    assert "↓ −1.30, $n$ = 4" in words
+    assert "−0.20, $n$ = 2 of 4\ndescriptive" in words
+    assert "no result\n4 waiting" in words
+    assert "after Holm's adjustment over 3 comparisons" in one.caption
+    axes = one.figure.axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [len(line.get_xdata()) for line in dots] == [4, 4, 2]
+    assert list(dots[0].get_xdata()) == pytest.approx([-1.3, -1.2, -1.4, -1.3])
+    [interval] = [line for line in axes.lines if line.get_linewidth() == 1.6][:1]
+    assert list(interval.get_xdata()) == pytest.approx([-1.4299, -1.1701], abs=1e-4)
+
+
+def test_three_seeds_are_descriptive_and_dashed(symmetry):
+    [one] = drawn(symmetry, "differences")
+    assert words_of(one.figure).count("descriptive") >= 2
+    assert "Dashed: descriptive, fewer than 4 seeds." in one.caption
+
+
+def test_one_wide_interval_does_not_press_the_others_into_lines():
+    study = build(
+        {"top1": one_pair([94.3, 93.9, 94.6], [94.4, "failed", 94.0], [94.2, 94.0, 94.9])}
+    )
+    [one] = drawn(study, "differences")
+    assert "goes on beyond the axis" in one.caption
+    low, high = one.figure.axes[0].get_xlim()
+    assert high - low < 6
+
+
+def test_many_comparisons_are_cut_into_pages():
+    study = many_rows()
+    analysis = analyse(study, find_metric("top1"), Selection.LAST)
+    assert [len(rows) for rows in figures_differences.pages(analysis)] == [30] * 6 + [19]
+    first, second = itertools.islice(draw(study), 2)
+    assert (first.name, second.name) == ("differences-top1-1", "differences-top1-2")
+
+
+def test_grid_shades_the_better_cell_darker_and_hatches_what_is_missing():
+    study = momentum_grid()
+    runs = study.runs.copy()
+    runs.loc[runs["variant"] == "m_c = 0, m_r = 0", "status"] = "failed"
+    study = type(study)(study.plan, runs, study.teachers, study.facts)
+    [one] = drawn(study, "grid")
+    assert "4 failed" in words_of(one.figure)
+    assert "Hatched: no result." in one.caption
+    patches = one.figure.axes[0].patches
+    assert sum(patch.get_hatch() is not None for patch in patches) == 1
+    shades = [sum(p.get_facecolor()[:3]) for p in patches if p.get_linewidth() == 0]
+    best = max(range(5), key=[71.0, 71.26, 72.12, 70.46, 71.66].__getitem__)
+    assert shades.index(min(shades)) == best
+
+
+@pytest.mark.parametrize(
+    ("values", "base", "scale", "note"),
+    [
+        ([0.01, 0.05, 1.0], 0.1, "log", ""),
+        ([1.0, 2.0, 8.0], 4.0, "linear", ""),
+        ([0.0, 0.9, 0.99, 1.0], 0.999, "linear", "(values not to scale)"),
+    ],
+)
+def test_axis_of_a_sweep(values, base, scale, note):
+    [one] = drawn(sweep(values, "temperature", "τ", base), "sensitivity")
+    axes = one.figure.axes[0]
+    assert axes.get_xscale() == scale
+    assert axes.get_xlabel().endswith(note)
+    shown = {text.get_text() for text in axes.get_xticklabels()}
+    assert {f"{value:g}" for value in (*values, base)} <= shown | {f"{v:g}" for v in (1, 2, 4, 8)}
+
+
+def test_a_sweep_has_gaps_where_a_value_has_no_result():
+    study = sweep([256, 512, 1024], "dictionary__size", "N", 2048, failed=512)
+    [one] = drawn(study, "sensitivity")
+    line = next(line for line in one.figure.axes[0].lines if len(line.get_xdata()) == 4)
+    assert pd.isna(line.get_ydata()).tolist() == [False, True, False, False]
+    assert "N = 512 (4 failed)" in one.caption
+
+
+def test_curves_average_finished_seeds_only():
+    study = two_pairs()
+    found = drawn(study, "curves")[1]
+    words = words_of(found.figure)
+    assert "only ($n$ = 2 of 4)" in words
+    assert "only ($n$ = 0 of 4)" in words
+    assert "failed or diverged there" in found.caption
+    crosses = [line for line in found.figure.axes[0].lines if line.get_marker() == "x"]
+    assert [line.get_xdata()[0] for line in crosses] == [15, 15]
+
+
+def test_lines_differ_without_colour():
+    assert len({str(style) for _, style, _ in figures_style.LINES}) == len(figures_style.LINES)
+    assert len({marker for *_, marker in figures_style.LINES}) == len(figures_style.LINES)
+
+
+def test_labels_are_the_papers():
+    assert figures_style.label("L̃_pred only") == r"$\tilde{L}_{\mathrm{pred}}$ only"
+    assert figures_style.label("λ_ctr = 0") == r"$λ_{\mathrm{ctr}}$ = 0"
+    assert figures_style.label("τ = 0.2") == "$τ$ = 0.2"
+    assert figures_style.label("N = 512") == "$N$ = 512"
+    assert figures_style.label("wrn_40_2, 5 $ and \\") == r"wrn_40_2, 5 \$ and ∖"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from([*"$\\_^{}#%&~<>ab ", "L_pred", "τ", "N = 1", "é", "\x00"]),
+                max_size=12).map("".join) | st.text(max_size=20))  # fmt: skip
+def test_any_label_can_be_drawn(text):
+    from matplotlib.cbook import is_math_text
+    from matplotlib.mathtext import MathTextParser
+
+    shown = figures_style.label(text)
+    if is_math_text(shown):
+        with figures_style.style():
+            MathTextParser("path").parse(shown)
+    else:
+        assert shown.replace(r"\$", "").count("$") == 0
+
+
+@given(st.text())
+def test_file_names_are_safe(text):
+    name = safe_name(text)
+    assert name
+    assert len(name) <= 60
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-")
+    assert name[0].isalnum()
+    assert ".." not in name
+
+
+def test_names_say_what_they_can():
+    assert safe_name("λ_pred = 2·4, τ") == "lambda_pred_2_4_tau"
+    assert safe_name("L̃_pred only") == "L~_pred_only"
+    assert safe_name("../../etc/passwd") == "etc_passwd"
+    assert safe_name("中文") == "unnamed"
+
+
+def digests(study):
+    found = itertools.islice(draw(study, curves_of(study)), 2)
+    return [
+        hashlib.sha256(figures_style.content(one.figure, ending)).hexdigest()
+        for one in found
+        for ending in ("pdf", "png", "svg")
+    ]
+
+
+def test_same_data_same_bytes(tmp_path):
+    here = digests(momentum_grid())
+    script = "import test_figures as t; print(*t.digests(t.momentum_grid()))"
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parent)}
+    with matplotlib.rc_context({"font.size": 20, "svg.fonttype": "none", "text.usetex": True}):
+        assert digests(momentum_grid()) == here  # a user's settings have no say
+    (tmp_path / "matplotlibrc").write_text("axes.facecolor: pink\n")
+    there = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    assert there.stdout.split() == here
+
+
+def test_files(tmp_path):
+    paths = write_figures(figures(nasty()), tmp_path / "new" / "folder", "../../evil <name>")
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
+        "new/folder/evil_name-differences-top1.pdf",
+        "new/folder/evil_name-differences-top1.png",
+    ]
+    assert paths[0].read_bytes().startswith(b"%PDF")
+    assert paths[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_measured_yet():
+    empty = build({"top1": {}})
+    [one] = figures(empty, curves_of(empty))
+    assert words_of(one.figure).count("no result") == 2
+
+
+def test_a_seed_that_only_runs_is_a_thin_line():
+    rng = random.Random(0)
+    study = build(
+        {"top1": one_pair([94.3, 93.9, "running"], [94.4, 94.1, 94.0], [94.2, 94.0, 94.9])}
+    )
+    rows = [
+        (name, "resnet20/resnet8", seed, epoch, "top1", 90 + epoch / 10 + rng.random())
+        for name in (BOTH, PRED, SYM)
+        for seed in range(3)
+        for epoch in range(1, 4 if (name, seed) == (BOTH, 2) else 11)
+    ]
+    frame = pd.DataFrame(rows, columns=["variant", "pair", "seed", "epoch", "metric", "value"])
+    one = next(one for one in figures(study, frame) if one.kind == "curves")
+    thin = [line for line in one.figure.axes[0].lines if line.get_linewidth() < 1]
+    assert [len(line.get_xdata()) for line in thin] == [3]
+    assert "Thin: a seed that has not finished" in one.caption
+
+
+def test_asking_for_figures_is_what_loads_matplotlib():
+    script = (
+        "import sys, ablate.report.figures, ablate.cli.app;"
+        "sys.exit(any(m in sys.modules for m in ('matplotlib', 'pandas', 'torch')))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
