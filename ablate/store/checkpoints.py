@@ -57,8 +57,11 @@ def newest(folder: Path) -> tuple[Checkpoint | None, tuple[Path, ...]]:
         step, digest = _parsed(path)
         try:
             payload = path.read_bytes()
-        except OSError:
-            payload = b""
+        except FileNotFoundError:  # pruned while we looked
+            continue
+        except OSError:  # perhaps only for now, so it keeps its name
+            rejected.append(path)
+            continue
         if _digest(payload) == digest:
             return Checkpoint(step, payload, path), tuple(rejected)
         rejected.append(_set_aside(path))

@@ -7,10 +7,8 @@ still   no writer is at work and none left a log: the file is opened as immutabl
         was read counts only if the file is afterwards as it was before
 live    a writer has its log there, or died with it there: read-only mode, which then makes nothing
 copy    the log is there, but cannot be shared (a read-only folder, or a copied one): a copy of
-        both is read
-
-A process that has a writer open always reads live: to open and close the file beside SQLite's back
-would drop the locks of its own writer, which POSIX ties to the process and not to the descriptor.
+        both is read; never in a process that has a writer open, for there the log can be shared:
+        to close a file that SQLite didn't open would drop the locks of that writer
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ import gc
 import shutil
 import sqlite3
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +29,6 @@ from sqlalchemy.exc import DBAPIError
 from ablate.errors import StoreError
 
 BUSY_SECONDS = 30.0
-
-_written_here: Counter[Path] = Counter()  #: databases that this process has a writer on
 
 
 @dataclass(frozen=True)
@@ -73,8 +68,6 @@ def stamp(database: Path) -> Stamp:
 def find_source(database: Path, *, share: bool = True) -> Source:
     """Decide how to read a database; not `share`: live reading was tried and cannot be done."""
     found = stamp(database)
-    if _written_here[database.resolve()]:
-        return Source(database, "mode=ro", None)
     if found.log_size == 0:
         return Source(database, "mode=ro&immutable=1", found)
     if share and _beside(database, "shm").exists():
@@ -113,8 +106,7 @@ def reading(source: Source, busy_seconds: float) -> Iterator[Connection]:
 def writer(database: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """An engine on an existing database whose transactions take the write lock at their start.
 
-    Raises SQLAlchemy's DBAPIError if the database cannot be written to; close it with
-    `close_writer`.
+    Raises SQLAlchemy's DBAPIError if the database cannot be written to.
     """
 
     def connect() -> sqlite3.Connection:
@@ -124,14 +116,7 @@ def writer(database: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
     event.listen(engine, "begin", _begin_immediate)
     engine.connect().close()  # finds out now whether that is possible; the pool keeps it open
-    _written_here[database.resolve()] += 1
     return engine
-
-
-def close_writer(engine: Engine, database: Path) -> None:
-    """Close a writer; the last one folds the log into the file."""
-    engine.dispose()
-    _written_here[database.resolve()] -= 1
 
 
 @contextlib.contextmanager

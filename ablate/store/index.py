@@ -71,7 +71,7 @@ class Index:
     def close(self) -> None:
         """Let go of the database; the last writer folds its log into the file."""
         if self._engine is not None:
-            connect.close_writer(self._engine, self.database)
+            self._engine.dispose()
             self._engine = None
 
     def __enter__(self) -> Index:

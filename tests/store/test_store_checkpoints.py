@@ -41,6 +41,16 @@ def test_a_corrupt_newest_is_reported_once_and_the_one_before_used(tmp_path, dam
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_unreadable_newest_keeps_its_name(tmp_path):
+    save(tmp_path, 1, b"state")
+    unreadable = tmp_path / f"step-000000002-{'0' * 16}.ckpt"
+    unreadable.mkdir()
+    found, rejected = newest(tmp_path)
+    assert found is not None
+    assert (found.step, rejected) == (1, (unreadable,))
+    assert unreadable.exists()
+
+
 def test_all_corrupt_means_from_scratch(tmp_path):
     for step in (1, 2):
         save(tmp_path, step, b"state").write_bytes(b"?")
