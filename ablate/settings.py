@@ -1,55 +1,58 @@
-"""ablate.toml: where results go, on which devices, and the profiles studies run under.
-
-Also home of the one way in which files of the user are read: TOML into a pydantic model, with
-every problem of the file at once.
-"""
+"""ablate.toml: where results go, on which devices, and the profiles studies run under."""
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, PlainValidator, field_validator
 
 from ablate.errors import InputError, Problem, did_you_mean
+from ablate.tomlfile import PathText, Seeds, Strict, Text, TomlValue, Values, read_toml, validate
+
+__all__ = ["Execution", "Profile", "Settings", "TomlValue", "find_settings", "load_settings"]
 
 FILE_NAME = "ablate.toml"
-TomlValue = str | int | float | bool
 
-_SCALARS = ("str", "int", "float", "bool")  #: branches of TomlValue in pydantic's locations
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|minute|second)s?")
 
 
-class Strict(BaseModel):
-    """A model that knows all its keys and never changes."""
+def _auto_or_count(value: object) -> object:
+    if value == "auto" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError('should be "auto" or a whole number from 1')
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+def _auto_or_names(value: object) -> object:
+    names = value if isinstance(value, list) else []
+    if value == "auto" or (names and all(isinstance(name, str) for name in names)):
+        if len(set(names)) < len(names):
+            raise ValueError("has a device twice")
+        return value
+    raise ValueError('should be "auto" or a list such as ["cuda:0", "cuda:1"]')
+
+
+Count = Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)]
+Names = Annotated[Literal["auto"] | list[str], PlainValidator(_auto_or_names)]
 
 
 class Profile(Strict):
     """How studies are run: on which data, and with which values in place of a method's own."""
 
-    data: str
-    title: str = ""  #: one line for the table's footer
-    seeds: list[int] | None = None
-    settings: dict[str, TomlValue] = Field(default_factory=dict)
-
-    @field_validator("settings", mode="before")
-    @classmethod
-    def _flatten(cls, value: Any) -> Any:
-        return flatten(value) if isinstance(value, dict) else value
+    data: PathText
+    title: Text = ""  #: one line for the table's footer
+    seeds: Seeds | None = None  #: of studies that name none
+    settings: Values = Field(default_factory=dict)
 
 
 class Execution(Strict):
     """How the executor uses this machine; nothing here changes a result."""
 
-    devices: Literal["auto"] | list[str] = "auto"
-    jobs_per_device: Literal["auto"] | int = 1
+    devices: Names = "auto"
+    jobs_per_device: Count = 1
     threads: int = Field(1, ge=1)  #: CPU threads of one job
-    cpu_slots: Literal["auto"] | int = "auto"  #: jobs at once where there is no GPU
+    cpu_slots: Count = "auto"  #: jobs at once where there is no GPU
     checkpoint_every: str = "1 epoch"
     max_retries: int = Field(3, ge=0)
     retry_delay_s: float = Field(1.0, ge=0)
@@ -58,8 +61,9 @@ class Execution(Strict):
     @field_validator("checkpoint_every")
     @classmethod
     def _interval(cls, value: str) -> str:
-        if not _INTERVAL.fullmatch(value.strip()):
-            raise ValueError('expected e.g. "1 epoch", "200 steps" or "10 minutes"')
+        match = _INTERVAL.fullmatch(value.strip())
+        if not match or float(match[1]) == 0:
+            raise ValueError('should be such as "1 epoch", "200 steps" or "10 minutes"')
         return value
 
     @property
@@ -73,17 +77,25 @@ class Execution(Strict):
 class Settings(Strict):
     """The whole of ablate.toml."""
 
-    results: str = "results"
+    results: PathText = "results"
     profile: str = "quick"
-    data_dir: str = "~/.cache/ablate"
-    teacher_checkpoints: str = ""  #: folder with <network>_vanilla/*.pth
+    data_dir: PathText = "~/.cache/ablate"
+    teacher_checkpoints: PathText = ""  #: folder with <network>_vanilla/*.pth
     execution: Execution = Execution.model_construct()
     profiles: dict[str, Profile]
     folder: str = "."  #: where the file lies; relative paths in it start there
 
     def path(self, text: str) -> Path:
         """A path as written in the file."""
-        return (Path(self.folder) / Path(text).expanduser()).resolve()
+        return (Path(self.folder) / user_path(text)).resolve()
+
+
+def user_path(text: str) -> Path:
+    """A path with ~ for a home folder; where there is no such user, it stays as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def find_settings(*starts: Path) -> Path:
@@ -94,157 +106,51 @@ def find_settings(*starts: Path) -> Path:
                 return folder / FILE_NAME
     raise InputError(
         Problem(
-            FILE_NAME, "", f"not found in {starts[0].resolve()} or above", "ablate init writes one"
+            FILE_NAME,
+            "",
+            f"not found in {starts[0].resolve()} or above",
+            "a copy of the one in ablate's repository is a start",
         )
     )
 
 
 def load_settings(path: Path) -> Settings:
-    """Read ablate.toml; InputError holds every problem in it."""
+    """Read ablate.toml; InputError holds every problem in it.
+
+    Names of settings that no known method has wait until a study's method is known; but where
+    the file is refused anyhow, those that look misspelled are told too.
+    """
     data = read_toml(path)
-    data["folder"] = str(path.parent)
-    settings, problems = validate(Settings, data, path.name)
-    if settings and settings.profile not in settings.profiles:
-        hint = did_you_mean(settings.profile, list(settings.profiles))
-        problems.append(Problem(path.name, "profile", f'no profile "{settings.profile}"', hint))
-    if problems or settings is None:
+    problems = []
+    if data.pop("folder", None) is not None:
+        problems.append(Problem(path.name, "folder", "unknown key", "it is where the file lies"))
+    written = data.get("profiles")
+    names = list(written) if isinstance(written, dict) else []
+    settings, more = validate(Settings, {**data, "folder": str(path.parent)}, path.name)
+    problems += more
+    if settings is None:
         raise InputError(problems)
+    if settings.profile not in names:
+        hint = did_you_mean(settings.profile, names)
+        problems.append(Problem(path.name, "profile", f'no profile "{settings.profile}"', hint))
+    wrong, misspelled = _profile_problems(settings, path.name)
+    problems += wrong
+    if problems:
+        raise InputError([*problems, *misspelled])
     return settings
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Parse a TOML file; InputError says where it is missing or malformed."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        near = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
-        raise InputError(
-            Problem(str(path), "", "no such file", did_you_mean(path.name, near))
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(Problem(str(path), "", f"cannot be read: {error}")) from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(Problem(str(path), "", f"is no valid TOML: {error}")) from None
+def _profile_problems(settings: Settings, where: str) -> tuple[list[Problem], list[Problem]]:
+    """Values that no method takes, and names that look like misspelled ones."""
+    from ablate.methods.given import check_given, parts_by_name, unknown_setting
+    from ablate.methods.registry import BUILT_IN
 
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def validate(
-    model: type[Model], data: dict[str, Any], where: str
-) -> tuple[Model | None, list[Problem]]:
-    """Read `data` as a `model`, without what is wrong in it, and list what is wrong.
-
-    What is wrong is left out and the rest read again, so that later checks can add their own
-    problems; the model is None only where something required is missing.
-    """
-    problems: list[Problem] = []
-    while True:
-        try:
-            return model.model_validate(data), problems
-        except ValidationError as error:
-            known = {problem.key for problem in problems}
-            problems += [p for p in _problems(error, model, where) if p.key not in known]
-            wrong = {_entry(data, item["loc"]) for item in error.errors()}
-            if () in wrong:
-                return None, problems
-            for path in sorted(wrong, key=len, reverse=True):
-                _remove(data, path)
-
-
-def _entry(data: Any, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """The part of a location that is there in `data`.
-
-    A location goes on inside the entry where it names a branch of a union, a key that is missing,
-    or one written in dotted form.
-    """
-    path: list[int | str] = []
-    for part in loc:
-        if not _has(data, part) or data[part] is None:
-            break
-        path.append(part)
-        data = data[part]
-    return tuple(path)
-
-
-def _remove(data: Any, path: tuple[Any, ...]) -> None:
-    """Take an entry out; an item of a list becomes None, so that later ones keep their index."""
-    for part in path[:-1]:
-        data = data[part]
-    if isinstance(data, list):
-        data[path[-1]] = None
-    else:
-        del data[path[-1]]
-
-
-def _has(holder: Any, part: int | str) -> bool:
-    if isinstance(holder, list):
-        return isinstance(part, int) and part < len(holder)
-    return isinstance(holder, dict) and part in holder
-
-
-def _problems(error: ValidationError, model: type[BaseModel], where: str) -> list[Problem]:
-    found: dict[str, Problem] = {}
-    for item in error.errors():
-        loc = [part for part in item["loc"] if not _is_union_tag(part)]
-        key, message, right = dotted(loc), item["msg"].removeprefix("Value error, "), ""
-        if item["type"] == "extra_forbidden":
-            message, right = "unknown key", did_you_mean(str(loc[-1]), _fields(model, loc[:-1]))
-        elif item["type"] == "missing":
-            message = "is missing"
-        elif item["loc"][-1] in _SCALARS:
-            message = f"should be a text, a number, true or false, not {_shown(item['input'])}"
-        else:
-            message = f"{message[:1].lower()}{message[1:]}, not {_shown(item['input'])}"
-        found.setdefault(key, Problem(where, key, message, right))
-    return list(found.values())
-
-
-def _is_union_tag(part: int | str) -> bool:
-    """Pydantic puts the names of tried types of a union into a location; no key looks like that."""
-    return part in _SCALARS or (isinstance(part, str) and "[" in part)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _fields(model: type[BaseModel], loc: list[int | str]) -> list[str]:
-    """Names of the keys allowed at `loc`, found by walking the model's annotations."""
-    current: Any = model
-    for part in loc:
-        if isinstance(current, type) and issubclass(current, BaseModel) and isinstance(part, str):
-            field = current.model_fields.get(part)
-            current = _model_in(field.annotation) if field else None
-        if current is None:
-            return []
-    return list(current.model_fields) if current else []
-
-
-def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        if (found := _model_in(argument)) is not None:
-            return found
-    return None
-
-
-def dotted(loc: list[int | str] | tuple[int | str, ...]) -> str:
-    """("ablation", 0, "action") -> "ablation[0].action"."""
-    text = ""
-    for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """TOML reads `head.width = 1` as nested tables; parts are named by dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
+    methods = list(BUILT_IN.values())
+    known, wrong, misspelled = parts_by_name(methods), [], []
+    for name, profile in settings.profiles.items():
+        prefix = f"profiles.{name}.settings."
+        given = check_given(profile.settings, where, prefix, methods)
+        wrong += given.problems
+        unknown = [unknown_setting(key, where, prefix, known) for key in given.unknown]
+        misspelled += [problem for problem in unknown if problem.right.startswith("did you mean")]
+    return wrong, misspelled

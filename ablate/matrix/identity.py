@@ -33,19 +33,26 @@ def short(identifier: str) -> str:
     return identifier[:SHORT]
 
 
-@cache
-def training_code(extra_file: str = "") -> str:
-    """Digest of the code that trains: the training package, and a user's own method file.
+def training_code(extra: str = "") -> str:
+    """Digest of the code that trains: the training package, and a method's own file or package.
 
     Comments, docstrings and layout don't count: they cannot change a result, so they must not
     throw finished results away.
     """
-    package = Path(ablate.__file__).parent / "training"
     digest = hashlib.sha256()
-    for path in [*sorted(package.rglob("*.py")), *([Path(extra_file)] if extra_file else [])]:
-        name = path.relative_to(package).as_posix() if path.is_relative_to(package) else path.name
-        digest.update(f"{name}\n{code_text(path.read_text(encoding='utf-8'))}\n".encode())
+    for folder in [Path(ablate.__file__).parent / "training", *([Path(extra)] if extra else [])]:
+        files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder]
+        for path in files:
+            name = path.relative_to(folder).as_posix() if path != folder else path.name
+            stat = path.stat()
+            text = _file_text(path, stat.st_size, stat.st_mtime_ns)
+            digest.update(f"{name}\n{text}\n".encode())
     return digest.hexdigest()
+
+
+@cache
+def _file_text(path: Path, _size: int, _changed: int) -> str:
+    return code_text(path.read_text(encoding="utf-8"))
 
 
 def code_text(source: str) -> str:

@@ -66,11 +66,13 @@ class StudyPlan:
     part_labels: Mapping[str, str] = field(default_factory=dict)  #: part -> symbol or label
     footnotes: tuple[str, ...] = ()
     code: str = ""  #: digest of the training code
+    conditions: str = ""  #: digest of what else all jobs share: data, recipe of teachers
 
     @property
     def key(self) -> str:
         """Names the study under its profile, overrides and code; seeds and rows may grow."""
         content = [self.name, self.profile, dict(self.overrides), dict(self.baseline), self.code]
+        content += [self.conditions] if self.conditions else []  # plans of old have none
         digest = hashlib.sha256(canonical(content).encode()).hexdigest()
         return f"{self.name}-{self.profile}-{digest[:12]}"
 
@@ -103,3 +105,4 @@ class Matrix:
     plan: StudyPlan
     configs: Mapping[str, JobConfig]  #: job id -> config, upstream first
     files: Mapping[str, Path] = field(default_factory=dict)  #: SHA-256 of an input -> its path
+    method_files: Mapping[str, str] = field(default_factory=dict)  #: method -> the user's file

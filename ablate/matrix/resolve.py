@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ablate.errors import Problem, did_you_mean
+from ablate.errors import InputError, Problem, did_you_mean
+from ablate.methods.catalog import DataInfo, data_info
+from ablate.methods.given import TEACHER_PREFIX, check_given, parts_by_name, unknown_setting
 from ablate.methods.method import Method
-from ablate.methods.parts import Value
-from ablate.methods.registry import BUILT_IN
+from ablate.methods.parts import Value, shown
+from ablate.methods.registry import BUILT_IN, installed
 from ablate.methods.teachers import TEACHER
-from ablate.settings import Profile, Settings, TomlValue
+from ablate.settings import FILE_NAME, Profile, Settings, TomlValue
 
-_TEACHER_PREFIX = "teacher."
+_SET = "--set"
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,15 @@ class Conditions:
 
     name: str
     data: str
-    title: str
-    settings: Mapping[str, TomlValue]
-    overrides: Mapping[str, TomlValue]
+    data_place: tuple[str, str]  #: file or option, and key, that chose the data
+    settings: Mapping[str, Value]
+    overrides: Mapping[str, Value]
 
     def apply(self, method: Method, teacher: str, student: str) -> dict[str, Value]:
-        """Baseline of a method under these conditions; raises ValueError on a bad value.
+        """Baseline of a method under these conditions; ValueError if it declares a wrong one.
 
-        A teacher follows the same recipe, but for values given as `teacher.<part>`.
+        A teacher follows the same recipe, but for values given as `teacher.<part>`, and for its
+        epochs, since shorter runs of students should not mean a worse teacher.
         """
         values = method.baseline(teacher, student)
         given = {**self.settings, **self.overrides}
@@ -37,52 +40,92 @@ class Conditions:
                 values[name] = method.part(name).parse(value)
         if method is TEACHER:
             for name, value in given.items():
-                part = name.removeprefix(_TEACHER_PREFIX)
-                if name.startswith(_TEACHER_PREFIX) and method.has_part(part):
+                part = name.removeprefix(TEACHER_PREFIX)
+                if name.startswith(TEACHER_PREFIX) and method.has_part(part):
                     values[part] = method.part(part).parse(value)
         return values
 
+    def place(self, part: str) -> tuple[str, str] | None:
+        """File or option, and key, that gave a part its value; None if the method did."""
+        if part in self.overrides:
+            return _SET, part
+        if part in self.settings:
+            return FILE_NAME, f"profiles.{self.name}.settings.{part}"
+        return None
+
+    def find_data(self) -> tuple[DataInfo | None, list[Problem]]:
+        """The data set, or what is wrong with it, told where it was chosen."""
+        where, key = self.data_place
+        try:
+            return data_info(self.data), []
+        except InputError as error:
+            name = shown(self.data)
+            found = [Problem(where, key, f"{name}: {p.message}", p.right) for p in error.problems]
+            return None, found
+
 
 def conditions(
-    settings: Settings, profile: str, overrides: Mapping[str, TomlValue], method: Method | None
-) -> tuple[Conditions, list[Problem]]:
-    """Take a profile, apply --set, and check every key and value of both."""
-    where = "ablate.toml"
+    settings: Settings,
+    profile: str,
+    overrides: Mapping[str, TomlValue],
+    methods: Sequence[Method],
+) -> tuple[Conditions | None, list[Problem]]:
+    """Take a profile, apply --set, and check every key and value of both.
+
+    `methods` are those of the study: --set may name their parts only, so that no override is
+    without effect.
+    """
     if profile not in settings.profiles:
         hint = did_you_mean(profile, list(settings.profiles))
-        return Conditions(profile, "", "", {}, {}), [
-            Problem("--profile", "", f'no profile "{profile}" in {where}', hint)
-        ]
+        return None, [Problem("--profile", "", f'no profile "{profile}" in {FILE_NAME}', hint)]
     chosen: Profile = settings.profiles[profile]
+    own, problems = _of_profile(profile, chosen, methods)
     rest = {name: value for name, value in overrides.items() if name != "data"}
-    own, problems = _check(chosen.settings, where, f"profiles.{profile}.settings.", method)
-    changed, more = _check(rest, "--set", "", method)
+    changed, more = _of_command(rest, methods)
+    data, place = chosen.data, (FILE_NAME, f"profiles.{profile}.data")
     if "data" in overrides:
-        changed["data"] = str(overrides["data"])
-    data = str(changed.get("data", chosen.data))
-    return Conditions(profile, data, chosen.title, own, changed), problems + more
+        data, place = str(overrides["data"]), (_SET, "data")
+        changed["data"] = data
+    return Conditions(profile, data, place, own, changed), problems + more
 
 
-def _check(
-    values: Mapping[str, TomlValue], where: str, prefix: str, method: Method | None
-) -> tuple[dict[str, TomlValue], list[Problem]]:
-    """Sound values, and a problem for each key no method has or value its part does not allow."""
-    methods = [*BUILT_IN.values(), *([method] if method else [])]
-    known = {part.name: part for m in methods for part in m.parts}
-    known |= {_TEACHER_PREFIX + part.name: part for part in TEACHER.parts}
-    if method:
-        known |= {part.name: part for part in method.parts}
-    sound: dict[str, TomlValue] = {}
-    problems = []
-    for name, value in values.items():
-        key = prefix + name
-        if name not in known:
-            problems.append(
-                Problem(where, key, "unknown setting", did_you_mean(name, [*known, "data"]))
-            )
-            continue
-        try:
-            sound[name] = known[name].parse(value)
-        except ValueError as error:
-            problems.append(Problem(where, key, f"{value!r} is no value of {name}", str(error)))
-    return sound, problems
+def _of_profile(
+    name: str, profile: Profile, methods: Iterable[Method]
+) -> tuple[dict[str, Value], list[Problem]]:
+    """A profile's settings count for any method, so any installed method may know their names."""
+    prefix = f"profiles.{name}.settings."
+    known = _all_known(methods)
+    given = check_given(profile.settings, FILE_NAME, prefix, known)
+    unknown = given.unknown
+    if unknown:
+        known = [*installed(), *known]
+        names = parts_by_name(known)
+        unknown = [key for key in unknown if key not in names]
+    right = parts_by_name(known)
+    return given.values, [
+        *given.problems,
+        *(unknown_setting(key, FILE_NAME, prefix, right) for key in unknown),
+    ]
+
+
+def _of_command(
+    values: Mapping[str, TomlValue], methods: Sequence[Method]
+) -> tuple[dict[str, Value], list[Problem]]:
+    """--set counts for the study's methods and their teachers."""
+    taking = [*methods, TEACHER] if any(m.uses_teacher for m in methods) else list(methods)
+    given = check_given(values, _SET, "", taking)
+    elsewhere = parts_by_name(installed()) if given.unknown else {}
+    problems = given.problems
+    for name in given.unknown:
+        if name in elsewhere:
+            names = ", ".join(method.name for method in methods)
+            message = f"no method of this study has such a part ({names})"
+            problems.append(Problem(_SET, name, message))
+        else:
+            problems.append(unknown_setting(name, _SET, "", [*parts_by_name(taking), "data"]))
+    return given.values, problems
+
+
+def _all_known(methods: Iterable[Method]) -> list[Method]:
+    own = [method for method in methods if method.name not in BUILT_IN]
+    return [*BUILT_IN.values(), *own]

@@ -9,15 +9,44 @@ from collections.abc import Iterable
 
 from ablate.methods.catalog import DATASETS, NETWORKS
 from ablate.methods.method import Conflict, Method
-from ablate.methods.parts import Choice, Part, Range
+from ablate.methods.parts import Choice, Part, Range, Value, Values
 from ablate.methods.recipe import ON_OFF, RECIPE, recipe_for
 from ablate.methods.session import JobConfig
-from ablate.methods.teachers import TEACHER_PARTS, jitter_conflicts, upstream_of
+from ablate.methods.teachers import (
+    TEACHER_PARTS,
+    counts,
+    distillation_inert,
+    encodes,
+    jitter_conflicts,
+    no_loss_conflicts,
+    upstream_of,
+)
 
 _ENCODERS = Choice(("teacher", "student", "slow_student"))
 _MOMENTUM = Range(0, 1)
 _WEIGHT = Range(0, 1e6)
 _WIDTH = Range(1, 65_536, whole=True)
+
+#: Parts that only these losses, or what they look at, read.
+_OF_CONTRAST = (
+    "temperature",
+    "dictionary.size",
+    "encoder.contrastive",
+    "encoder.contrastive_view",
+)
+_OF_PREDICTION = (
+    "prediction.direction",
+    "encoder.cognate",
+    "predictor.enabled",
+    "predictor.width",
+)
+_OF_HEADS = ("head.depth", "head.width", "head.embedding", "head.norm", "mismatch")
+
+
+def _encoder_labels(role: str) -> dict[Value, str]:
+    """Labels such as "cognate encoder: slow student"."""
+    return {name: f"{role}: {str(name).replace('_', ' ')}" for name in _ENCODERS.values}
+
 
 PARTS: tuple[Part, ...] = (
     Part(
@@ -64,9 +93,9 @@ PARTS: tuple[Part, ...] = (
         "teacher's width, so that the whole head matches",
     ),
     Part("encoder.contrastive", "encoder of the dictionary", "contrastive encoder", "teacher",
-         _ENCODERS),
+         _ENCODERS, value_labels=_encoder_labels("contrastive encoder")),
     Part("encoder.cognate", "encoder of the prediction's target", "cognate encoder",
-         "slow_student", _ENCODERS),
+         "slow_student", _ENCODERS, value_labels=_encoder_labels("cognate encoder")),
     Part(
         "encoder.contrastive_view",
         "view that the contrastive encoder sees",
@@ -79,7 +108,10 @@ PARTS: tuple[Part, ...] = (
     Part("head.width", "hidden width of the projection heads", "head width", 2048, _WIDTH),
     Part("head.embedding", "width of the embedding", "embedding", 2048, _WIDTH),
     Part("head.norm", "normalisation in the projection heads", "head norm", "batch",
-         Choice(("batch", "layer", "none")), off="none", off_label="w/o head normalisation"),
+         Choice(("batch", "layer", "none")), off="none",
+         value_labels={"batch": "batch normalisation in heads",
+                       "layer": "layer normalisation in heads",
+                       "none": "no normalisation in heads"}),
     Part("predictor.enabled", "predictor", "predictor", True, ON_OFF,
          value_labels={True: "with predictor", False: "w/o predictor"}, off=False),
     Part("predictor.width", "hidden width of the predictor", "predictor width", 512, _WIDTH),
@@ -90,16 +122,16 @@ PARTS: tuple[Part, ...] = (
 
 def _conflicts(job: JobConfig) -> Iterable[Conflict]:
     s = job.settings
-    if not any(float(s[name]) > 0 for name in ("loss.ctr", "loss.cls", "loss.pred", "loss.kd")):
-        yield Conflict("loss.cls", "every loss has weight 0, so nothing would be trained")
-    if int(s["batch_size"]) > int(s["dictionary.size"]) and float(s["loss.ctr"]) > 0:
+    contrast = counts(s, "loss.ctr")
+    yield from no_loss_conflicts(job)
+    if contrast and int(s["batch_size"]) > int(s["dictionary.size"]):
         yield Conflict(
             "batch_size",
             f"a batch of {s['batch_size']} keys does not fit the dictionary of "
             f"{s['dictionary.size']}",
             f"at most {s['dictionary.size']}, or a larger dictionary.size",
         )
-    if s["encoder.contrastive"] == "student" and s["encoder.contrastive_view"] == "q":
+    if contrast and s["encoder.contrastive_view"] == "q" and _is_student(s):
         yield Conflict(
             "encoder.contrastive_view",
             "the student's key for view q is the query itself, so the positive is always 1",
@@ -108,10 +140,45 @@ def _conflicts(job: JobConfig) -> Iterable[Conflict]:
     yield from jitter_conflicts(job)
 
 
+def _is_student(settings: Values) -> bool:
+    """Whether the contrastive encoder has the student's weights."""
+    encoder = settings["encoder.contrastive"]
+    copied = encoder == "slow_student" and float(settings["momentum.slow_student"]) == 0
+    return encoder == "student" or copied
+
+
+def _inert(job: JobConfig) -> dict[str, str]:
+    """Parts that change nothing that this job computes -> when they would count."""
+    s, inert = job.settings, distillation_inert(job)
+    contrast, predicts = counts(s, "loss.ctr"), counts(s, "loss.pred")
+    widths_differ = NETWORKS.get(job.teacher) != NETWORKS.get(job.student)
+    one_layer = int(s["head.depth"]) == 1
+    if not contrast:
+        inert |= dict.fromkeys(_OF_CONTRAST, "where loss.ctr is above 0")
+    if not predicts:
+        inert |= dict.fromkeys(_OF_PREDICTION, "where loss.pred is above 0")
+    elif not s["predictor.enabled"]:
+        inert["predictor.width"] = "with the predictor"
+    if not (contrast or predicts):
+        inert |= dict.fromkeys(_OF_HEADS, "where loss.ctr or loss.pred is above 0")
+    elif one_layer:
+        inert |= dict.fromkeys(("head.width", "head.norm"), "where head.depth is above 1")
+    if not widths_differ:
+        inert["mismatch"] = "where the feature widths of teacher and student differ"
+    if not encodes(s, "slow_student"):
+        inert["momentum.slow_student"] = "where the slow student encodes keys or targets"
+    if not encodes(s, "teacher"):
+        inert["momentum.teacher_head"] = "where the teacher encodes keys or targets"
+    elif widths_differ and one_layer and s["mismatch"] == "matching-layers":
+        inert["momentum.teacher_head"] = "where the heads have a layer of equal shape"
+    return inert
+
+
 def _footnotes(job: JobConfig) -> Iterable[str]:
     if NETWORKS.get(job.teacher) != NETWORKS.get(job.student):
         rule = next(part for part in PARTS if part.name == "mismatch")
-        yield f"feature widths differ; mismatch rule: {rule.describe(job.settings['mismatch'])}"
+        chosen = rule.describe(job.settings[rule.name])
+        yield f"mismatch rule where feature widths differ: {chosen}"
     if job.data in DATASETS and not DATASETS[job.data].flip:
         yield "views are not mirrored on this data set"
 
@@ -124,6 +191,7 @@ COCORD = Method(
     source="Fu, Yang, Yang: Contrastive Consistent Representation Distillation, BMVC 2023",
     baseline_for=recipe_for,
     conflicts=_conflicts,
+    inert=_inert,
     upstream=upstream_of,
     footnotes=_footnotes,
 )

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ablate.errors import did_you_mean
 from ablate.methods.parts import Part, Value, Values
 from ablate.methods.session import JobConfig
+
+
+class NotFoundError(ValueError):
+    """A name that nothing has; says what would be right."""
+
+    def __init__(self, message: str, right: str = "") -> None:
+        super().__init__(f"{message}: {right}" if right else message)
+        self.message, self.right = message, right
+
 
 #: (upstream method, network) -> its settings under the study's profile.
 Recipe = Callable[["Method", str], dict[str, Value]]
@@ -32,6 +42,11 @@ def no_upstream(_job: JobConfig, _recipe: Recipe) -> Mapping[str, JobConfig]:
     return {}
 
 
+def nothing_inert(_: JobConfig) -> Mapping[str, str]:
+    """A method whose every part always counts."""
+    return {}
+
+
 def same_baseline(_teacher: str, _student: str) -> Values:
     """A method whose baseline is the same for every pair."""
     return {}
@@ -51,32 +66,46 @@ class Method:
     source: str = ""  #: where the method was published
     baseline_for: Callable[[str, str], Values] = same_baseline  #: (teacher, student) -> changes
     conflicts: Callable[[JobConfig], Iterable[Conflict]] = no_conflicts
+    #: Parts that change nothing that the job computes -> when they would count. A variant that
+    #: changes only such parts would print the baseline's numbers as if it had ablated something.
+    inert: Callable[[JobConfig], Mapping[str, str]] = nothing_inert
     upstream: Callable[[JobConfig, Recipe], Mapping[str, JobConfig]] = no_upstream
     footnotes: Callable[[JobConfig], Iterable[str]] = field(default=lambda _: ())
-    file: str = ""  #: the user's file that declares it, "" for the package's own
+    #: The code that declares it: the user's file, or a plug-in's package; "" for the package's own.
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self._by_name) < len(self.parts):
+            names = [part.name for part in self.parts]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"method {self.name} declares a part twice: {', '.join(twice)}")
+
+    @cached_property
+    def _by_name(self) -> dict[str, Part]:
+        return {part.name: part for part in self.parts}
 
     def part(self, name: str) -> Part:
-        """Look a part up; ValueError names the closest one."""
-        for part in self.parts:
-            if part.name == name:
-                return part
-        raise ValueError(
-            f'no part "{name}" in method {self.name}: '
-            + did_you_mean(name, [part.name for part in self.parts])
-        )
+        """Look a part up; NotFoundError names the closest one."""
+        if name in self._by_name:
+            return self._by_name[name]
+        hint = did_you_mean(name, list(self._by_name))
+        raise NotFoundError(f'no part "{name}" in method {self.name}', hint)
 
     def has_part(self, name: str) -> bool:
         """Whether the method declares a part of this name."""
-        return any(part.name == name for part in self.parts)
+        return name in self._by_name
 
     def baseline(self, teacher: str, student: str) -> dict[str, Value]:
-        """Baseline value of every part for one pair."""
-        values = {part.name: part.baseline for part in self.parts}
-        return {**values, **self.baseline_for(teacher, student)}
+        """Baseline value of every part for one pair; ValueError if the declaration is wrong."""
+        changes = self.baseline_for(teacher, student)
+        special = {name: self.part(name).allowed.parse(value) for name, value in changes.items()}
+        return {**{part.name: part.baseline for part in self.parts}, **special}
 
     def with_baseline(self, name: str, title: str, **changes: Value) -> Method:
         """The same method under another name with other baselines (dots as double underscores)."""
         values = {key.replace("__", "."): value for key, value in changes.items()}
+        for key in values:
+            self.part(key)
         parts = tuple(
             replace(part, baseline=values.get(part.name, part.baseline)) for part in self.parts
         )

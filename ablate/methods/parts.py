@@ -16,6 +16,9 @@ from ablate.errors import did_you_mean
 Value = str | int | float | bool
 Values = Mapping[str, Value]  #: dotted part name -> value
 
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+_RESERVED = ("data",)  #: --set data=... chooses the data set
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -26,13 +29,12 @@ class Choice:
     def parse(self, value: object) -> Value:
         """Return `value` if it is one of the set (`True` is not 1); ValueError says what is."""
         for allowed in self.values:
-            if type(allowed) is type(value) and allowed == value:
+            if same(allowed, value):
                 return allowed
-        shown = [format_value(v) for v in self.values]
-        raise ValueError(did_you_mean(str(value), shown))
+        raise ValueError(did_you_mean(str(value), [format_value(v) for v in self.values]))
 
     def __str__(self) -> str:
-        return " | ".join(format_value(v) for v in self.values)
+        return "one of: " + ", ".join(shown(v) for v in self.values)
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,25 @@ class Range:
     def parse(self, value: object) -> Value:
         """Return `value` as int (whole) or float; ValueError says which numbers are allowed."""
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"a number {self}")
+            raise ValueError(str(self))
         inside = self.low < value if self.open_low else self.low <= value
-        if not (inside and value <= self.high) or not math.isfinite(value):
-            raise ValueError(f"a number {self}")
+        if not (inside and value <= self.high) or value in (math.inf, -math.inf):
+            raise ValueError(str(self))
+        try:
+            number = float(value) + 0.0  # -0.0 becomes 0.0, so that equal values have equal ids
+        except OverflowError:
+            raise ValueError(str(self)) from None
         if not self.whole:
-            return float(value)
+            return number
         if value != int(value):
-            raise ValueError(f"a whole number {self}")
+            raise ValueError(str(self))
         return int(value)
 
     def __str__(self) -> str:
-        low = f"above {self.low:g}" if self.open_low else f"from {self.low:g}"
-        return low if math.isinf(self.high) else f"{low} to {self.high:g}"
+        kind = "a whole number" if self.whole else "a number"
+        low = f"{'above' if self.open_low else 'from'} {format_value(self.low)}"
+        high = "" if math.isinf(self.high) else f" to {format_value(self.high)}"
+        return f"{kind} {low}{high}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,24 @@ class Part:
     on: Value | None = None  #: what ADD sets; None where the baseline already has the part
     help: str = ""
 
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or self.name in _RESERVED:
+            raise ValueError(f'"{self.name}" cannot name a part: a-z, 0-9, "_", dots between words')
+        for role in ("baseline", "off", "on"):
+            value = getattr(self, role)
+            if value is not None:
+                object.__setattr__(self, role, self._own(role, value))
+        for value in self.value_labels:
+            self._own("value_labels", value)
+
+    def _own(self, role: str, value: Value) -> Value:
+        """One of the declaration's own values, in the type that studies' values get too."""
+        try:
+            return self.allowed.parse(value)
+        except ValueError as error:
+            text = f"part {self.name}: {role} = {shown(value)} is not allowed ({error})"
+            raise ValueError(text) from None
+
     def parse(self, value: object) -> Value:
         """Read a value as a study file or an option writes it, or by its paper label.
 
@@ -85,14 +111,14 @@ class Part:
         if isinstance(value, str):
             for known, label in self.value_labels.items():
                 if plain(label) == plain(value):
-                    return known
+                    return self.allowed.parse(known)
         return self.allowed.parse(value)
 
     def describe(self, value: Value) -> str:
         """Label of this part at `value`, as a table's row prints it."""
         if value in self.value_labels:
             return self.value_labels[value]
-        if value == self.off and self.off_label:
+        if self.off_label and same(value, self.off):
             return self.off_label
         return f"{self.symbol or self.label} = {format_value(value)}"
 
@@ -110,3 +136,15 @@ def format_value(value: Value) -> str:
     if isinstance(value, float):
         return f"{value:.10g}" if float(f"{value:.10g}") == value else repr(value)
     return str(value)
+
+
+def shown(value: object) -> str:
+    """Write a value as a message quotes it: text in quotes, numbers and booleans as in TOML."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    return format_value(value) if isinstance(value, int | float) else str(value)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are one: 1 and 1.0 are, 1 and true are not."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ablate.methods.catalog import SMALL_LR_NETWORKS
 from ablate.methods.parts import Choice, Part, Range, Values
+from ablate.methods.session import JobConfig
 
 ON_OFF = Choice((True, False))
 
@@ -72,6 +73,13 @@ RECIPE: tuple[Part, ...] = (
 
 #: Views that are one of finitely many per image, so that a frozen teacher's features are a table.
 FINITE_VIEWS = frozenset({"none", "crop-flip"})
+
+
+def recipe_inert(job: JobConfig) -> dict[str, str]:
+    """Parts of the recipe that change nothing in this job -> when they would count."""
+    if int(job.settings[EPOCHS.name]) == 1:
+        return {LR_SCHEDULE.name: "with more than one epoch"}
+    return {}
 
 
 def recipe_for(_teacher: str, student: str) -> Values:

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
-from ablate.methods.method import Method
+from collections.abc import Iterable
+
+from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import Part, Range
-from ablate.methods.recipe import RECIPE, recipe_for
-from ablate.methods.teachers import SUPERVISED, TEACHER_PARTS, jitter_conflicts, upstream_of
+from ablate.methods.recipe import RECIPE, recipe_for, recipe_inert
+from ablate.methods.session import JobConfig
+from ablate.methods.teachers import (
+    SUPERVISED,
+    TEACHER_PARTS,
+    counts,
+    distillation_inert,
+    jitter_conflicts,
+    no_loss_conflicts,
+    upstream_of,
+)
+
+
+def _kd_conflicts(job: JobConfig) -> Iterable[Conflict]:
+    yield from no_loss_conflicts(job)
+    yield from jitter_conflicts(job)
+
+
+def _crd_inert(job: JobConfig) -> dict[str, str]:
+    inert = distillation_inert(job)
+    if not counts(job.settings, "loss.crd"):
+        own = [name for name in job.settings if name.startswith("crd.")]
+        inert |= dict.fromkeys(own, "where loss.crd is above 0")
+    return inert
+
 
 STUDENT = Method(
     name="student",
@@ -15,6 +40,7 @@ STUDENT = Method(
     uses_teacher=False,
     baseline_for=recipe_for,
     conflicts=jitter_conflicts,
+    inert=recipe_inert,
 )
 
 KD = Method(
@@ -33,7 +59,8 @@ KD = Method(
     ),
     source="Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015",
     baseline_for=recipe_for,
-    conflicts=jitter_conflicts,
+    conflicts=_kd_conflicts,
+    inert=distillation_inert,
     upstream=upstream_of,
 )  # fmt: skip
 
@@ -61,6 +88,7 @@ CRD = Method(
     ),
     source="Tian, Krishnan, Isola: Contrastive Representation Distillation, ICLR 2020",
     baseline_for=recipe_for,
-    conflicts=jitter_conflicts,
+    conflicts=_kd_conflicts,
+    inert=_crd_inert,
     upstream=upstream_of,
 )  # fmt: skip

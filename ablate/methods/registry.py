@@ -7,16 +7,21 @@ does so only because the user named it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import sys
 from dataclasses import replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 
 from ablate.errors import did_you_mean
 from ablate.methods.cocord import COCORD, COCORD_KD
-from ablate.methods.method import Method
+from ablate.methods.method import Method, NotFoundError
 from ablate.methods.references import CRD, KD, STUDENT
 from ablate.methods.teachers import TEACHER
+
+GROUP = "ablate.methods"  #: of entry points
 
 BUILT_IN: dict[str, Method] = {
     method.name: method for method in (COCORD, COCORD_KD, TEACHER, STUDENT, KD, CRD)
@@ -26,38 +31,80 @@ BUILT_IN: dict[str, Method] = {
 def find_method(name: str, folder: Path = Path()) -> Method:
     """Method by name, or by "file.py:NAME" relative to `folder`.
 
-    Raises ValueError whose text says which methods there are, or what is wrong with the file.
+    Raises NotFoundError, which says which methods there are or what is wrong with the file.
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
     if ".py:" in name:
         return _from_file(name, folder)
-    plugins = entry_points(group="ablate.methods")
+    plugins = entry_points(group=GROUP)
     if name in plugins.names:
-        method = plugins[name].load()
-        if not isinstance(method, Method):
-            raise ValueError(f'the plug-in "{name}" is no ablate Method')
-        return method
-    raise ValueError(
-        f'no method "{name}": {did_you_mean(name, [*BUILT_IN, *plugins.names])}'
-        ' (a method of your own: "file.py:NAME")'
-    )
+        return _from_plugin(plugins[name])
+    names = [*BUILT_IN, *sorted(plugins.names)]
+    hint = f'{did_you_mean(name, names)} or your own: "file.py:NAME"'
+    raise NotFoundError(f'no method "{name}"', hint)
+
+
+def installed() -> list[Method]:
+    """The package's own methods and those of all plug-ins that load."""
+    methods = list(BUILT_IN.values())
+    for entry in entry_points(group=GROUP):
+        if entry.name not in BUILT_IN:
+            with contextlib.suppress(NotFoundError):  # whoever names it is told
+                methods.append(_from_plugin(entry))
+    return methods
+
+
+def _from_plugin(entry: EntryPoint) -> Method:
+    try:
+        method = entry.load()
+    except (Exception, SystemExit) as error:
+        text = f'the plug-in "{entry.name}" does not import: {_told(error)}'
+        raise NotFoundError(text, entry.value) from error
+    if not isinstance(method, Method):
+        raise NotFoundError(f'the plug-in "{entry.name}" is no ablate Method', entry.value)
+    # Its whole package counts as code that trains: nobody else knows which part of it does.
+    package = sys.modules[entry.module.partition(".")[0]]
+    file = Path(package.__file__ or "")
+    code = file.parent if file.name == "__init__.py" else file
+    return replace(method, name=entry.name, file=str(code) if package.__file__ else "")
 
 
 def _from_file(name: str, folder: Path) -> Method:
     path_text, _, attribute = name.rpartition(":")
     path = (folder / path_text).resolve()
     if not path.is_file():
-        raise ValueError(f"no file {path}")
-    spec = importlib.util.spec_from_file_location(f"ablate_method_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"{path} does not import: {type(error).__name__}: {error}") from error
+        near = sorted(file.name for file in path.parent.glob("*.py"))
+        raise NotFoundError(f"no file {path}", did_you_mean(path.name, near))
+    module = _module(path)
     method = getattr(module, attribute, None)
     if not isinstance(method, Method):
-        raise ValueError(f'{path} has no Method named "{attribute}"')
+        names = [key for key, value in vars(module).items() if isinstance(value, Method)]
+        hint = did_you_mean(attribute, names)
+        raise NotFoundError(f'{path} has no Method named "{attribute}"', hint)
+    if ":" not in method.program and not callable(getattr(module, method.program, None)):
+        raise NotFoundError(
+            f'{path} has no function "{method.program}", which {attribute} names as its program'
+        )
     return replace(method, name=name, file=str(path))
+
+
+def _module(path: Path) -> ModuleType:
+    name = f"ablate_method_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader, "a file that ends in .py has a loader"
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise NotFoundError(f"{path} does not import: {_told(error)}") from error
+    finally:
+        if before is not None:
+            sys.modules[name] = before
+    return module
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from ablate.methods.catalog import DATASETS, NETWORKS, DataInfo
 from ablate.methods.method import Conflict, Method, Recipe
 from ablate.methods.parts import Choice, Part, Range, Value, Values
-from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS, RECIPE, recipe_for
+from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS, RECIPE, recipe_for, recipe_inert
 from ablate.methods.session import JobConfig
 
 SUPERVISED = "ablate.training.programs:supervised"
@@ -35,6 +35,7 @@ TEACHER = Method(
     kind="teacher",
     uses_teacher=False,
     baseline_for=recipe_for,
+    inert=recipe_inert,
 )
 
 
@@ -49,24 +50,62 @@ def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
         )
 
 
+def counts(settings: Values, *losses: str) -> bool:
+    """Whether any of these losses has a weight: `counts(settings, "loss.kd", "loss.crd")`."""
+    return any(float(settings.get(loss, 0)) > 0 for loss in losses)
+
+
+def encodes(settings: Values, encoder: str) -> bool:
+    """Whether a loss that counts looks at what `encoder` makes of a view."""
+    return (counts(settings, "loss.ctr") and settings.get("encoder.contrastive") == encoder) or (
+        counts(settings, "loss.pred") and settings.get("encoder.cognate") == encoder
+    )
+
+
 def needs_teacher(settings: Values) -> bool:
     """Whether any loss that counts looks at the teacher."""
+    return counts(settings, "loss.kd", "loss.crd") or encodes(settings, "teacher")
 
-    def on(weight: str) -> bool:
-        return float(settings.get(weight, 0)) > 0
 
-    return (
-        on("loss.kd")
-        or on("loss.crd")
-        or (on("loss.ctr") and settings["encoder.contrastive"] == "teacher")
-        or (on("loss.pred") and settings["encoder.cognate"] == "teacher")
-    )
+def distillation_inert(job: JobConfig) -> dict[str, str]:
+    """Parts that distillation methods share and that change nothing -> when they would count."""
+    inert = recipe_inert(job)
+    if not counts(job.settings, "loss.kd"):
+        inert["kd.temperature"] = "where loss.kd is above 0"
+    if not needs_teacher(job.settings):
+        inert |= {part.name: "where a loss looks at the teacher" for part in TEACHER_PARTS}
+    return inert
 
 
 def table_mib(data: DataInfo, teacher: str, augmentation: Value) -> float:
     """Size of the table of a teacher's features in MiB: images × views × width, 4 bytes each."""
     views = data.crop_views if augmentation == "crop-flip" else 1
     return data.train * views * NETWORKS[teacher] * 4 / 2**20
+
+
+def no_loss_conflicts(job: JobConfig) -> Iterable[Conflict]:
+    """Something must be trained."""
+    weights = [name for name in job.settings if name.startswith("loss.")]
+    if not counts(job.settings, *weights):
+        yield Conflict(
+            "loss.cls",
+            "every loss has weight 0, so nothing would be trained",
+            f"one of {', '.join(weights)} above 0",
+        )
+
+
+def teacher_of(job: JobConfig, recipe: Recipe) -> JobConfig:
+    """The job that trains the teacher of a job."""
+    return replace(
+        job,
+        kind=TEACHER.kind,
+        method=TEACHER.name,
+        program=TEACHER.program,
+        student="",
+        seed=int(job.settings.get("teacher.seed", 0)),
+        settings=recipe(TEACHER, job.teacher),
+        upstream={},
+    )
 
 
 def upstream_of(job: JobConfig, recipe: Recipe) -> Mapping[str, JobConfig]:
@@ -77,16 +116,7 @@ def upstream_of(job: JobConfig, recipe: Recipe) -> Mapping[str, JobConfig]:
     """
     if not needs_teacher(job.settings):
         return {}
-    teacher = replace(
-        job,
-        kind="teacher",
-        method=TEACHER.name,
-        program=SUPERVISED,
-        student="",
-        seed=int(job.settings["teacher.seed"]),
-        settings=recipe(TEACHER, job.teacher),
-        upstream={},
-    )
+    teacher = teacher_of(job, recipe)
     data, views = DATASETS.get(job.data), job.settings[AUGMENTATION.name]
     fits = (
         data is not None

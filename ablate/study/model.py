@@ -2,6 +2,12 @@
 
 An entry of a list is None where the file had something wrong there, so that the others keep
 their place in messages.
+
+A study under a profile differs from its file in up to three ways. A section `[profiles.NAME]` may
+give other pairs, other seeds and other values of the baseline. And an ablation, a grid or a
+variant may say `profiles = ["paper"]`: it then belongs to those profiles only, because it makes no
+sense elsewhere (colour jitter on grey digits) or costs too much there (a fine grid). What a
+profile leaves out is said below its table, so that no matrix is truncated in silence.
 """
 
 from __future__ import annotations
@@ -10,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ablate.settings import Strict, TomlValue, flatten
+from ablate.tomlfile import PathText, Scalar, Seeds, Strict, Text, Values, flatten
 
 Action = Literal["REPLACE", "REMOVE", "ADD"]
 
@@ -20,7 +26,7 @@ class PairEntry(Strict):
 
     teacher: str = ""
     student: str
-    teacher_checkpoint: str = ""  #: file with the teacher's weights, relative to the study file
+    teacher_checkpoint: PathText = ""  #: file with the teacher's weights, relative to the study
 
     @model_validator(mode="before")
     @classmethod
@@ -28,7 +34,9 @@ class PairEntry(Strict):
         if isinstance(value, str):
             teacher, slash, student = value.partition("/")
             return {"teacher": teacher, "student": student} if slash else {"student": teacher}
-        return value
+        if isinstance(value, dict):
+            return value
+        raise ValueError('should be "teacher/student" or a table with both')
 
     @property
     def name(self) -> str:
@@ -36,13 +44,23 @@ class PairEntry(Strict):
         return f"{self.teacher}/{self.student}" if self.teacher else self.student
 
 
-class AblationEntry(Strict):
+class RowsEntry(Strict):
+    """Something that adds rows to the study's table."""
+
+    profiles: list[str] = Field(default_factory=list)  #: the only ones it belongs to; []: to all
+
+    def belongs(self, profile: str) -> bool:
+        """Whether its rows are part of the study under this profile."""
+        return not self.profiles or profile in self.profiles
+
+
+class AblationEntry(RowsEntry):
     """One part, changed to each value in turn: REPLACE, or its off-value, or its on-value."""
 
     ablated_part: str
-    action: Action
-    replacement: list[TomlValue | None] = Field(default_factory=list)
-    baseline: TomlValue | None = None  #: which value is the reference row, where it is in the list
+    action: Action = "REPLACE"
+    replacement: list[Scalar | None] = Field(default_factory=list)
+    baseline: Scalar | None = None  #: value of the reference row; it may be in the list, too
 
     @field_validator("action", mode="before")
     @classmethod
@@ -55,10 +73,10 @@ class AblationEntry(Strict):
         return value if isinstance(value, list) else [value]
 
 
-class GridEntry(Strict):
+class GridEntry(RowsEntry):
     """Every combination of the values of several parts."""
 
-    parts: dict[str, list[TomlValue]]
+    parts: dict[str, list[Scalar | None]]
 
     @field_validator("parts", mode="before")
     @classmethod
@@ -66,54 +84,46 @@ class GridEntry(Strict):
         return flatten(value) if isinstance(value, dict) else value
 
 
-class VariantEntry(Strict):
+class VariantEntry(RowsEntry):
     """One variant that sets several parts at once."""
 
-    label: str = ""
-    set: dict[str, TomlValue]
-
-    @field_validator("set", mode="before")
-    @classmethod
-    def _flatten(cls, value: Any) -> Any:
-        return flatten(value) if isinstance(value, dict) else value
+    label: Text = ""
+    set: Values
 
 
 class ProfileEntry(Strict):
     """What the study does differently under one profile."""
 
     pairs: list[PairEntry | None] | None = None
-    seeds: list[int] | None = None
-    baseline: dict[str, TomlValue] = Field(default_factory=dict)
-
-    @field_validator("baseline", mode="before")
-    @classmethod
-    def _flatten(cls, value: Any) -> Any:
-        return flatten(value) if isinstance(value, dict) else value
+    seeds: Seeds | None = None
+    baseline: Values = Field(default_factory=dict)
 
 
 class Study(Strict):
     """One study file."""
 
-    title: str
-    question: str = ""
-    answers: str = ""  #: the published table or plan that the study answers
-    method: str
+    title: Text = ""
+    question: Text = ""
+    answers: Text = ""  #: the published table or plan that the study answers
+    method: str = ""
     pairs: list[PairEntry | None] = Field(default_factory=list)
-    seeds: list[int] = Field(default_factory=lambda: [0, 1, 2])
-    metrics: list[str] = Field(default_factory=lambda: ["top1"])
-    baseline: dict[str, TomlValue] = Field(default_factory=dict)
+    seeds: Seeds | None = None
+    metrics: list[str | None] = Field(["top1"])
+    baseline: Values = Field(default_factory=dict)
     ablation: list[AblationEntry | None] = Field(default_factory=list)
     grid: list[GridEntry | None] = Field(default_factory=list)
     variant: list[VariantEntry | None] = Field(default_factory=list)
-    references: list[str] = Field(default_factory=list)
+    references: list[str | None] = Field(default_factory=list)
     profiles: dict[str, ProfileEntry] = Field(default_factory=dict)
-
-    @field_validator("baseline", mode="before")
-    @classmethod
-    def _flatten(cls, value: Any) -> Any:
-        return flatten(value) if isinstance(value, dict) else value
 
     @field_validator("metrics", mode="before")
     @classmethod
     def _one(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    def sections(self) -> dict[str, ProfileEntry]:
+        """Key -> what stands under it: the file's own top level is a section, too."""
+        own = ProfileEntry.model_construct(
+            pairs=self.pairs, seeds=self.seeds, baseline=self.baseline
+        )
+        return {"": own, **{f"profiles.{name}.": entry for name, entry in self.profiles.items()}}

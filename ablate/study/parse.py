@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ablate.errors import InputError, Problem
-from ablate.settings import read_toml, validate
+from ablate.methods.method import Method, NotFoundError
+from ablate.methods.registry import find_method
 from ablate.study.model import Study
+from ablate.tomlfile import read_toml, validate
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -26,35 +28,50 @@ class Draft:
         """The study's name, which is its file's."""
         return self.path.stem
 
+    def copy(self) -> Draft:
+        """A draft of its own for whoever looks for further problems."""
+        return Draft(self.path, self.study, list(self.problems))
+
     def problem(self, key: str, message: str, right: str = "") -> None:
         """Note one thing that is wrong with the file."""
         self.problems.append(Problem(str(self.path), key, message, right))
 
+    def method(self, name: str, key: str) -> Method | None:
+        """Look a method up; None and a problem if there is none."""
+        try:
+            return find_method(name, self.path.parent)
+        except NotFoundError as error:
+            self.problem(key, error.message, error.right)
+            return None
+
     def check(self) -> None:
         """Raise all problems at once, if there are any."""
         if self.problems:
-            raise InputError(self.problems)
+            raise InputError(dict.fromkeys(self.problems))  # each once, however often it was met
 
 
 def read_study(path: Path) -> Draft:
     """Read a study file as far as it goes.
 
-    Raises InputError only where nothing can be checked further: no file, no TOML, or a required
-    key missing; all else waits in the draft's problems.
+    Raises InputError only where nothing can be checked further: no file, no TOML, or no method;
+    all else waits in the draft's problems.
     """
     data = read_toml(path)
+    given = set(data)
     study, problems = validate(Study, data, str(path))
-    if not _NAME.fullmatch(path.stem):
-        problems.append(
-            Problem(str(path), "", "a study is named by its file, which may use A-Z a-z 0-9 _ . -")
-        )
-    if study is None:
-        raise InputError(problems)
+    assert study is not None, "no key of a study is required by its model"
     draft = Draft(path, study, problems)
-    if not (study.ablation or study.grid or study.variant or study.references) and not problems:
+    if not _NAME.fullmatch(path.stem):
+        draft.problem("", "a study is named by its file, which may use A-Z a-z 0-9 _ . -")
+    for key, right in (("title", "a line for the table's head"), ("method", 'such as "cocord"')):
+        if key not in given:
+            draft.problem(key, "is missing", right)
+        elif not getattr(study, key) and key not in {problem.key for problem in problems}:
+            draft.problem(key, "is empty", right)
+    if not given & {"ablation", "grid", "variant", "references"}:
         draft.problem("", "the study changes nothing", "add [[ablation]], [[grid]] or [[variant]]")
-    for key in ("seeds", "metrics"):
-        values = getattr(study, key)
-        if not values or len(set(values)) != len(values):
-            draft.problem(key, "needs at least one value, and each only once")
+    if not study.metrics:
+        draft.problem("metrics", "is empty", 'such as ["top1"]')
+    if not study.method:
+        draft.check()
     return draft

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ablate.errors import did_you_mean
-from ablate.methods.method import Method
+from ablate.methods.method import Method, NotFoundError
 from ablate.methods.metrics import METRICS, find_metric
-from ablate.methods.parts import Part, Value, format_value
-from ablate.settings import TomlValue
+from ablate.methods.parts import Part, Value, same, shown
 from ablate.study.model import AblationEntry, GridEntry, VariantEntry
 from ablate.study.parse import Draft
+from ablate.tomlfile import TomlValue
+
+_MOST_CELLS = 100_000  #: of one grid; a longer one is a slip of the pen
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,21 @@ class Row:
     label: str
     changes: Mapping[str, Value]
     group: str
-    may_equal_baseline: bool = False  #: a grid meets the baseline in one of its cells
+    may_equal_baseline: bool = False  #: the file says that one of these rows is the baseline
+    profiles: Sequence[str] = ()  #: the only ones that the row belongs to; (): to all
+    adds: bool = False  #: its part has to be off in the baseline
+
+    def belongs(self, profile: str) -> bool:
+        """Whether the row is part of the study under this profile."""
+        return not self.profiles or profile in self.profiles
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the file says of one part of the baseline, and where."""
+
+    value: Value
+    key: str
 
 
 def rows(draft: Draft, method: Method) -> list[Row]:
@@ -41,29 +58,42 @@ def rows(draft: Draft, method: Method) -> list[Row]:
     return found
 
 
-def baseline_changes(draft: Draft, method: Method, profile: str) -> dict[str, Value]:
-    """What the file says of the baseline: in [baseline], for a profile, and in ablations."""
-    changes = parse_values(draft, method, draft.study.baseline, "baseline")
-    if (entry := draft.study.profiles.get(profile)) is not None:
-        changes |= parse_values(draft, method, entry.baseline, f"profiles.{profile}.baseline")
+def baseline_changes(draft: Draft, method: Method, profile: str) -> dict[str, Said]:
+    """What the file says of the baseline under a profile: in [baseline] tables and in ablations."""
+    said: dict[str, Said] = {}
+    for prefix, section in draft.study.sections().items():
+        key = f"{prefix}baseline"
+        values = parse_values(draft, method, section.baseline, key)
+        if prefix in ("", f"profiles.{profile}."):
+            said |= {name: Said(value, f"{key}.{name}") for name, value in values.items()}
     for i, ablation in enumerate(draft.study.ablation):
         if ablation is None or ablation.baseline is None:
             continue
-        if method.has_part(ablation.ablated_part):  # if not, its rows report it
-            part = method.part(ablation.ablated_part)
-            value = _value(draft, part, ablation.baseline, f"ablation[{i}].baseline")
-            changes |= {} if value is None else {part.name: value}
-    return changes
+        if not method.has_part(ablation.ablated_part):
+            continue  # which its rows report
+        part, key = method.part(ablation.ablated_part), f"ablation[{i}].baseline"
+        value = _value(draft, part, ablation.baseline, key)
+        if value is None or not ablation.belongs(profile):
+            continue
+        before = said.setdefault(part.name, Said(value, key))
+        if not same(before.value, value):
+            message = f"{shown(value)} contradicts {before.key} = {shown(before.value)}"
+            draft.problem(key, message, "one of the two")
+    return said
 
 
 def metric_names(draft: Draft) -> tuple[str, ...]:
     """The study's metrics by name, however the file writes them."""
-    names = []
+    names: list[str] = []
     for i, words in enumerate(draft.study.metrics):
+        if words is None:
+            continue
         metric = find_metric(words)
         if metric is None:
             hint = did_you_mean(words, [m.name for m in METRICS])
             draft.problem(f"metrics[{i}]", f'no metric "{words}"', hint)
+        elif metric.name in names:
+            draft.problem(f"metrics[{i}]", f'"{words}" is listed twice', "each metric once")
         else:
             names.append(metric.name)
     return tuple(names)
@@ -86,14 +116,12 @@ def _ablation_rows(draft: Draft, method: Method, entry: AblationEntry, key: str)
     part = _part(draft, method, entry.ablated_part, f"{key}.ablated_part")
     if part is None:
         return
-    reference = None
-    if entry.baseline is not None:
-        reference = _quiet_value(part, entry.baseline)
+    declared = entry.baseline is not None
     for place, value in _wanted(draft, part, entry, key):
-        if reference is not None and value == reference and type(value) is type(reference):
-            continue  # declared to be the baseline: it is the reference row itself
         label = part.off_label if entry.action == "REMOVE" and part.off_label else ""
-        yield Row(place, label or part.describe(value), {part.name: value}, part.label)
+        label = label or part.describe(value)
+        adds = entry.action == "ADD"
+        yield Row(place, label, {part.name: value}, part.label, declared, entry.profiles, adds)
 
 
 def _wanted(
@@ -108,13 +136,15 @@ def _wanted(
             if value is not None:
                 yield place, value
     elif entry.replacement:
-        draft.problem(f"{key}.replacement", "REMOVE takes no replacement", "REPLACE does")
+        draft.problem(f"{key}.replacement", "REMOVE takes no replacement", 'action = "REPLACE"')
     elif entry.action == "REPLACE":
-        draft.problem(f"{key}.replacement", "REPLACE needs values", f"of {part.allowed}")
+        draft.problem(f"{key}.replacement", "REPLACE needs values", _allowed(part))
     elif implied is None:
-        draft.problem(
-            f"{key}.action", f"{part.name} has no value that {entry.action} could set", "REPLACE"
-        )
+        message = f"{entry.action} has no meaning for {part.name}"
+        right = f'action = "REPLACE" with values: {_allowed(part)}'
+        if entry.action == "REMOVE" and part.on is not None:
+            right = 'action = "ADD"'
+        draft.problem(f"{key}.action", message, right)
     else:
         yield f"{key}.action", implied
 
@@ -125,17 +155,28 @@ def _grid_rows(draft: Draft, method: Method, entry: GridEntry, key: str) -> Iter
         part = _part(draft, method, name, f"{key}.parts.{name}")
         if part is None:
             continue
-        places = [(f"{key}.parts.{name}[{i}]", w) for i, w in enumerate(written)]
+        if not written:
+            draft.problem(f"{key}.parts.{name}", "has no values", _allowed(part))
+        places = [(f"{key}.parts.{name}[{i}]", w) for i, w in enumerate(written) if w is not None]
         values = [v for place, w in places if (v := _value(draft, part, w, place)) is not None]
+        for i, value in enumerate(values):
+            if any(same(value, other) for other in values[:i]):
+                draft.problem(f"{key}.parts.{name}", f"{shown(value)} is listed twice")
         axes.append((part, values))
-    if len(axes) < len(entry.parts) or not axes:
-        if not entry.parts:
-            draft.problem(f"{key}.parts", "is empty", "a list of values for each of two parts")
+    if not entry.parts:
+        draft.problem(f"{key}.parts", "is empty", "a list of values for each of two parts")
+    cells = math.prod(len(values) for _, values in axes)
+    if cells > _MOST_CELLS:
+        draft.problem(f"{key}.parts", f"has {cells:,} combinations", f"at most {_MOST_CELLS:,}")
+    if not axes or len(axes) < len(entry.parts) or cells > _MOST_CELLS:
         return
     group = " × ".join(part.symbol or part.label for part, _ in axes)
-    for combination in itertools.product(*(values for _, values in axes)):
-        changes = {part.name: value for (part, _), value in zip(axes, combination, strict=True)}
-        yield Row(key, describe(method, changes), changes, group, may_equal_baseline=True)
+    texts = [[(value, part.describe(value)) for value in values] for part, values in axes]
+    names = [part.name for part, _ in axes]
+    for combination in itertools.product(*texts):
+        changes = {name: value for name, (value, _) in zip(names, combination, strict=True)}
+        label = ", ".join(text for _, text in combination)
+        yield Row(key, label, changes, group, True, entry.profiles)
 
 
 def _variant_row(draft: Draft, method: Method, entry: VariantEntry, key: str) -> Iterator[Row]:
@@ -143,7 +184,8 @@ def _variant_row(draft: Draft, method: Method, entry: VariantEntry, key: str) ->
     if not entry.set:
         draft.problem(f"{key}.set", "is empty", "part = value")
     elif len(changes) == len(entry.set):
-        yield Row(f"{key}.set", entry.label or describe(method, changes), changes, "variants")
+        label = entry.label or describe(method, changes)
+        yield Row(f"{key}.set", label, changes, "variants", False, entry.profiles)
 
 
 def describe(method: Method, changes: Mapping[str, Value]) -> str:
@@ -151,12 +193,16 @@ def describe(method: Method, changes: Mapping[str, Value]) -> str:
     return ", ".join(method.part(name).describe(value) for name, value in changes.items())
 
 
+def _allowed(part: Part) -> str:
+    labels = ", ".join(f'"{label}"' for label in part.value_labels.values())
+    return f"one of: {labels}" if labels else str(part.allowed)
+
+
 def _part(draft: Draft, method: Method, name: str, key: str) -> Part | None:
     try:
         return method.part(name)
-    except ValueError as error:
-        message, _, right = str(error).partition(": ")
-        draft.problem(key, message, right)
+    except NotFoundError as error:
+        draft.problem(key, error.message, error.right)
         return None
 
 
@@ -164,14 +210,5 @@ def _value(draft: Draft, part: Part, written: TomlValue, key: str) -> Value | No
     try:
         return part.parse(written)
     except ValueError as error:
-        shown = f'"{written}"' if isinstance(written, str) else format_value(written)
-        draft.problem(key, f"{shown} is no value of {part.name}", str(error))
-        return None
-
-
-def _quiet_value(part: Part, written: TomlValue) -> Value | None:
-    """The value, or None where it is wrong, which `baseline_changes` reports."""
-    try:
-        return part.parse(written)
-    except ValueError:
+        draft.problem(key, f"{shown(written)} is no value of {part.name}", str(error))
         return None

@@ -1,0 +1,179 @@
+"""Rows × pairs × seeds → jobs, each id once, with what they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ablate.errors import Problem
+from ablate.matrix.identity import job_id, training_code
+from ablate.matrix.pairs import Pair
+from ablate.matrix.plan import PlannedJob
+from ablate.matrix.resolve import Conditions
+from ablate.matrix.table import TableRow
+from ablate.methods.method import Conflict, Method
+from ablate.methods.parts import Value, same
+from ablate.methods.registry import BUILT_IN
+from ablate.methods.session import JobConfig
+from ablate.methods.teachers import TEACHER, teacher_of
+from ablate.study.parse import Draft
+from ablate.study.variants import Said
+
+
+@dataclass
+class _Ground:
+    """What rows on one pair are held against."""
+
+    config: JobConfig  #: of the method's baseline
+    conflicts: tuple[Conflict, ...]
+    inert: Mapping[str, str]
+    computed: dict[tuple[Hashable, ...], str] = field(default_factory=dict)  #: settings -> label
+
+
+@dataclass
+class Jobs:
+    """Gathers jobs in order; what is wrong with one goes to the draft's problems."""
+
+    draft: Draft
+    under: Conditions
+    said: Mapping[str, Said]  #: what the study says of its baseline
+    inputs: Mapping[str, str]  #: what decides every result besides settings and code
+    planned: list[PlannedJob] = field(default_factory=list)
+    configs: dict[str, JobConfig] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+    footnotes: dict[str, None] = field(default_factory=dict)  #: ordered set
+    _grounds: dict[tuple[str, Pair], _Ground] = field(default_factory=dict)
+    _recipes: dict[tuple[str, str], dict[str, Value]] = field(default_factory=dict)
+    _upstream: tuple[Mapping[str, JobConfig], dict[str, str]] = field(default=({}, {}))
+    _told: set[str] = field(default_factory=set)  #: rows whose problem is known
+
+    def baseline(self, method: Method, pair: Pair) -> dict[str, Value]:
+        """The baseline's settings; what the study says counts for its own method only.
+
+        Raises ValueError if the method declares a value that it does not allow.
+        """
+        values = self.under.apply(method, pair.teacher, pair.student)
+        if method.name == self.draft.study.method:
+            given = {n: said.value for n, said in self.said.items()}
+            overrides = {n: values[n] for n in given if n in self.under.overrides}
+            values |= given | overrides
+        return values
+
+    def add(self, row: TableRow, pair: Pair, seeds: Sequence[int]) -> None:
+        """Plan one row for one pair: a job per seed, and whatever they wait for."""
+        ground = self._ground(row.method, pair, row.key)
+        config = ground.config
+        if row.row is not None:
+            config = replace(config, settings={**config.settings, **row.variant.changes})
+            self._check(row, config, ground, pair)
+        self.footnotes.update(dict.fromkeys(row.method.footnotes(config)))
+        for seed in seeds:
+            self._add_job(row.method, replace(config, seed=seed), row.variant.label, pair)
+
+    def add_teacher(self, method: Method, pair: Pair) -> None:
+        """Plan the pair's teacher for its own sake, whether or not a student waits for it."""
+        ground = self._ground(method, pair, "references")
+        job = replace(ground.config, teacher=pair.teacher)
+        self._plan(self._given(teacher_of(job, self._recipe), pair), None, pair.teacher)
+
+    def _ground(self, method: Method, pair: Pair, key: str) -> _Ground:
+        if (method.name, pair) not in self._grounds:
+            config = JobConfig(
+                kind=method.kind,
+                method=method.name,
+                program=method.program,
+                data=self.under.data,
+                teacher=pair.teacher if method.uses_teacher else "",
+                student=pair.student,
+                seed=0,
+                profile=self.under.name,
+                settings=self.baseline(method, pair),
+                inputs=self.inputs if method.networks else {},
+                code=training_code(method.file),
+            )
+            conflicts = tuple(method.conflicts(config))
+            for conflict in conflicts:
+                self._blame(conflict, key)
+            self._grounds[method.name, pair] = _Ground(config, conflicts, method.inert(config))
+        return self._grounds[method.name, pair]
+
+    def _blame(self, conflict: Conflict, key: str) -> None:
+        """Tell a baseline's conflict where the part has its value from."""
+        place = self.under.place(conflict.part)
+        said = self.said.get(conflict.part) if key == "baseline" else None
+        if said is not None and conflict.part not in self.under.overrides:
+            place = str(self.draft.path), said.key
+        where, name = place or (str(self.draft.path), key)
+        message = conflict.message
+        if conflict.part not in name:
+            message = f"{conflict.part}: {message}"
+        self.draft.problems.append(Problem(where, name, message, conflict.right))
+
+    def _check(self, row: TableRow, config: JobConfig, ground: _Ground, pair: Pair) -> None:
+        """A row must be able to run, and must compute something of its own."""
+        assert row.row is not None
+        for conflict in row.method.conflicts(config):
+            if conflict not in ground.conflicts:
+                message = f"{row.variant.label}: {conflict.message}"
+                self.draft.problem(row.key, message, conflict.right)
+        if row.variant.label in self._told:
+            return
+        inert, before = row.method.inert(config), ground.config.settings
+        changed = [n for n, v in row.variant.changes.items() if not same(before[n], v)]
+        if all(name in inert and name in ground.inert for name in changed):
+            self._tell(row, f"changes nothing on {pair.name}", _counts(inert, changed))
+            return
+        computed = (*inert, *(v for n, v in config.settings.items() if n not in inert))
+        twin = ground.computed.setdefault(computed, row.variant.label)
+        if twin != row.variant.label:
+            right = _counts(inert, changed) if inert.keys() & set(changed) else "each row once"
+            self._tell(row, f'computes the same as "{twin}" on {pair.name}', right)
+
+    def _tell(self, row: TableRow, message: str, right: str) -> None:
+        self._told.add(row.variant.label)
+        self.draft.problem(row.key, f"{row.variant.label}: {message}", right)
+
+    def _add_job(self, method: Method, config: JobConfig, label: str, pair: Pair) -> None:
+        upstream = method.upstream(config, self._recipe)
+        before, ids = self._upstream
+        if upstream != before:  # most rows wait for what the row before them waits for
+            ids = {}
+            for role, needed in upstream.items():
+                linked = {r: ids[r] for r in needed.upstream}
+                job = self._given(replace(needed, upstream=linked), pair)
+                ids[role] = self._plan(job, None, job.teacher)
+            self._upstream = upstream, ids
+        self._plan(replace(config, upstream=dict(ids)), label, pair.name)
+
+    def _recipe(self, method: Method, network: str) -> dict[str, Value]:
+        """Settings of upstream work: those of the profile, never of the study."""
+        key = method.name, network
+        if key not in self._recipes:
+            self._recipes[key] = self.under.apply(method, "", network)
+        return self._recipes[key]
+
+    def _given(self, job: JobConfig, pair: Pair) -> JobConfig:
+        """Upstream work of the package's own depends on no other code; given weights on no seed."""
+        if job.method in BUILT_IN:
+            job = replace(job, code=training_code())
+        if job.kind != TEACHER.kind or pair.checkpoint is None:
+            return job
+        digest, path = pair.checkpoint
+        self.files[digest] = path
+        kept = {name: job.settings[name] for name in ("precision", "deterministic")}
+        return replace(job, settings=kept, seed=0, inputs={**job.inputs, "checkpoint": digest})
+
+    def _plan(self, config: JobConfig, label: str | None, pair: str) -> str:
+        identifier = job_id(config)
+        if label is not None or identifier not in self.configs:
+            waits = tuple(dict.fromkeys(config.upstream.values()))
+            self.planned.append(
+                PlannedJob(identifier, config.kind, label, pair, config.seed, waits)
+            )
+        self.configs[identifier] = config
+        return identifier
+
+
+def _counts(inert: Mapping[str, str], names: Sequence[str]) -> str:
+    return ", ".join(f"{name} counts {inert[name]}" for name in names if name in inert)

@@ -1,0 +1,115 @@
+"""The pairs of a study: networks looked up, the user's checkpoints found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ablate.errors import Problem, did_you_mean
+from ablate.matrix.inputs import file_digest
+from ablate.methods.catalog import NETWORKS
+from ablate.methods.method import Method
+from ablate.settings import FILE_NAME, Settings, user_path
+from ablate.study.model import PairEntry
+from ablate.study.parse import Draft
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A teacher and its student, and the teacher's weights where the user has them."""
+
+    teacher: str
+    student: str
+    checkpoint: tuple[str, Path] | None = None  #: (SHA-256, path)
+
+    @property
+    def name(self) -> str:
+        """As tables print it."""
+        return f"{self.teacher}/{self.student}" if self.teacher else self.student
+
+
+def find_pairs(
+    draft: Draft, methods: Sequence[Method], settings: Settings, profile: str
+) -> list[Pair]:
+    """The study's pairs under the profile; what is wrong goes to the draft's problems.
+
+    `methods`: the study's own first, then those for reference. Pairs of other profiles are looked
+    up, too, but their files need not be there.
+    """
+    method = methods[0]
+    sections = draft.study.sections()
+    active = f"profiles.{profile}."
+    if active not in sections or sections[active].pairs is None:
+        active = ""
+    chosen: list[Pair] = []
+    for prefix, section in sections.items():
+        key = f"{prefix}pairs"
+        listed = [(f"{key}[{i}]", p) for i, p in enumerate(section.pairs or []) if p is not None]
+        sound = [p for place, p in listed if _is_sound(draft, methods, place, p)]
+        if prefix == active:
+            chosen = list(_with_checkpoints(draft, settings, methods, key, sound))
+            if not listed and method.networks and key not in {p.key for p in draft.problems}:
+                draft.problem(key, "is missing", '["teacher/student"]')
+        _once(draft, listed)
+    if not chosen and not method.networks:
+        return [Pair("", method.title)]
+    return chosen
+
+
+def _is_sound(draft: Draft, methods: Sequence[Method], key: str, pair: PairEntry) -> bool:
+    if not methods[0].networks:
+        return True
+    found = len(draft.problems)
+    needing = [method.name for method in methods if method.uses_teacher]
+    if not pair.teacher and needing:
+        message = f"has no teacher, which {needing[0]} needs"
+        draft.problem(key, message, f'"TEACHER/{pair.student}"')
+    for name in (pair.teacher, pair.student):
+        if name not in NETWORKS and (name or not pair.teacher):
+            draft.problem(key, f'no network "{name}"', did_you_mean(name, list(NETWORKS)))
+    return len(draft.problems) == found
+
+
+def _once(draft: Draft, listed: Sequence[tuple[str, PairEntry]]) -> None:
+    seen: dict[str, str] = {}
+    for key, pair in listed:
+        if pair.name in seen:
+            draft.problem(key, f'"{pair.name}" is {seen[pair.name]} already', "each pair once")
+        seen.setdefault(pair.name, key)
+
+
+def _with_checkpoints(
+    draft: Draft, settings: Settings, methods: Sequence[Method], key: str, pairs: list[PairEntry]
+) -> Iterator[Pair]:
+    use = any(method.uses_teacher for method in methods)
+    for pair in pairs:
+        checkpoint = _checkpoint(draft, settings, key, pair) if use and pair.teacher else None
+        yield Pair(pair.teacher, pair.student, checkpoint)
+
+
+def _checkpoint(
+    draft: Draft, settings: Settings, key: str, pair: PairEntry
+) -> tuple[str, Path] | None:
+    """(SHA-256, path) of the teacher's weights, or None to train the teacher."""
+    if pair.teacher_checkpoint:
+        path = (draft.path.parent / user_path(pair.teacher_checkpoint)).resolve()
+        if path.is_file():
+            return file_digest(path), path
+        message = f"no teacher checkpoint {path}"
+        draft.problem(key, message, "teacher_checkpoint is relative to the study file")
+        return None
+    if not settings.teacher_checkpoints:
+        return None
+    folder = settings.path(settings.teacher_checkpoints)
+    where = FILE_NAME, "teacher_checkpoints"
+    if not folder.is_dir():
+        right = "it holds <network>_vanilla/*.pth"
+        draft.problems.append(Problem(*where, f"no folder {folder}", right))
+        return None
+    found = sorted((folder / f"{pair.teacher}_vanilla").glob("*.pth"))
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        message = f"several checkpoints in {found[0].parent}: {names}"
+        draft.problems.append(Problem(*where, message, "leave one there"))
+    return (file_digest(found[0]), found[0]) if found else None
