@@ -140,13 +140,13 @@ def time_writing(results: Path, index: Index, runs: list[RunDirectory], plan: St
             index.ingest(run)
 
 
-def time_reading(results: Path, key: str) -> None:
+def time_reading(results: Path, key: str, job: str) -> None:
     questions: dict[str, Callable[[Index], object]] = {
         "export": export,
         "study_results": lambda index: study_results(index, key),
         "studies (counts per status)": studies,
         "job_states": lambda index: job_states(index, key),
-        "find_job": lambda index: index.find_job(export(index)[-1]["id"][:10]),
+        "find_job": lambda index: index.find_job(job[:10]),
     }
     import pandas  # noqa: F401 - its import is not what is timed
 
@@ -186,7 +186,7 @@ def main() -> None:
                     runs = make_directories(results, jobs, options.epochs, options.metrics)
                 time_writing(results, index, runs, plan)
         print(f"{'index file':<46}{(results / 'ablate.db').stat().st_size / 2**20:9.1f} MiB")
-        time_reading(results, plan.key)
+        time_reading(results, plan.key, plan.jobs[-1].id)
         if not options.synthetic:
             with timed("reindex"):
                 reindex(results)

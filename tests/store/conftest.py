@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from results_lab import Lab
+from results_lab import BASE, TEACHER, WARM, Lab
 
 from ablate.matrix.identity import job_id
 from ablate.methods.session import JobConfig
+from ablate.store.index import Index
 from ablate.store.rundir import RunDirectory
 
 
@@ -65,6 +66,27 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path / "results")
+
+
+@pytest.fixture
+def filled(lab: Lab) -> Lab:
+    """A study with a finished, an interrupted, a failed and a waiting job."""
+    lab.finish(TEACHER)
+    lab.finish(lab.student(BASE, 0))
+    interrupted = lab.run(lab.student(BASE, 1))
+    lab.start(interrupted)
+    lab.epoch(interrupted, 1)
+    lab.start(interrupted, 2)
+    interrupted.append({"event": "resumed", "attempt": 2, "step": 10, "epoch": 1, "time": 30.0})
+    interrupted.append({"event": "interrupted", "attempt": 2, "step": 12, "time": 31.0})
+    failed = lab.run(lab.student(WARM, 0))
+    lab.start(failed)
+    failed.append({"event": "ended", "attempt": 1, "outcome": "error", "phase": "failed",
+                   "message": "boom \udcff", "time": 12.0})  # fmt: skip
+    with Index.open(lab.results, writable=True) as index:
+        index.register(lab.plan())
+        index.ingest_many(map(lab.run, lab.configs()[:4]))
+    return lab
 
 
 @pytest.fixture

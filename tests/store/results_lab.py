@@ -40,6 +40,10 @@ class Lab:
             upstream={"teacher": TEACHER_ID},
         )  # fmt: skip
 
+    def configs(self) -> list[JobConfig]:
+        """The teacher and four students: the jobs of `plan()`."""
+        return [TEACHER, *(self.student(v, seed) for v in (BASE, WARM) for seed in (0, 1))]
+
     def id(self, variant: Variant, seed: int) -> str:
         return job_id(self.student(variant, seed))
 
@@ -88,6 +92,14 @@ class Lab:
         run.write_result({**FINISHED, **result})
         run.append({"event": "finished", "attempt": attempt, "time": 10.0 * attempt + 5})
         return run
+
+
+def files_of(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Size and time of everything in a folder."""
+    return {
+        path.relative_to(folder): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+    }
 
 
 def dump(database: Path) -> dict[str, list[tuple[Any, ...]]]:
