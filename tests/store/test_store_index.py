@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from results_lab import BASE, TEACHER, WARM, Lab, dump
+from results_lab import BASE, TEACHER, WARM, Lab, dump, files_of
 
 from ablate.errors import BusyError, StoreError
 from ablate.store import schema
