@@ -49,7 +49,7 @@ class Pace:
 
     def left(self, epochs: int) -> float | None:
         """Seconds that so many epochs will take; None while there is nothing to judge by."""
-        if self._began is None or not self._done:
+        if self._began is None or not self._done or epochs <= 0:
             return None
         each = (self._counted_at - self._began) / self._done
         return max(0.0, epochs * each - (self._clock() - self._counted_at))
@@ -81,6 +81,7 @@ class Live:
         self._console = console(stderr=True)
         self._done = {job: one.before for job, one in work.items()}
         self._over: set[str] = set()
+        self._given_up: set[str] = set()
         self._pace = Pace(clock)
         self._bars: dict[str, tuple[TaskID, Pace]] = {}
         self._progress: Progress | None = None
@@ -160,6 +161,8 @@ class Live:
         if phase == "done" and job in self._work:
             self._over.add(job)
             self._count(job, self._work[job].epochs)
+        elif phase in ("failed", "diverged"):
+            self._given_up.add(job)
         self.say(f"{phase:9} {self._name(job)}" + (f"  ({detail})" if detail else ""))
         self._show_total()
 
@@ -170,7 +173,8 @@ class Live:
         return new
 
     def _left(self) -> float | None:
-        return self._pace.left(sum(one.epochs - self._done[job] for job, one in self._work.items()))
+        open_ = [job for job in self._work if job not in self._over and job not in self._given_up]
+        return self._pace.left(sum(self._work[job].epochs - self._done[job] for job in open_))
 
     def _show_total(self) -> None:
         if self._progress is not None and self._total is not None:

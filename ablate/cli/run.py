@@ -187,7 +187,8 @@ class _listening:  # noqa: N801 - reads as a verb in `with`
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # Asked to stop and about to: one more Ctrl-C must not tear apart what is left to do.
+            signal.signal(number, signal.SIG_IGN if self._stop.count else handler)
 
 
 def job_names(matrix: Matrix) -> dict[str, str]:

@@ -7,9 +7,12 @@ from pathlib import Path
 import psutil
 
 #: File systems on which a lock that can be taken has no holder anywhere. Others may be shared.
-LOCAL = frozenset(  # noqa: SIM905 - a list would be longer
-    "apfs bcachefs btrfs ext2 ext3 ext4 f2fs hfs overlay ramfs reiserfs tmpfs ufs xfs zfs".split()
-)
+LOCAL = frozenset(
+    (
+        "apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "overlay", "ramfs",
+        "reiserfs", "tmpfs", "ufs", "xfs", "zfs",
+    )
+)  # fmt: skip
 
 
 def is_local(path: Path) -> bool:

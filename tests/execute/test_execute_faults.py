@@ -1,0 +1,179 @@
+"""Disks that are full, read-only or rotten, a locked index, and a clock that jumps."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from toy_workshop import Workshop, signal_worker, until
+
+Outcomes = dict[tuple[str, str, int], tuple[str, str]]
+
+SLOW = ("--set", "pause=15")
+
+
+def test_a_full_disk_during_a_checkpoint_costs_only_that(workshop: Workshop) -> None:
+    study = workshop.study()
+    workshop.order("full-checkpoint")
+    workshop.run(study, "--seeds", "0")
+    assert workshop.orders_left() == []
+    assert all(len(h.attempts) == 1 for h in workshop.histories()), "training went on"
+    (log,) = [t for run in workshop.runs() if "failed" in (t := run.log.read_text())]
+    assert "No space left on device" in log
+    assert not any(list(run.checkpoints.iterdir()) for run in workshop.runs())
+    assert len(workshop.outcomes()) == 2
+
+
+@pytest.mark.parametrize("what", ["event", "result"])
+def test_a_full_disk_during_another_write_is_tried_again(
+    workshop: Workshop, whole: Outcomes, what: str
+) -> None:
+    study = workshop.study(method="TAUGHT")
+    workshop.order(f"full-{what}", f"full-{what}")
+    workshop.run(study)
+    assert workshop.orders_left() == []
+    assert workshop.outcomes() == whole
+    again = [h for h in workshop.histories() if len(h.attempts) > 1]
+    assert again
+    if what == "result":
+        assert "No space left" in again[0].attempts[0].error
+
+
+def test_a_disk_that_stays_full_fails_with_a_sentence(workshop: Workshop) -> None:
+    workshop.settings(max_retries=0)
+    study = workshop.study()
+    workshop.order(*["full-result"] * 4)  # each job had progress the first time
+    said = workshop.run(study, "--seeds", "0", code=1)
+    assert "OSError: [Errno 28] No space left on device" in said
+    assert "2 failed" in said
+    workshop.ablate("retry")
+    workshop.run(study, "--seeds", "0")
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[None]:
+    made = subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_results_folder_without_room(workshop: Workshop) -> None:
+    """A real file system that is full: the command ends with sentences, and no process stays."""
+    workshop.results.mkdir()
+    study = workshop.study()
+    workshop.settings(max_retries=0)
+    with mounted(workshop.results, "-t", "tmpfs", "-o", "size=96k", "none"):
+        done = workshop.ablate("run", study)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert "No space left on device" in done.stderr or "disk is full" in done.stderr
+        workshop.nothing_runs()
+
+
+def test_a_read_only_results_folder(workshop: Workshop) -> None:
+    workshop.results.mkdir()
+    study = workshop.study()
+    there = str(workshop.results)
+    with mounted(workshop.results, "--bind", there):
+        subprocess.run(["mount", "-o", "remount,ro,bind", there], check=True)
+        done = workshop.ablate("run", study)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "Read-only file system" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_where_the_results_folder_should_be(workshop: Workshop) -> None:
+    workshop.results.write_text("no folder")
+    done = workshop.ablate("run", workshop.study())
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert f"{workshop.results}: cannot be made" in done.stderr
+
+
+def interrupted(workshop: Workshop, study: str) -> None:
+    """Run until a job has two checkpoints, and stop."""
+    run = workshop.start("run", study, *SLOW)
+    until(lambda: len(workshop.events("checkpoint")) > 1, "two checkpoints")
+    run.send_signal(signal.SIGINT)
+    assert workshop.finish(run).returncode == 130
+
+
+def test_a_corrupt_newest_checkpoint(workshop: Workshop, whole: Outcomes) -> None:
+    study = workshop.study(method="TAUGHT")
+    interrupted(workshop, study)
+    (run,) = workshop.runs()
+    older, newest = sorted(run.checkpoints.glob("*.ckpt"))
+    newest.write_bytes(newest.read_bytes()[:-1] + b"!")
+    workshop.run(study, *SLOW)
+    assert workshop.outcomes() == whole
+    (resumed,) = workshop.events("resumed")
+    assert resumed["step"] == int(older.name.split("-")[1])
+    assert resumed["rejected"] == [newest.name + ".corrupt"]
+    assert (
+        f"corrupt checkpoint passed over: {newest.name}" in workshop.ablate("show", run.id).stdout
+    )
+
+
+def test_no_sound_checkpoint_is_a_fresh_start(workshop: Workshop, whole: Outcomes) -> None:
+    study = workshop.study(method="TAUGHT")
+    interrupted(workshop, study)
+    (run,) = workshop.runs()
+    for path in run.checkpoints.glob("*.ckpt"):
+        path.write_bytes(b"")
+    workshop.run(study, *SLOW)
+    assert workshop.outcomes() == whole
+    assert not workshop.events("resumed")
+    assert "corrupt checkpoint passed over" in workshop.ablate("show", run.id).stdout
+
+
+def test_a_truncated_last_event(workshop: Workshop, whole: Outcomes) -> None:
+    study = workshop.study(method="TAUGHT")
+    interrupted(workshop, study)
+    (run,) = workshop.runs()
+    content = run.events_file.read_bytes()
+    run.events_file.write_bytes(content[: content.rindex(b'"outcome"')])  # of the verdict
+    workshop.run(study, *SLOW)
+    assert workshop.outcomes() == whole
+    assert workshop.events("resumed")
+    assert run.events().damaged == 1
+
+
+def test_a_locked_index_does_not_stop_training(workshop: Workshop, whole: Outcomes) -> None:
+    study = workshop.study(method="TAUGHT")
+    run = workshop.start("run", study, *SLOW)
+    workshop.workers()
+    other = sqlite3.connect(workshop.results / "ablate.db", isolation_level=None, timeout=60)
+    other.execute("BEGIN IMMEDIATE")
+    until(lambda: len(workshop.events("finished")) == 5, "all jobs done behind the lock")
+    other.execute("COMMIT")
+    other.close()
+    done = workshop.finish(run)
+    assert done.returncode == 0, done.stderr
+    assert "kept it locked" in done.stderr
+    assert "the run goes on" in done.stderr
+    assert workshop.outcomes() == whole
+
+
+def test_a_clock_that_jumps(workshop: Workshop, whole: Outcomes) -> None:
+    study = workshop.study(method="TAUGHT")
+    workshop.order("clock-forward", "clock-back", "clock-back")
+    run = workshop.start("run", study, *SLOW)
+    first, *_ = workshop.workers(saved=True)
+    signal_worker(first)
+    done = workshop.finish(run)
+    assert done.returncode == 0, done.stderr
+    assert workshop.orders_left() == []
+    assert workshop.outcomes() == whole
+    ends = [a.outcome for h in workshop.histories() for a in h.attempts]
+    assert sorted(ends) == ["crashed", *["finished"] * 5], "none was declared dead but the killed"
+    (lost,) = (e["lost_seconds"] for e in workshop.events("resumed"))
+    assert 0 <= lost < 60

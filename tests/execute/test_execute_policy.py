@@ -1,0 +1,100 @@
+"""What becomes of jobs that go wrong, and that the rest of the study goes on."""
+
+from __future__ import annotations
+
+import pytest
+from toy_workshop import Workshop, until
+
+
+def go_wrong(workshop: Workshop, fault: str, code: int) -> str:
+    """Run a study of a baseline and a variant with this fault."""
+    return workshop.run(workshop.study("fault", f'["{fault}"]'), "--seeds", "0", code=code)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "outcomes"),
+    [
+        ("bug", 1, ["error", "error"]),  # the same traceback twice; three retries would be left
+        ("diverge", 1, ["diverged"]),
+        ("flaky_bug", 0, ["error", "finished"]),
+        ("oom_once", 0, ["out of memory", "finished"]),
+        ("crash_once", 0, ["crashed", "finished"]),
+        ("crash", 1, ["crashed"] * 3),
+    ],
+)
+def test_failures(workshop: Workshop, fault: str, code: int, outcomes: list[str]) -> None:
+    workshop.settings(max_retries=1 if fault == "crash" else 3)
+    said = go_wrong(workshop, fault, code)
+    other, wrong = sorted(
+        workshop.histories(), key=lambda h: str(h.attempts[0].outcome) != "finished"
+    )
+    assert [a.outcome for a in other.attempts] == ["finished"], "the rest of the study goes on"
+    assert [a.outcome for a in wrong.attempts] == outcomes
+    assert "1 done" in said if code else "2 done" in said
+    repeated = [a.resumed_step for a in wrong.attempts[1:]]
+    assert repeated == [10] * len(repeated), "from the last checkpoint"
+
+
+def test_the_summary_tells_what_went_wrong(workshop: Workshop) -> None:
+    said = go_wrong(workshop, "bug", 1)
+    ending = said[said.index("\nfailed    ") :]
+    (run,) = (r for r in workshop.runs() if r.result() is None)
+    assert "backoff   fault = bug, Toy, seed 0  (ValueError: this always goes wrong)" in said
+    assert "failed  fault = bug, Toy, seed 0: ValueError: this always goes wrong" in ending
+    assert '    |     raise ValueError("this always goes wrong")' in ending
+    assert str(run.log) in ending
+    assert "\n1 done, 1 failed; 1 resumed from a checkpoint\n" in ending
+
+
+def test_diverged_is_told_and_blocks_nothing_else(workshop: Workshop) -> None:
+    said = go_wrong(workshop, "diverge", 1)
+    assert "DivergedError: the loss became nan" in said
+    assert "1 done, 1 diverged" in said
+    again = go_wrong(workshop, "diverge", 1)
+    assert "1 failed before (ablate retry requeues them)" in again
+    assert all(len(h.attempts) == 1 for h in workshop.histories())
+
+
+def test_retry_puts_a_job_back(workshop: Workshop) -> None:
+    workshop.settings(max_retries=0)
+    study = workshop.study("fault", '["flaky_bug", "diverge"]')
+    workshop.order("full-event")  # makes a job fail that would not fail again
+    workshop.run(study, "--seeds", "0", code=1)
+    said = workshop.ablate("retry").stdout
+    requeued = said.count("requeued")
+    assert requeued >= 1
+    done = workshop.ablate("run", study, "--seeds", "0")
+    assert done.returncode == 1, "diverging, it diverges again"
+    assert "1 diverged" in done.stderr
+    assert "failed" not in done.stderr
+    assert "nothing to requeue" not in workshop.ablate("retry").stdout
+
+
+def test_a_second_run_says_who_holds_the_folder_and_leaves(workshop: Workshop) -> None:
+    study = workshop.study()
+    first = workshop.start("run", study, "--seeds", "0", "--set", "pause=30")
+    workshop.workers()
+    second = workshop.ablate("run", study, "--seeds", "0", "--set", "pause=30")
+    assert second.returncode == 1
+    assert f"is in use by process {first.pid} on " in second.stderr
+    assert '"ablate run study"' in second.stderr
+    assert workshop.finish(first).returncode == 0
+    assert all(len(h.attempts) == 1 for h in workshop.histories())
+
+
+def test_another_study_waits_and_shares_what_was_trained(workshop: Workshop) -> None:
+    one = workshop.study(name="one")
+    two = workshop.study(values="[1.0, 2.0]", name="two")
+    options = ("--seeds", "0", "--set", "pause=20")
+    first = workshop.start("run", one, *options)
+    workshop.workers()
+    second = workshop.start("run", two, "--wait", *options)
+    assert second.stderr is not None
+    assert until(second.stderr.readline, "a word").strip().endswith("; waiting")
+    assert workshop.finish(first).returncode == 0
+    done = workshop.finish(second)
+    assert done.returncode == 0, done.stderr
+    assert "two (toy): 3 jobs, 2 done" in done.stderr
+    assert all(len(h.attempts) == 1 for h in workshop.histories())
+    shared = [record for record in workshop.records() if len(record["studies"]) == 2]
+    assert len(shared) == 2
