@@ -1,8 +1,9 @@
-"""`ablate report`: the tables of a paper."""
+"""`ablate report`: the tables of a paper, its figures, and a page that shows both."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,11 +34,26 @@ class Epoch(StrEnum):
     BEST = "best"
 
 
+ENDINGS = {
+    ".txt": Format.TERMINAL,
+    ".md": Format.MARKDOWN,
+    ".tex": Format.LATEX,
+    ".csv": Format.CSV,
+    ".json": Format.JSON,
+    ".html": Format.HTML,
+}
+
+
 @guarded
 def report(
     study: Annotated[str | None, typer.Argument(help="Name of a study; default: all.")] = None,
     table: Annotated[bool, typer.Option("--table", help="Print tables (the default).")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="Of the tables.")] = Format.TERMINAL,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Of the tables; default: terminal.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File for the tables; its ending says the format.")
+    ] = None,
     metric: Annotated[str | None, typer.Option("--metric", help="Only this metric.")] = None,
     epoch: Annotated[
         Epoch, typer.Option("--epoch", help="last, or the best on the test set (optimistic).")
@@ -45,31 +61,85 @@ def report(
     power: Annotated[
         float | None, typer.Option("--power", help="Seeds needed to detect this difference.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a self-contained page per study.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Folder for figures, as PDF and PNG.")
+    ] = None,
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Print the table of each study: mean ± std over seeds, differences, intervals."""
-    from ablate.report import power_report, render, tables
+    from ablate.report.publish import write_all_figures, write_pages, write_text
     from ablate.store.index import Index
 
-    found = []
+    tables_too = table or not (html or figures)
+    chosen = _table_format(tables_too, format_, out, power)
+    written: list[Path] = []
     with Index.open(existing_results(results)) as index:
-        for one in study_results(index, study):
-            if power is not None:
-                found.append(power_report(one, power, metric, epoch))
+        found = study_results(index, study)
+        if tables_too:
+            text = _tables(found, chosen, metric, epoch, power)
+            if out is None:
+                typer.echo(text, nl=False)
             else:
-                found += tables(one, metric, epoch)
-    typer.echo(render(found, format_), nl=False)
+                write_text(out, text)
+                written.append(out)
+        if html is not None:
+            written += write_pages(index, found, html, metric, epoch)
+        if figures is not None:
+            written += write_all_figures(index, found, figures, metric, epoch)
+    for path in written:
+        typer.echo(str(path))
 
 
 def study_results(index: Index, name: str | None) -> list[StudyResults]:
     """Results of the named study, or of all; InputError if there is none."""
     from ablate.store import query
 
-    plans = [listed.plan for listed in query.studies(index)]
-    chosen = [plan for plan in plans if name in (None, plan.name, plan.key)]
-    if not chosen:
-        known = list(dict.fromkeys(plan.name for plan in plans))
-        message = f'no study "{name}"' if name else "no study has been run"
-        raise InputError(Problem(str(index.results), "", message, did_you_mean(name or "", known)))
-    return [query.study_results(index, plan.key) for plan in chosen]
+    keys = sorted(index.find_studies(name)) if name else []
+    if not keys:
+        plans = [listed.plan for listed in query.studies(index)]
+        keys = [] if name else [plan.key for plan in plans]
+        if not keys:
+            known = list(dict.fromkeys(plan.name for plan in plans))
+            message = f'no study "{name}"' if name else "no study has been run"
+            raise InputError(
+                Problem(str(index.results), "", message, did_you_mean(name or "", known))
+            )
+    return [query.study_results(index, key) for key in keys]
+
+
+def _tables(
+    found: list[StudyResults], chosen: Format, metric: str | None, epoch: str, power: float | None
+) -> str:
+    from ablate.report import power_report, render, tables
+
+    if power is not None:
+        return render([power_report(one, power, metric, epoch) for one in found], chosen)
+    return render([table for one in found for table in tables(one, metric, epoch)], chosen)
+
+
+def _table_format(
+    tables_too: bool, format_: Format | None, out: Path | None, power: float | None
+) -> Format:
+    """Format of the tables; InputError names every option that has nothing to act on."""
+    given = {"--format": format_, "--out": out, "--power": power}
+    if not tables_too:
+        problems = [
+            Problem(
+                option, "", "is about tables, which --html and --figures replace", "add --table"
+            )
+            for option, value in given.items()
+            if value is not None
+        ]
+        if problems:
+            raise InputError(problems)
+    if format_ is not None or out is None:
+        return format_ or Format.TERMINAL
+    if out.suffix not in ENDINGS:
+        endings = ", ".join(ENDINGS)
+        message = f'the ending "{out.suffix}" names no format'
+        raise InputError(Problem("--out", str(out), message, f"one of {endings}, or --format"))
+    return ENDINGS[out.suffix]

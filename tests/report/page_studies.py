@@ -1,0 +1,57 @@
+"""Pages that several tests look at."""
+
+from __future__ import annotations
+
+from figure_studies import curves_of
+from results_builder import build, one_pair, variant
+
+from ablate.report.page import page
+from ablate.store.history import Status
+from ablate.store.query import JobState, Resumption
+from ablate.store.results import StudyResults
+
+EVIL = (
+    "<script>window.pwned = 1</script>",
+    '"onload="window.pwned=1" x="',
+    "'><img src=x onerror='window.pwned=1'>",
+    "</style></script><svg onload=window.pwned=1>{{ 7*7 }}",
+)
+
+
+def evil() -> StudyResults:
+    """A study whose every text would like to run."""
+    rows = (variant(EVIL[0], "baseline"), *(variant(name, group=name) for name in EVIL[1:]))
+    return build(
+        {"top1": one_pair([1.0, 2, 3], [2.0, 3, 5], [2.0, 2.5, 4], ["failed"] * 3, variants=rows)},
+        rows,
+        title=EVIL[3],
+        question=EVIL[2],
+        answers=EVIL[1],
+        footnotes=EVIL[:2],
+        overrides={EVIL[0]: EVIL[2]},
+        baseline={"epochs": 30, EVIL[1]: EVIL[3]},
+        part_labels={EVIL[1]: EVIL[2]},
+        facts={EVIL[2]: (EVIL[0], EVIL[1])},
+        profile=EVIL[2],
+        data=EVIL[0],
+    )
+
+
+def job_states(results: StudyResults) -> list[JobState]:
+    """How the jobs of a study made by hand stand; the second one was interrupted."""
+    resumed = Resumption(2, 3, 120, 12.5, 1000.0)
+    return [
+        JobState(
+            job.id, job.kind, job.variant, job.pair, job.seed, Status(run.status),
+            2 if i == 1 else 1, (resumed,) if i == 1 else (),
+            "" if run.status == "done" else f"it said {EVIL[0]}", "cpu", 30, 1200,
+        )
+        for i, (job, run) in enumerate(
+            zip(results.plan.jobs, results.runs.itertuples(), strict=True)
+        )
+    ]  # fmt: skip
+
+
+def page_of(results: StudyResults) -> str:
+    """The whole page of a study made by hand."""
+    return page(results, job_states(results), curves_of(results))
