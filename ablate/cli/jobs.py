@@ -53,24 +53,37 @@ def logs(
     debug: DebugOption = False,
 ) -> None:
     """Print what a job's workers printed."""
-    from ablate.store.history import Status, history
-
-    run = find_run(existing_results(results), job)
+    folder = existing_results(results)
+    run = find_run(folder, job)
     position = 0
     while True:
+        over = not (follow and _may_grow(run, folder))  # first, so that no last words are missed
         if run.log.exists():
             with run.log.open("rb") as log:
                 log.seek(position)
                 text = log.read()
             position += len(text)
             typer.echo(text.decode(errors="replace"), nl=False)
-        over = history(run.events().events, run.result()).status not in (
-            Status.RUNNING,
-            Status.WAITING,
-        )
-        if not follow or over:
+        if over:
             return
         time.sleep(0.3)
+
+
+def _may_grow(run: RunDirectory, results: Path) -> bool:
+    """Whether a job's worker lives, or a run is at work that may start one."""
+    from ablate.execute.recovery import lives
+    from ablate.store.history import Status, history
+    from ablate.store.locks import holder_of, orchestrator_lock
+
+    told = history(run.events().events, run.result())
+    last = told.attempts[-1] if told.attempts else None
+    if last and last.open and lives(last) is not False:
+        return True
+    if told.status not in (Status.RUNNING, Status.WAITING, Status.INTERRUPTED):
+        return False
+    holder = holder_of(orchestrator_lock(results))
+    at_work = holder is not None and holder.lives() is not False
+    return at_work and not (last and last.phase == "stopped" and told.status != Status.WAITING)
 
 
 @guarded

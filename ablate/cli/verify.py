@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,11 @@ from ablate.cli.common import (
     parse_seeds,
     settings_for,
 )
-from ablate.errors import InputError, Problem
+from ablate.errors import InputError, Interrupted, JobError, Problem
+from ablate.execute.events import Phase
+
+if TYPE_CHECKING:
+    from ablate.execute.orchestrator import Summary
 
 
 @guarded
@@ -59,7 +63,7 @@ def verify(
             Path(scratch),
             kills,
             seed,
-            lambda part, where: carry_out(part, patient, where),
+            lambda part, where: _whole(carry_out(part, patient, where)),
         )
     typer.echo(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
     for name, trial in (("whole", proof.whole), ("broken", proof.broken)):
@@ -68,7 +72,18 @@ def verify(
             f"  {name:6}  digest {trial.digest[:16]}  attempts {trial.attempts}  "
             f"resumed from step: {resumed}"
         )
+    if not proof.broke:
+        typer.echo("the job was over before it could be killed, which proves nothing", err=True)
+        raise typer.Exit(1)
     if not proof.agrees:
         typer.echo("DIFFERENT: resuming changed the result", err=True)
         raise typer.Exit(1)
     typer.echo("equal to the bit: weights and all metrics")
+
+
+def _whole(summary: Summary) -> None:
+    """A run that was stopped, or whose job failed, has nothing to compare."""
+    if summary.stopped:
+        raise Interrupted("stopped before anything was proved")
+    if summary.count(Phase.DONE) < len(summary.phases):
+        raise JobError("the job did not get to its end; its error stands above")

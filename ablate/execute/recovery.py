@@ -95,10 +95,10 @@ def settle_strays(
     held: dict[str, str] = {}
     living: dict[str, Attempt] = {}
     for job, attempt in strays.items():
-        lives = _lives(attempt, runs(job), alive, local)
-        if lives:
+        told = _lives(attempt, runs(job), alive, local)
+        if told:
             living[job] = attempt
-        elif lives is None:
+        elif told is None:
             held[job] = f"may still run as process {attempt.pid} on {attempt.host}"
     if living:
         say(f"waiting for {len(living)} workers of an earlier run to write their checkpoints")
@@ -128,13 +128,13 @@ def _strays(matrix: Matrix, runs: Runs) -> dict[str, Attempt]:
 
 def _outlast(
     living: Mapping[str, Attempt],
-    lives: Callable[[str], bool],
+    still: Callable[[str], bool],
     grace_s: float,
     stopping: Callable[[], bool],
 ) -> list[str]:
     """Wait for workers to leave, by force after `grace_s`; returns those that nothing ended."""
     began, left = time.monotonic(), list(living)
-    while left := [job for job in left if lives(job)]:
+    while left := [job for job in left if still(job)]:
         waited = time.monotonic() - began
         if waited > grace_s:
             for job in left:
@@ -194,6 +194,13 @@ def _has_checkpoints(run: RunDirectory) -> bool:
         return False
 
 
+def lives(attempt: Attempt, alive: Alive = is_alive) -> bool | None:
+    """Whether an attempt's worker lives, judged by its process; None where it ran elsewhere."""
+    if attempt.pid is None or attempt.process_start is None:
+        return False
+    return alive(attempt.host, attempt.pid, attempt.process_start)
+
+
 def _lives(
     attempt: Attempt, run: RunDirectory, alive: Alive, local: Callable[[RunDirectory], bool]
 ) -> bool | None:
@@ -202,14 +209,12 @@ def _lives(
     A worker holds its job's lock as long as it lives. On a file system of this machine alone
     that settles it, even if the machine has got another name since, as containers do.
     """
-    if attempt.pid is None or attempt.process_start is None:
-        return False
-    lives = alive(attempt.host, attempt.pid, attempt.process_start)
-    if lives is None and local(run):
+    told = lives(attempt, alive)
+    if told is None and local(run):
         lock = FolderLock(run.lock, "looking for its worker")
-        lives = not lock.try_acquire()
+        told = not lock.try_acquire()
         lock.release()
-    return lives
+    return told
 
 
 def _kill_group(pid: int | None) -> None:

@@ -27,6 +27,7 @@ from ablate.errors import DeviceMemoryError, DivergedError, Interrupted
 from ablate.execute.session import Order, StopFlag, WorkerSession
 from ablate.methods.session import Outcome, Session
 from ablate.store import checkpoints
+from ablate.store.files import remove_temporaries
 from ablate.store.locks import FolderLock
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
@@ -99,6 +100,8 @@ def attempt(order: Order, stop: StopFlag) -> int:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_gpu
     run = RunDirectory(order.run)
     session = WorkerSession(order, stop)
+    for folder in (run.path, run.artifacts):
+        remove_temporaries(folder)  # of attempts that were killed as they wrote
     try:
         session.event(
             "started",

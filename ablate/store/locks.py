@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 from ablate.errors import BusyError, StoreError
 
 _POLL_SECONDS = 0.1
@@ -28,6 +30,10 @@ class Holder:
     host: str
     since: float  #: unix time
     command: str
+
+    def lives(self) -> bool | None:
+        """Whether there is a process of this number; None where it ran on another host."""
+        return psutil.pid_exists(self.pid) if self.host == socket.gethostname() else None
 
     def __str__(self) -> str:
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))

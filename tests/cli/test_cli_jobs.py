@@ -1,0 +1,152 @@
+"""Commands around a run: status, show, logs, verify, reindex; those that read never write."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from toy_workshop import Workshop, signal_worker, until
+
+from ablate.store.files import TEMPORARY
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A study with a job that resumed, one that failed, and one that waits for nobody."""
+    made = Workshop(tmp_path_factory.mktemp("finished"))
+    study = made.study("fault", '["crash_once", "bug", "diverge"]')
+    made.run(study, "--seeds", "0", code=1)
+    return made
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Every file below a folder, and what could change of it."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
+        if path.is_file()
+        else (path.stat().st_mtime_ns, path.stat().st_ino, b"")
+        for path in [folder, *sorted(folder.rglob("*"))]
+    }
+
+
+def test_commands_that_read_never_write(finished: Workshop) -> None:
+    (job, *_) = (run.id for run in finished.runs())
+    before = snapshot(finished.folder)
+    for command in (
+        ("status",), ("status", "--json"), ("export",), ("show", job[:12]), ("logs", job[:12]),
+        ("logs", job, "-f"), ("report", "--table"),
+    ):  # fmt: skip
+        done = finished.ablate(*command)
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout
+    assert snapshot(finished.folder) == before
+
+
+def test_status_tells_who_resumed_and_who_failed(finished: Workshop) -> None:
+    said = finished.ablate("status").stdout
+    assert "2 done, 1 failed, 1 diverged" in said
+    assert "resumed from epoch 1, step 10, attempt 2, lost 0." in said
+    assert "ValueError: this always goes wrong" in said
+
+
+def test_status_for_machines(finished: Workshop) -> None:
+    (study,) = json.loads(finished.ablate("status", "--json").stdout)
+    assert study["counts"] | {"done": 2, "failed": 1, "diverged": 1} == study["counts"]
+    by_variant = {job["variant"]: job for job in study["jobs"]}
+    (resumption,) = by_variant["fault = crash_once"]["resumptions"]
+    assert (resumption["epoch"], resumption["step"], resumption["attempt"]) == (1, 10, 2)
+    assert 0 <= resumption["lost_seconds"] < 60
+    assert by_variant["fault = diverge"]["error"] == "DivergedError: the loss became nan"
+
+
+def test_show_leads_from_a_number_to_where_it_came_from(finished: Workshop) -> None:
+    (run,) = (r for r in finished.runs() if r.config().settings["fault"] == "crash_once")
+    said = finished.ablate("show", run.id[:10]).stdout
+    for words in (
+        run.id, "status   done", "attempt  1: started", "crashed", "killed by signal 9",
+        "attempt  2: started", "resumed from epoch 1, step 10, lost 0.", "metric   top1 = ",
+        "weights  ", "fact     ablate = ", "fact     python = ", "config   fault = crash_once",
+        f"log      {run.log}", "seed 0",
+    ):  # fmt: skip
+        assert words in said, (words, said)
+
+
+def test_an_unknown_job(finished: Workshop) -> None:
+    done = finished.ablate("show", "nothing")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'no job\'s id starts with "nothing"' in done.stderr
+
+
+def test_logs_follow_until_the_job_ends(workshop: Workshop) -> None:
+    run = workshop.start("run", workshop.study(), "--seeds", "0", "--set", "pause=40")
+    worker, *_ = workshop.workers(saved=True)
+    (job,) = (r for r in workshop.runs() if workshop.living_of(r) == [worker])
+    until(workshop.indexed, "an index that knows of it")
+    follower = workshop.start("logs", job.id[:12], "-f")
+    assert follower.stdout is not None
+    assert follower.stdout.readline() == "student with seed 0 at step 0\n"
+    signal_worker(worker)
+    assert "student with seed 0 at step " in follower.stdout.readline(), "the next attempt's words"
+    assert follower.poll() is None
+    assert workshop.finish(run).returncode == 0
+    assert workshop.finish(follower).returncode == 0
+
+
+def test_logs_follow_a_stopped_job_to_its_stop(workshop: Workshop) -> None:
+    run = workshop.start("run", workshop.study(), "--seeds", "0", "--set", "pause=40")
+    workshop.workers(2)
+    until(workshop.indexed, "an index that knows of it")
+    follower = workshop.start("logs", workshop.runs()[0].id, "-f")
+    assert follower.stdout is not None
+    assert follower.stdout.readline()
+    run.send_signal(signal.SIGINT)
+    assert workshop.finish(run).returncode == 130
+    assert workshop.finish(follower).returncode == 0
+
+
+def test_verify_proves_it_and_leaves_nothing(workshop: Workshop) -> None:
+    workshop.settings(checkpoint_every="5 steps")
+    done = workshop.ablate("verify", workshop.study(), "--set", "pause=25", "--kills", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "equal to the bit: weights and all metrics" in done.stdout
+    assert "attempts 3" in done.stdout
+    assert not workshop.results.exists()
+    workshop.nothing_runs()
+
+
+def test_verify_says_so_where_nothing_could_be_proved(workshop: Workshop) -> None:
+    done = workshop.ablate("verify", workshop.study(), "--set", "epochs=1", "--set", "work=0")
+    assert done.returncode == 1
+    assert "proves nothing" in done.stderr
+
+
+def test_verify_finds_a_program_that_does_not_resume(workshop: Workshop) -> None:
+    study = workshop.study()
+    method = Path(workshop.folder / "forgetful.py")
+    toy = Path(__file__).parent.parent / "execute" / "toy_method.py"
+    method.write_text(toy.read_text().replace('f"seed {session', 'f"{os.getpid()} {session'))
+    text = (workshop.folder / study).read_text().replace(str(toy), str(method))
+    (workshop.folder / study).write_text(text)
+    workshop.settings(checkpoint_every="5 steps")
+    done = workshop.ablate("verify", study, "--set", "pause=25", "--kills", "1")
+    assert done.returncode == 1, done.stdout
+    assert "DIFFERENT" in done.stderr
+
+
+def test_reindex_gives_the_same_export(finished: Workshop) -> None:
+    before = finished.records()
+    for database in finished.results.glob("ablate.db*"):
+        database.unlink()
+    assert finished.ablate("export").returncode == 1, "an index that is missing is not made up"
+    assert finished.ablate("reindex").returncode == 0
+    assert finished.records() == before
+    assert not list(finished.results.rglob(f"*{TEMPORARY}"))
+
+
+def test_a_run_makes_a_deleted_index_anew(finished: Workshop) -> None:
+    before = finished.records()
+    (finished.results / "ablate.db").unlink()
+    finished.run("study.toml", "--seeds", "0", code=1)
+    assert finished.records() == before
