@@ -2,26 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded
+from ablate.errors import InputError, Problem
+
+
+class Format(StrEnum):
+    """What an export can be."""
+
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+    TENSORBOARD = "tensorboard"
 
 
 @guarded
 def export(
     study: Annotated[str | None, typer.Argument(help="Only the jobs of this study.")] = None,
-    format_: Annotated[str, typer.Option("--format", help="json")] = "json",
+    format_: Annotated[
+        Format, typer.Option("--format", help="json: a record per job; others: per-metric rows.")
+    ] = Format.JSON,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File, or folder for tensorboard.")
+    ] = None,
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Print a record per job: variant, pair, seed, status, attempts, metrics, digest."""
-    import json
-
+    """Print or write every job: variant, pair, seed, status, attempts, metrics, digest."""
     from ablate.store.index import Index
     from ablate.store.query import export as export_records
 
-    with Index.open(existing_results(results)) as index:
+    if out is None and format_ in (Format.PARQUET, Format.TENSORBOARD):
+        what = "a file" if format_ is Format.PARQUET else "a folder"
+        raise InputError(Problem("--format", format_.value, f"needs {what}", "--out PATH"))
+    folder = existing_results(results)
+    with Index.open(folder) as index:
         records = export_records(index, study)
-    typer.echo(json.dumps(records, indent=2, ensure_ascii=False))
+    if out is None:
+        typer.echo(_text(records, format_), nl=False)
+    else:
+        typer.echo(_write(records, format_, folder, out))
+
+
+def _text(records: list[dict[str, Any]], format_: Format) -> str:
+    import json
+
+    from ablate.report.exports import to_csv
+
+    if format_ is Format.CSV:
+        return to_csv(records)
+    return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
+
+
+def _write(records: list[dict[str, Any]], format_: Format, results: Path, out: Path) -> str:
+    """Write an export and say what was written."""
+    if format_ is Format.TENSORBOARD:
+        from ablate.report.exports_tensorboard import write_tensorboard
+
+        runs = write_tensorboard(records, results, out)
+        return f"{out}: {len(runs)} run{'' if len(runs) == 1 else 's'}"
+    if format_ is Format.PARQUET:
+        from ablate.report.exports import write_parquet
+
+        write_parquet(records, out)
+    else:
+        from ablate.report.publish import write_text
+
+        write_text(out, _text(records, format_))
+    return str(out)

@@ -1,0 +1,132 @@
+"""Exports in tidy form, for other tools: a row per job and metric.
+
+Columns, in this order; what does not exist is empty (CSV) or null (Parquet):
+
+study         names of the studies that the job belongs to, sorted, joined by "; "
+variant       row of the study's table; empty for upstream jobs. A job that two studies share under
+              different labels has the label of the study that was asked for, or else of the first
+pair, seed    "resnet110/resnet32" and its seed
+job, kind     full id; "student", "teacher" or "teacher_table"
+method, profile
+status, attempts
+metric        name of the metric; empty in the one row of a job that has measured nothing (yet), so
+              that no job is missing from an export
+value         after the last epoch, or of the whole run for costs
+best_value    at `best_epoch`, the epoch of best test top-1; empty for costs
+best_epoch
+weights_digest
+
+In CSV, a text that a spreadsheet would take for a formula (it starts with =, +, -, @, a tab or a
+line break) gets an apostrophe in front; numbers are never touched. Parquet has the texts as they
+are, and numbers as numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablate.errors import InputError, Problem, StoreError
+from ablate.store.files import atomic_write
+
+COLUMNS: dict[str, type] = {
+    "study": str,
+    "variant": str,
+    "pair": str,
+    "seed": int,
+    "job": str,
+    "kind": str,
+    "method": str,
+    "profile": str,
+    "status": str,
+    "attempts": int,
+    "metric": str,
+    "value": float,
+    "best_value": float,
+    "best_epoch": int,
+    "weights_digest": str,
+}
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+Record = Mapping[str, Any]
+
+
+def tidy(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
+    """Rows of what `ablate.store.query.export` gives, in its order and then by metric."""
+    for record in records:
+        about = {
+            "study": "; ".join(record["studies"]),
+            "variant": record["variant"],
+            "pair": record["pair"],
+            "seed": record["seed"],
+            "job": record["id"],
+            "kind": record["kind"],
+            "method": record["method"],
+            "profile": record["profile"],
+            "status": record["status"],
+            "attempts": record["attempts"],
+        }
+        end = {"best_epoch": record["best_epoch"], "weights_digest": record["weights_digest"]}
+        measured = {**record["metrics"], **record["costs"]}
+        names = sorted({*measured, *record["best"]}) or [None]
+        for name in names:
+            numbers = {
+                "value": _finite(measured.get(name)),
+                "best_value": _finite(record["best"].get(name)),
+            }
+            yield {**about, "metric": name, **numbers, **end}
+
+
+def to_csv(records: Sequence[Record]) -> str:
+    """All rows as CSV, with a head, numbers in full precision."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in tidy(records):
+        writer.writerow([_cell(row[name]) for name in COLUMNS])
+    return stream.getvalue()
+
+
+def write_parquet(records: Sequence[Record], path: Path) -> None:
+    """Write all rows as Parquet, atomically.
+
+    Raises InputError where pyarrow is not installed, StoreError if the file cannot be written.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise missing_extra("parquet", "pyarrow") from None
+    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    schema = pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    rows = list(tidy(records))
+    columns = {name: [row[name] for row in rows] for name in COLUMNS}
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns, schema=schema), stream, compression="zstd")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, stream.getvalue())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def missing_extra(extra: str, package: str) -> InputError:
+    """The error that names the extra which an export needs."""
+    return InputError(
+        Problem("--format", extra, f"needs {package}", f'pip install "ablate[{extra}]"')
+    )
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return "" if value is None else repr(value)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

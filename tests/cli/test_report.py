@@ -1,0 +1,121 @@
+"""`ablate report` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
+
+from results_folder import make_results
+
+from ablate.cli.app import app
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return make_results(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture
+def report(results):
+    def call(*arguments, code=0, folder=results):
+        told = CliRunner().invoke(app, ["report", *map(str, arguments), "--results", str(folder)])
+        assert told.exit_code == code, told.output
+        return told.stderr if code else told.stdout
+
+    return call
+
+
+def test_tables_are_the_default(report):
+    text = report()
+    assert text == report("symmetry", "--table") == report("symmetry", "--format", "terminal")
+    assert "L_pred only" in text
+    assert "1 diverged" in text
+
+
+def test_one_metric_and_the_best_epoch(report):
+    document = json.loads(report("--format", "json", "--metric", "top1", "--epoch", "best"))
+    assert {record["metric"] for record in document["records"]} == {"top1"}
+    assert document["records"][0]["values"]["0"] == pytest.approx(94.81)
+    assert "has no metric" in report("--metric", "top2", code=2)
+
+
+def test_tables_into_a_file_whose_ending_says_the_format(report, tmp_path):
+    path = tmp_path / "new" / "table.tex"
+    assert report("--out", path) == f"{path}\n"
+    assert path.read_text() == report("--format", "latex")
+    report("--out", path, "--format", "csv")
+    assert path.read_text() == report("--format", "csv")
+    assert '".pdf" names no format' in report("--out", tmp_path / "table.pdf", code=2)
+
+
+def test_page(report, tmp_path):
+    path = tmp_path / "page.html"
+    assert report("symmetry", "--html", path) == f"{path}\n"
+    text = path.read_text()
+    assert "attempt 2: from epoch 1, step 10, 1.5 s lost" in text
+    assert "9 of 9 runs" not in text
+    assert "a loss became NaN" in text
+    assert "<img" in text
+
+
+def test_figures(report, tmp_path):
+    told = report("--figures", tmp_path, "--metric", "top1").split()
+    assert [Path(path).name for path in told] == [
+        "symmetry-differences-top1.pdf", "symmetry-differences-top1.png",
+        "symmetry-curves-top1.pdf", "symmetry-curves-top1.png",
+    ]  # fmt: skip
+    assert sorted(tmp_path.iterdir()) == sorted(map(Path, told))
+
+
+def test_page_figures_and_tables_at_once(report, tmp_path):
+    told = report("--html", tmp_path / "p.html", "--figures", tmp_path, "--table")
+    assert told.startswith(report())
+    assert (tmp_path / "p.html").exists()
+
+
+def test_several_studies_have_a_page_each(tmp_path, report):
+    folder = make_results(tmp_path / "results")
+    make_results(folder, profile="other")
+    make_results(folder, name="twin")
+    told = report("--html", tmp_path / "p.html", folder=folder).split()
+    names = sorted(Path(path).name for path in told)
+    assert len(names) == 3
+    assert names[0].startswith("p-symmetry-other-")
+    assert names[1].startswith("p-symmetry-quick-")
+    assert names[2] == "p-twin.html"
+    assert report("twin", "--html", tmp_path / "p.html", folder=folder).endswith("/p.html\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nope"], 'no study "nope" (one of: symmetry)'),
+        (["symetry"], 'did you mean "symmetry"?'),
+        (["--html", "x.html", "--format", "csv"], "--format: is about tables"),
+        (["--html", "x.html", "--power", "0.3"], "add --table"),
+        (["--figures", "x", "--out", "t.tex"], "--out: is about tables"),
+        (["--power", "-1"], "--power"),
+    ],
+)
+def test_what_does_not_fit_is_said(report, arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert words in report(*arguments, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written(report, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in report("--html", tmp_path / "file" / "p.html", code=1)
+    assert "cannot be written" in report("--figures", tmp_path / "file", code=1)
+
+
+def test_reports_write_nothing_into_the_results(report, results, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    report("--html", tmp_path / "p.html", "--figures", tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before

@@ -1,0 +1,79 @@
+"""A real results folder: run directories of a small study, and the index over them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from results_builder import SYMMETRY, build
+
+from ablate.matrix.identity import job_id
+from ablate.matrix.plan import PlannedJob
+from ablate.methods.session import JobConfig
+from ablate.store.index import Index
+from ablate.store.rundir import RunDirectory
+
+PAIR = "resnet20/resnet8"
+TOP1 = ((94.31, 93.92, 94.65), (94.02, 93.99, 94.33), (93.87, None, 94.6))  #: None diverges
+
+
+def make_results(results: Path, variants=SYMMETRY, name="symmetry", profile="quick") -> Path:
+    """Three variants, three seeds and a teacher; one run was interrupted, one diverged."""
+    teacher = JobConfig("teacher", "teacher", "p:t", "digits", "resnet20", "", 0, profile, {})
+    _finish(_run(results, teacher), 96.0)
+    jobs = [PlannedJob(job_id(teacher), "teacher", None, "resnet20", 0)]
+    for row, scores in zip(variants, TOP1, strict=True):
+        for seed, top1 in enumerate(scores):
+            config = JobConfig(
+                "student", row.method, "p:s", "digits", "resnet20", "resnet8", seed, profile,
+                dict(row.changes), {"teacher": job_id(teacher)},
+            )  # fmt: skip
+            run = _run(results, config)
+            jobs.append(PlannedJob(run.id, "student", row.label, PAIR, seed, (job_id(teacher),)))
+            if top1 is None:
+                _start(run)
+                run.append({"event": "error", "attempt": 1, "time": 12.0, "kind": "diverged",
+                            "message": "a loss became NaN"})  # fmt: skip
+            else:
+                _finish(run, top1, interrupted=seed == 1)
+    plan = build({"top1": {}}, variants, name=name, profile=profile).plan
+    with Index.open(results, writable=True) as index:
+        index.register(dataclasses.replace(plan, jobs=tuple(jobs), metrics=("top1", "test_loss")))
+        index.ingest_many(RunDirectory.of(results, job.id) for job in jobs)
+    return results
+
+
+def _run(results: Path, config: JobConfig) -> RunDirectory:
+    return RunDirectory.of(results, job_id(config)).create(config)
+
+
+def _start(run: RunDirectory, attempt: int = 1) -> None:
+    run.append({"event": "started", "attempt": attempt, "time": 10.0 * attempt, "pid": 4,
+                "process_start": 4.5, "host": "h", "device": "cpu", "threads": 1,
+                "facts": {"torch": "2.14"}})  # fmt: skip
+
+
+def _finish(run: RunDirectory, top1: float, *, interrupted: bool = False) -> None:
+    _start(run)
+    attempt = 1
+    for epoch in range(1, 5):
+        _epoch(run, attempt, epoch, top1)
+        if interrupted and epoch == 2:
+            run.append({"event": "interrupted", "attempt": 1, "time": 13.0, "step": 20})
+            attempt = 2
+            _start(run, attempt)
+            run.append({"event": "resumed", "attempt": 2, "time": 21.0, "step": 10, "epoch": 1,
+                        "lost_seconds": 1.5})  # fmt: skip
+            _epoch(run, attempt, epoch, top1)  # once more: its first go was lost
+    run.write_result(
+        {"metrics": {"top1": top1, "test_loss": 0.25}, "best": {"top1": top1 + 0.5},
+         "best_epoch": 3, "weights_digest": "d" * 64, "facts": {"torch": "2.14"},
+         "costs": {"train_seconds": 7.5}}
+    )  # fmt: skip
+    run.append({"event": "finished", "attempt": attempt, "time": 10.0 * attempt + 9})
+
+
+def _epoch(run: RunDirectory, attempt: int, epoch: int, top1: float) -> None:
+    run.append({"event": "epoch", "attempt": attempt, "time": 10.0 * attempt + epoch,
+                "epoch": epoch, "step": 10 * epoch,
+                "metrics": {"top1": top1 - 8 + 2 * epoch, "test_loss": 1 / epoch}})  # fmt: skip
