@@ -29,8 +29,8 @@ _EXPECTED = {
     "list_type": "a list",
     "dict_type": "a table",
     "model_type": "a table",
-    "greater_than": "above {gt}",
-    "greater_than_equal": "{ge} or more",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
 }
 
 

@@ -56,9 +56,11 @@ def expand(
     table.add_baseline(mine)
     table.add(mine)
     table.add_references(references)
-    if not mine and not references and wanted:
+    if not mine and not references and not draft.problems:
         draft.problem("", f"the study changes nothing under profile {profile}", "see `profiles`")
     chosen = tuple(seeds) if seeds is not None else _seeds(draft, settings, profile)
+    if not pairs:  # a problem, but others may be known all the same
+        jobs.check_conflicts(table.found, Pair("", ""))
     for pair in pairs:
         if TEACHER in references.values() and pair.teacher:
             jobs.add_teacher(method, pair)

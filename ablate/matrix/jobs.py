@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ablate.methods.parts import Value, same
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import TEACHER, teacher_of
+from ablate.settings import FILE_NAME
 from ablate.study.parse import Draft
 from ablate.study.variants import Said
 
@@ -62,11 +63,10 @@ class Jobs:
 
     def add(self, row: TableRow, pair: Pair, seeds: Sequence[int]) -> None:
         """Plan one row for one pair: a job per seed, and whatever they wait for."""
+        self.check_conflicts([row], pair)
         ground = self._ground(row.method, pair, row.key)
-        config = ground.config
-        if row.row is not None:
-            config = replace(config, settings={**config.settings, **row.variant.changes})
-            self._check(row, config, ground, pair)
+        config = _with_changes(ground, row)
+        self._check_effect(row, config, ground, pair)
         self.footnotes.update(dict.fromkeys(row.method.footnotes(config)))
         for seed in seeds:
             self._add_job(row.method, replace(config, seed=seed), row.variant.label, pair)
@@ -94,30 +94,44 @@ class Jobs:
             )
             conflicts = tuple(method.conflicts(config))
             for conflict in conflicts:
-                self._blame(conflict, key)
+                where, name = self._origin(conflict, method, config, key)
+                part = "" if conflict.part in name else f"{conflict.part}: "
+                text = f"{part}{conflict.message}"
+                self.draft.problems.append(Problem(where, name, text, conflict.right))
             self._grounds[method.name, pair] = _Ground(config, conflicts, method.inert(config))
         return self._grounds[method.name, pair]
 
-    def _blame(self, conflict: Conflict, key: str) -> None:
-        """Tell a baseline's conflict where the part has its value from."""
-        place = self.under.place(conflict.part)
-        said = self.said.get(conflict.part) if key == "baseline" else None
-        if said is not None and conflict.part not in self.under.overrides:
-            place = str(self.draft.path), said.key
-        where, name = place or (str(self.draft.path), key)
-        message = conflict.message
-        if conflict.part not in name:
-            message = f"{conflict.part}: {message}"
-        self.draft.problems.append(Problem(where, name, message, conflict.right))
+    def _origin(
+        self, conflict: Conflict, method: Method, config: JobConfig, key: str
+    ) -> tuple[str, str]:
+        """File or option, and key, whose values brought a baseline's conflict about."""
+        study = str(self.draft.path)
+        values = method.baseline(config.teacher, config.student)
+        own = self.said if method.name == self.draft.study.method else {}
+        for where, prefix, given in (
+            (FILE_NAME, f"profiles.{self.under.name}.settings", self.under.settings),
+            (study, "baseline", {name: said.value for name, said in own.items()}),
+            ("--set", "", self.under.overrides),
+        ):
+            changes = {n: value for n, value in given.items() if method.has_part(n)}
+            values |= changes
+            if changes and conflict in method.conflicts(replace(config, settings=values)):
+                name = ".".join(filter(None, (prefix, conflict.part)))
+                return where, name if conflict.part in changes else prefix
+        return study, key
 
-    def _check(self, row: TableRow, config: JobConfig, ground: _Ground, pair: Pair) -> None:
-        """A row must be able to run, and must compute something of its own."""
-        assert row.row is not None
-        for conflict in row.method.conflicts(config):
-            if conflict not in ground.conflicts:
-                message = f"{row.variant.label}: {conflict.message}"
-                self.draft.problem(row.key, message, conflict.right)
-        if row.variant.label in self._told:
+    def check_conflicts(self, rows: Iterable[TableRow], pair: Pair) -> None:
+        """A row must be able to run; what the baseline cannot do is told of the baseline only."""
+        for row in rows:
+            ground = self._ground(row.method, pair, row.key)
+            for conflict in row.method.conflicts(_with_changes(ground, row)):
+                if conflict not in ground.conflicts:
+                    message = f"{row.variant.label}: {conflict.message}"
+                    self.draft.problem(row.key, message, conflict.right)
+
+    def _check_effect(self, row: TableRow, config: JobConfig, ground: _Ground, pair: Pair) -> None:
+        """A row must compute something of its own."""
+        if row.row is None or row.variant.label in self._told:
             return
         inert, before = row.method.inert(config), ground.config.settings
         changed = [n for n, v in row.variant.changes.items() if not same(before[n], v)]
@@ -127,7 +141,7 @@ class Jobs:
         computed = (*inert, *(v for n, v in config.settings.items() if n not in inert))
         twin = ground.computed.setdefault(computed, row.variant.label)
         if twin != row.variant.label:
-            right = _counts(inert, changed) if inert.keys() & set(changed) else "each row once"
+            right = _counts(inert, [*row.variant.changes]) or "each row once"
             self._tell(row, f'computes the same as "{twin}" on {pair.name}', right)
 
     def _tell(self, row: TableRow, message: str, right: str) -> None:
@@ -173,6 +187,11 @@ class Jobs:
             )
         self.configs[identifier] = config
         return identifier
+
+
+def _with_changes(ground: _Ground, row: TableRow) -> JobConfig:
+    config, changes = ground.config, row.variant.changes
+    return replace(config, settings={**config.settings, **changes}) if changes else config
 
 
 def _counts(inert: Mapping[str, str], names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from ablate.errors import Problem, did_you_mean
 from ablate.matrix.inputs import file_digest
 from ablate.methods.catalog import NETWORKS
 from ablate.methods.method import Method
+from ablate.methods.registry import is_file
 from ablate.settings import FILE_NAME, Settings, user_path
 from ablate.study.model import PairEntry
 from ablate.study.parse import Draft
@@ -42,16 +43,20 @@ def find_pairs(
     active = f"profiles.{profile}."
     if active not in sections or sections[active].pairs is None:
         active = ""
+    use = any(m.uses_teacher for m in methods)
     chosen: list[Pair] = []
     for prefix, section in sections.items():
         key = f"{prefix}pairs"
         listed = [(f"{key}[{i}]", p) for i, p in enumerate(section.pairs or []) if p is not None]
-        sound = [p for place, p in listed if _is_sound(draft, methods, place, p)]
-        if prefix == active:
-            chosen = list(_with_checkpoints(draft, settings, methods, key, sound))
-            if not listed and method.networks and key not in {p.key for p in draft.problems}:
-                draft.problem(key, "is missing", '["teacher/student"]')
+        for place, pair in listed:
+            sound = _is_sound(draft, methods, place, pair)
+            if prefix == active and sound:
+                given = _checkpoint(draft, settings, place, pair) if use and pair.teacher else None
+                chosen.append(Pair(pair.teacher, pair.student, given))
         _once(draft, listed)
+        missing = prefix == active and method.networks and not section.pairs
+        if missing and key not in {problem.key for problem in draft.problems}:
+            draft.problem(key, "is missing", '["teacher/student"]')
     if not chosen and not method.networks:
         return [Pair("", method.title)]
     return chosen
@@ -65,8 +70,8 @@ def _is_sound(draft: Draft, methods: Sequence[Method], key: str, pair: PairEntry
     if not pair.teacher and needing:
         message = f"has no teacher, which {needing[0]} needs"
         draft.problem(key, message, f'"TEACHER/{pair.student}"')
-    for name in (pair.teacher, pair.student):
-        if name not in NETWORKS and (name or not pair.teacher):
+    for name in [pair.teacher] * bool(pair.teacher) + [pair.student]:
+        if name not in NETWORKS:
             draft.problem(key, f'no network "{name}"', did_you_mean(name, list(NETWORKS)))
     return len(draft.problems) == found
 
@@ -79,25 +84,16 @@ def _once(draft: Draft, listed: Sequence[tuple[str, PairEntry]]) -> None:
         seen.setdefault(pair.name, key)
 
 
-def _with_checkpoints(
-    draft: Draft, settings: Settings, methods: Sequence[Method], key: str, pairs: list[PairEntry]
-) -> Iterator[Pair]:
-    use = any(method.uses_teacher for method in methods)
-    for pair in pairs:
-        checkpoint = _checkpoint(draft, settings, key, pair) if use and pair.teacher else None
-        yield Pair(pair.teacher, pair.student, checkpoint)
-
-
 def _checkpoint(
     draft: Draft, settings: Settings, key: str, pair: PairEntry
 ) -> tuple[str, Path] | None:
     """(SHA-256, path) of the teacher's weights, or None to train the teacher."""
     if pair.teacher_checkpoint:
         path = (draft.path.parent / user_path(pair.teacher_checkpoint)).resolve()
-        if path.is_file():
+        if is_file(path):
             return file_digest(path), path
         message = f"no teacher checkpoint {path}"
-        draft.problem(key, message, "teacher_checkpoint is relative to the study file")
+        draft.problem(f"{key}.teacher_checkpoint", message, "relative to the study file")
         return None
     if not settings.teacher_checkpoints:
         return None

@@ -45,14 +45,6 @@ class Conditions:
                     values[part] = method.part(part).parse(value)
         return values
 
-    def place(self, part: str) -> tuple[str, str] | None:
-        """File or option, and key, that gave a part its value; None if the method did."""
-        if part in self.overrides:
-            return _SET, part
-        if part in self.settings:
-            return FILE_NAME, f"profiles.{self.name}.settings.{part}"
-        return None
-
     def find_data(self) -> tuple[DataInfo | None, list[Problem]]:
         """The data set, or what is wrong with it, told where it was chosen."""
         where, key = self.data_place

@@ -8,6 +8,7 @@ does so only because the user named it.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import sys
 from dataclasses import replace
@@ -73,8 +74,8 @@ def _from_plugin(entry: EntryPoint) -> Method:
 def _from_file(name: str, folder: Path) -> Method:
     path_text, _, attribute = name.rpartition(":")
     path = (folder / path_text).resolve()
-    if not path.is_file():
-        near = sorted(file.name for file in path.parent.glob("*.py"))
+    if not is_file(path):
+        near = sorted(file.name for file in folder.glob("*.py"))
         raise NotFoundError(f"no file {path}", did_you_mean(path.name, near))
     module = _module(path)
     method = getattr(module, attribute, None)
@@ -90,20 +91,26 @@ def _from_file(name: str, folder: Path) -> Method:
 
 
 def _module(path: Path) -> ModuleType:
-    name = f"ablate_method_{path.stem}"
+    place = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:8]
+    name = f"ablate_method_{path.stem}_{place}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader, "a file that ends in .py has a loader"
     module = importlib.util.module_from_spec(spec)
-    before = sys.modules.get(name)
     sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise NotFoundError(f"{path} does not import: {_told(error)}") from error
-    finally:
-        if before is not None:
-            sys.modules[name] = before
     return module
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is too long is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _told(error: BaseException) -> str:

@@ -81,7 +81,9 @@ class GridEntry(RowsEntry):
     @field_validator("parts", mode="before")
     @classmethod
     def _flatten(cls, value: Any) -> Any:
-        return flatten(value) if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        return {k: v if isinstance(v, list) else [v] for k, v in flatten(value).items()}
 
 
 class VariantEntry(RowsEntry):
@@ -105,7 +107,7 @@ class Study(Strict):
     title: Text = ""
     question: Text = ""
     answers: Text = ""  #: the published table or plan that the study answers
-    method: str = ""
+    method: PathText = ""
     pairs: list[PairEntry | None] = Field(default_factory=list)
     seeds: Seeds | None = None
     metrics: list[str | None] = Field(["top1"])
@@ -113,7 +115,7 @@ class Study(Strict):
     ablation: list[AblationEntry | None] = Field(default_factory=list)
     grid: list[GridEntry | None] = Field(default_factory=list)
     variant: list[VariantEntry | None] = Field(default_factory=list)
-    references: list[str | None] = Field(default_factory=list)
+    references: list[PathText | None] = Field(default_factory=list)
     profiles: dict[str, ProfileEntry] = Field(default_factory=dict)
 
     @field_validator("metrics", mode="before")

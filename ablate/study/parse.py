@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ablate.errors import InputError, Problem
 from ablate.methods.method import Method, NotFoundError
@@ -56,19 +57,25 @@ def read_study(path: Path) -> Draft:
     Raises InputError only where nothing can be checked further: no file, no TOML, or no method;
     all else waits in the draft's problems.
     """
-    data = read_toml(path)
+    return read_document(read_toml(path), path)
+
+
+def read_document(data: dict[str, Any], path: Path) -> Draft:
+    """Read a study from parsed TOML, which it changes; `path` names it in messages."""
     given = set(data)
     study, problems = validate(Study, data, str(path))
     assert study is not None, "no key of a study is required by its model"
     draft = Draft(path, study, problems)
     if not _NAME.fullmatch(path.stem):
         draft.problem("", "a study is named by its file, which may use A-Z a-z 0-9 _ . -")
+    told = {problem.key for problem in problems}
     for key, right in (("title", "a line for the table's head"), ("method", 'such as "cocord"')):
         if key not in given:
             draft.problem(key, "is missing", right)
-        elif not getattr(study, key) and key not in {problem.key for problem in problems}:
+        elif not getattr(study, key) and key not in told:
             draft.problem(key, "is empty", right)
-    if not given & {"ablation", "grid", "variant", "references"}:
+    changing = {"ablation", "grid", "variant", "references"}
+    if not any(getattr(study, key) for key in changing) and not told & changing:
         draft.problem("", "the study changes nothing", "add [[ablation]], [[grid]] or [[variant]]")
     if not study.metrics:
         draft.problem("metrics", "is empty", 'such as ["top1"]')

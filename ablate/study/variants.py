@@ -159,10 +159,10 @@ def _grid_rows(draft: Draft, method: Method, entry: GridEntry, key: str) -> Iter
             draft.problem(f"{key}.parts.{name}", "has no values", _allowed(part))
         places = [(f"{key}.parts.{name}[{i}]", w) for i, w in enumerate(written) if w is not None]
         values = [v for place, w in places if (v := _value(draft, part, w, place)) is not None]
-        for i, value in enumerate(values):
-            if any(same(value, other) for other in values[:i]):
-                draft.problem(f"{key}.parts.{name}", f"{shown(value)} is listed twice")
-        axes.append((part, values))
+        once = list(dict.fromkeys(values))
+        if len(once) < len(values):
+            draft.problem(f"{key}.parts.{name}", "has a value twice", "each value once")
+        axes.append((part, once))
     if not entry.parts:
         draft.problem(f"{key}.parts", "is empty", "a list of values for each of two parts")
     cells = math.prod(len(values) for _, values in axes)

@@ -1,0 +1,512 @@
+"""Expansion: rows and labels, seeds and pairs, what jobs wait for and what they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from study_lab import HEAD, TAU, Lab, configs, jobs_of, labels
+
+from ablate.matrix.plan import Matrix, Role
+from ablate.methods.parts import Value
+from ablate.methods.registry import BUILT_IN
+
+NO_TEACHER = "[baseline]\nloss.ctr = 0\n"
+LR = '[[ablation]]\nablated_part = "lr"\naction = "REPLACE"\nreplacement = [0.2]\n'
+PRED = '[[ablation]]\nablated_part = "loss.pred"\naction = "REPLACE"\nreplacement = [2]\n'
+
+
+def teachers(matrix: Matrix) -> set[str]:
+    return {job for job, config in matrix.configs.items() if config.kind == "teacher"}
+
+
+def table(matrix: Matrix) -> list[tuple[str, Role, str]]:
+    return [(v.label, v.role, v.group) for v in matrix.plan.variants]
+
+
+def test_a_study_of_one_part_names_its_baseline_by_that_part(lab: Lab) -> None:
+    matrix = lab.expand(HEAD + TAU)
+    group = "temperature of the contrastive loss"
+    assert table(matrix) == [
+        ("τ = 0.1", Role.BASELINE, group),
+        ("τ = 0.2", Role.VARIANT, group),
+        ("τ = 0.5", Role.VARIANT, group),
+    ]
+    assert matrix.plan.part_labels["temperature"] == "τ"
+
+
+def test_a_study_of_several_parts_names_its_baseline_by_the_method(lab: Lab) -> None:
+    assert labels(lab.expand(HEAD + TAU + PRED)) == ["CoCoRD", "τ = 0.2", "τ = 0.5", "λ_pred = 2"]
+
+
+def test_a_grids_baseline_stands_in_its_cell(lab: Lab) -> None:
+    grid = "[[grid]]\nparts.momentum.teacher_head = [0.999, 1]\n"
+    matrix = lab.expand(HEAD + grid + "parts.momentum.slow_student = [0, 0.9]\n")
+    assert labels(matrix) == [
+        "m_c = 0.999, m_r = 0.9",
+        "m_c = 0.999, m_r = 0",
+        "m_c = 1, m_r = 0",
+        "m_c = 1, m_r = 0.9",
+    ]
+
+
+def test_variants_of_two_parts_name_their_baseline_by_both(lab: Lab) -> None:
+    text = "[[variant]]\nset = { loss.pred = 8, loss.ctr = 2 }\n"
+    assert labels(lab.expand(HEAD + text))[0] == "λ_pred = 4, λ_ctr = 1"
+
+
+def test_a_declared_baseline_may_stand_in_the_list(lab: Lab) -> None:
+    text = HEAD + TAU.replace("[0.2, 0.5]", "[0.2, 0.5]\nbaseline = 0.2")
+    matrix = lab.expand(text)
+    assert labels(matrix) == ["τ = 0.2", "τ = 0.5"]
+    assert matrix.plan.baseline["temperature"] == 0.2
+    (base,) = {matrix.configs[job.id].settings["temperature"] for job in jobs_of(matrix, "τ = 0.2")}
+    assert base == 0.2
+
+
+def test_an_override_moves_a_declared_baseline(lab: Lab) -> None:
+    text = HEAD + TAU.replace("[0.2, 0.5]", "[0.2, 0.5]\nbaseline = 0.2")
+    assert labels(lab.expand(text, overrides={"temperature": 0.5})) == ["τ = 0.5", "τ = 0.2"]
+
+
+def test_an_override_that_meets_a_variant_is_an_error(lab: Lab) -> None:
+    key, message, _ = lab.problem(HEAD + TAU, overrides={"temperature": 0.5})
+    assert key == "ablation[0].replacement[1]"
+    assert message.startswith("equals the baseline (temperature = 0.5)")
+
+
+def test_every_row_has_a_job_per_pair_and_seed(lab: Lab) -> None:
+    text = HEAD.replace("]", ', "resnet8x4/resnet8"]') + "seeds = [3, 1]\n" + TAU
+    matrix = lab.expand(text)
+    assert [(j.variant, j.pair, j.seed) for j in matrix.plan.jobs if j.variant is not None] == [
+        (label, pair, seed)
+        for pair in ("resnet14/resnet8", "resnet8x4/resnet8")
+        for label in ("τ = 0.1", "τ = 0.2", "τ = 0.5")
+        for seed in (3, 1)
+    ]
+    assert matrix.plan.seeds == (3, 1)
+    for job in matrix.plan.jobs:
+        config = matrix.configs[job.id]
+        assert config.seed == job.seed
+        assert config.kind == job.kind
+        assert set(job.upstream) == set(config.upstream.values())
+
+
+def test_upstream_jobs_come_before_those_that_wait_for_them(lab: Lab) -> None:
+    matrix = lab.expand(HEAD + TAU)
+    place = {job.id: i for i, job in enumerate(matrix.plan.jobs)}
+    waiting = [(job, up) for job in matrix.plan.jobs for up in job.upstream]
+    assert waiting
+    assert all(place[up] < place[job.id] for job, up in waiting)
+    assert [job.kind for job in matrix.plan.jobs[:3]] == ["teacher", "teacher_table", "student"]
+    assert list(matrix.configs) == [job.id for job in matrix.plan.jobs]
+
+
+@pytest.mark.parametrize(
+    ("file", "section", "profile", "option", "seeds"),
+    [
+        ("", "", "", None, (0, 1, 2)),
+        ("", "", "[5]", None, (5,)),
+        ("[7, 8]", "", "[5]", None, (7, 8)),
+        ("[7, 8]", "[9]", "[5]", None, (9,)),
+        ("[7, 8]", "[9]", "[5]", (4, 3), (4, 3)),
+    ],
+)
+def test_whose_seeds_count(
+    lab: Lab, file: str, section: str, profile: str, option: tuple[int, ...] | None,
+    seeds: tuple[int, ...],
+) -> None:  # fmt: skip
+    lab.use('[profiles.quick]\ndata = "digits"\n' + (f"seeds = {profile}\n" if profile else ""))
+    text = HEAD + (f"seeds = {file}\n" if file else "") + TAU
+    text += f"[profiles.quick]\nseeds = {section}\n" if section else ""
+    assert lab.expand(text, seeds=option).plan.seeds == seeds
+
+
+def test_a_profile_has_its_own_pairs_baseline_and_rows(lab: Lab) -> None:
+    text = HEAD + TAU + 'profiles = ["paper"]\n' + PRED + "[baseline]\nloss.ctr = 2\n"
+    text += '[profiles.quick]\npairs = ["resnet8x4/resnet8"]\nbaseline.loss.ctr = 3\n'
+    quick, paper = lab.expand(text), lab.expand(text, "paper")
+    assert quick.plan.pairs == ("resnet8x4/resnet8",)
+    assert paper.plan.pairs == ("resnet14/resnet8",)
+    assert quick.plan.baseline["loss.ctr"] == 3.0
+    assert paper.plan.baseline["loss.ctr"] == 2.0
+    assert labels(quick) == ["λ_pred = 4", "λ_pred = 2"]
+    assert labels(paper) == ["CoCoRD", "τ = 0.2", "τ = 0.5", "λ_pred = 2"]
+    assert "left out under profile quick: τ = 0.2; τ = 0.5" in quick.plan.footnotes
+    assert not [note for note in paper.plan.footnotes if "left out" in note]
+
+
+def test_many_rows_left_out_are_counted(lab: Lab) -> None:
+    values = [round(0.2 + i / 10, 1) for i in range(9)]
+    text = HEAD + PRED + TAU.replace("[0.2, 0.5]", f'{values}\nprofiles = ["paper"]')
+    (note,) = [n for n in lab.expand(text).plan.footnotes if "left out" in n]
+    assert note == "left out under profile quick: τ = 0.2; τ = 0.3; τ = 0.4; τ = 0.5; and 5 more"
+
+
+def test_what_the_profile_says_counts_for_rows_and_what_set_says_counts_more(lab: Lab) -> None:
+    matrix = lab.expand(HEAD + TAU, overrides={"lr": 0.02, "head.width": 32})
+    for config in configs(matrix, "student"):
+        assert (config.settings["lr"], config.settings["head.width"]) == (0.02, 32)
+        assert (
+            config.settings["batch_size"] == lab.settings.profiles["quick"].settings["batch_size"]
+        )
+    assert matrix.plan.overrides == {"lr": 0.02, "head.width": 32}
+
+
+def test_set_counts_more_than_the_study(lab: Lab) -> None:
+    text = HEAD + TAU + "[baseline]\nloss.ctr = 2\n[profiles.quick.baseline]\nloss.pred = 3\n"
+    matrix = lab.expand(text, overrides={"loss.ctr": 5, "loss.pred": 6})
+    assert [matrix.plan.baseline[name] for name in ("loss.ctr", "loss.pred")] == [5.0, 6.0]
+
+
+def test_an_override_reaches_the_teacher_but_for_its_epochs(lab: Lab) -> None:
+    text = HEAD + TAU
+    (plain,) = configs(lab.expand(text), "teacher")
+    (changed,) = configs(lab.expand(text, overrides={"lr": 0.02, "epochs": 3}), "teacher")
+    assert changed.settings["lr"] == 0.02
+    assert changed.settings["epochs"] == plain.settings["epochs"]
+    (own,) = configs(
+        lab.expand(text, overrides={"teacher.epochs": 3, "teacher.lr": 0.3}), "teacher"
+    )
+    assert (own.settings["epochs"], own.settings["lr"]) == (3, 0.3)
+    students = configs(lab.expand(text, overrides={"teacher.lr": 0.3}), "student")
+    assert {config.settings["lr"] for config in students} == {0.05}
+
+
+ABLATED = [
+    ("lr", "0.2"),
+    ("batch_size", "128"),
+    ("epochs", "3"),
+    ("weight_decay", "0"),
+    ("sgd_momentum", "0.5"),
+    ("lr_schedule", '"cosine"'),
+    ("precision", '"bf16"'),
+    ("views.augmentation", '"none"'),
+    ("views.augmentation", '"random-resized-crop"'),
+    ("dictionary.size", "64"),
+    ("teacher.table", '"off"'),
+]
+
+
+@pytest.mark.parametrize(("part", "value"), ABLATED)
+@pytest.mark.parametrize("place", ["ablation", "baseline", "variant", "profile"])
+def test_a_teacher_never_depends_on_what_a_study_changes(
+    lab: Lab, part: str, value: str, place: str
+) -> None:
+    change = {
+        "ablation": f'[[ablation]]\nablated_part = "{part}"\nreplacement = [{value}]\n',
+        "baseline": f"{TAU}[baseline]\n{part} = {value}\n",
+        "variant": f"[[variant]]\nset.{part} = {value}\n",
+        "profile": f"{TAU}[profiles.quick.baseline]\n{part} = {value}\n",
+    }
+    changed = lab.expand(HEAD + change[place])
+    assert teachers(changed) == teachers(lab.expand(HEAD + PRED))
+
+
+def test_one_teacher_serves_all_studies_and_methods(lab: Lab) -> None:
+    one = lab.expand(HEAD + TAU)
+    other = lab.expand(HEAD.replace("cocord", "kd") + 'references = ["crd"]\n' + LR)
+    assert teachers(one) == teachers(other)
+    assert len(teachers(one)) == 1
+
+
+def test_two_studies_share_the_jobs_that_are_the_same(lab: Lab) -> None:
+    one, other = lab.expand(HEAD + TAU), lab.expand(HEAD + TAU + PRED)
+    assert one.configs.keys() < other.configs.keys()
+    assert len(other.configs) - len(one.configs) == 3
+
+
+def test_without_need_of_a_teacher_there_is_none(lab: Lab) -> None:
+    matrix = lab.expand(HEAD + NO_TEACHER + PRED)
+    assert {config.kind for config in matrix.configs.values()} == {"student"}
+    assert all(job.upstream == () for job in matrix.plan.jobs)
+    assert matrix.plan.pairs == ("resnet14/resnet8",)
+
+
+def test_only_those_wait_that_need_the_teacher(lab: Lab) -> None:
+    text = '[[ablation]]\nablated_part = "loss.ctr"\naction = "REMOVE"\n'
+    matrix = lab.expand(HEAD + text)
+    waiting = {job.variant: bool(job.upstream) for job in matrix.plan.jobs if job.variant}
+    assert waiting == {"λ_ctr = 1": True, "w/o L_ctr": False}
+
+
+def test_views_without_number_wait_for_the_teacher_but_for_no_table(lab: Lab) -> None:
+    text = '[[ablation]]\nablated_part = "views.augmentation"\nreplacement = ["crop-flip-blur"]\n'
+    matrix = lab.expand(HEAD + text)
+    roles = {
+        label: {role for job in jobs_of(matrix, label) for role in matrix.configs[job.id].upstream}
+        for label in labels(matrix)
+    }
+    assert roles == {
+        "crop and flip": {"teacher", "teacher_table"},
+        "crop and flip, blur": {"teacher"},
+    }
+
+
+def test_a_table_follows_its_teacher_and_its_views(lab: Lab) -> None:
+    text = '[[ablation]]\nablated_part = "views.augmentation"\nreplacement = ["none"]\n'
+    matrix = lab.expand(HEAD + text)
+    tables = configs(matrix, "teacher_table")
+    assert {config.settings["views.augmentation"] for config in tables} == {"none", "crop-flip"}
+    assert {config.upstream["teacher"] for config in tables} == teachers(matrix)
+
+
+def test_references_stand_below_as_they_are(lab: Lab) -> None:
+    text = HEAD + 'references = ["teacher", "student", "kd", "crd", "cocord+kd"]\n'
+    text += TAU + "[baseline]\nlr = 0.2\n"
+    matrix = lab.expand(text)
+    assert [(v.label, v.method) for v in matrix.plan.variants if v.role is Role.REFERENCE] == [
+        ("Student", "student"), ("KD", "kd"), ("CRD", "crd"), ("CoCoRD+KD", "cocord+kd"),
+    ]  # fmt: skip
+    (student,) = {matrix.configs[job.id].teacher for job in jobs_of(matrix, "Student")}
+    assert student == ""
+    for label in ("Student", "KD", "CoCoRD+KD"):
+        lr = {matrix.configs[job.id].settings["lr"] for job in jobs_of(matrix, label)}
+        assert lr == {0.05}, "what the study says of its baseline is not theirs"
+
+
+def test_a_teacher_for_reference_is_planned_even_if_nobody_needs_it(lab: Lab) -> None:
+    text = HEAD + 'references = ["teacher"]\n' + NO_TEACHER + PRED
+    matrix = lab.expand(text)
+    assert [(job.kind, job.pair) for job in matrix.plan.jobs if job.variant is None] == [
+        ("teacher", "resnet14")
+    ]
+    assert teachers(matrix) == teachers(lab.expand(HEAD + TAU))
+    assert "Teacher" not in labels(matrix)
+
+
+def test_a_student_alone_is_one_job_in_the_rows_of_all_its_teachers(lab: Lab) -> None:
+    text = HEAD.replace("]", ', "resnet8x4/resnet8"]') + 'references = ["student"]\nseeds = [0]\n'
+    matrix = lab.expand(text)
+    planned = jobs_of(matrix, "Student")
+    assert [job.pair for job in planned] == ["resnet14/resnet8", "resnet8x4/resnet8"]
+    assert len({job.id for job in planned}) == 1
+    assert len(matrix.plan.jobs) == len(matrix.configs) + 1
+
+
+def test_references_alone_make_a_study(lab: Lab) -> None:
+    assert labels(lab.expand(HEAD + 'references = ["kd"]\n')) == ["CoCoRD", "KD"]
+
+
+def test_a_reference_that_needs_a_teacher_needs_one_in_every_pair(lab: Lab) -> None:
+    text = HEAD.replace("cocord", "student").replace("resnet14/", "")
+    key, message, _ = lab.problem(text + 'references = ["kd"]\n' + LR)
+    assert (key, message) == ("pairs[0]", "has no teacher, which kd needs")
+    matrix = lab.expand(text + LR)
+    assert matrix.plan.pairs == ("resnet8",)
+    assert {config.kind for config in matrix.configs.values()} == {"student"}
+
+
+@pytest.mark.parametrize(
+    ("baseline", "part", "value", "counts"),
+    [
+        ({"loss.ctr": 0}, "temperature", "0.5", "temperature counts where loss.ctr is above 0"),
+        ({"loss.ctr": 0}, "momentum.teacher_head", "0.5",
+         "momentum.teacher_head counts where the teacher encodes keys or targets"),
+        ({"loss.pred": 0}, "prediction.direction", '"pred"',
+         "prediction.direction counts where loss.pred is above 0"),
+        ({"predictor.enabled": "false"}, "predictor.width", "8",
+         "predictor.width counts with the predictor"),
+        ({"head.depth": 1}, "head.norm", '"none"',
+         "head.norm counts where head.depth is above 1"),
+        ({}, "mismatch", '"adapter"',
+         "mismatch counts where the feature widths of teacher and student differ"),
+        ({}, "kd.temperature", "2", "kd.temperature counts where loss.kd is above 0"),
+        ({"epochs": 1}, "lr_schedule", '"cosine"', "lr_schedule counts with more than one epoch"),
+    ],
+)  # fmt: skip
+def test_a_row_that_would_compute_what_the_baseline_does_is_an_error(
+    lab: Lab, baseline: dict[str, str], part: str, value: str, counts: str
+) -> None:
+    text = f'{HEAD}[[ablation]]\nablated_part = "{part}"\nreplacement = [{value}]\n[baseline]\n'
+    text += "".join(f"{name} = {written}\n" for name, written in baseline.items())
+    key, message, right = lab.problem(text)
+    assert key == "ablation[0].replacement[0]"
+    assert message.endswith("changes nothing on resnet14/resnet8")
+    assert right == counts
+
+
+def test_so_is_a_row_that_would_compute_what_another_does(lab: Lab) -> None:
+    grid = "[[grid]]\nparts.head.depth = [1, 2]\nparts.head.width = [64, 128]\n"
+    key, message, right = lab.problem(HEAD + grid)
+    assert key == "grid[0]"
+    assert message == (
+        'head depth = 1, head width = 128: computes the same as "head depth = 1, head width = 64" '
+        "on resnet14/resnet8"
+    )
+    assert right == "head.width counts where head.depth is above 1"
+
+
+def test_a_grid_and_a_list_that_overlap_are_told(lab: Lab) -> None:
+    grid = "[[grid]]\nparts.temperature = [0.2]\nparts.loss.pred = [4, 8]\n"
+    key, message, right = lab.problem(HEAD + TAU + grid)
+    assert key == "grid[0]"
+    assert message == ('τ = 0.2, λ_pred = 4: computes the same as "τ = 0.2" on resnet14/resnet8')
+    assert right == "each row once"
+
+
+def test_a_part_that_counts_on_one_pair_only_is_told_with_the_other(lab: Lab) -> None:
+    text = HEAD.replace("]", ', "resnet8x4/resnet8"]')
+    text += '[[ablation]]\nablated_part = "mismatch"\nreplacement = ["adapter"]\n'
+    _, message, _ = lab.problem(text)
+    assert message == "learned adapter: changes nothing on resnet14/resnet8"
+
+
+def test_an_ablated_part_has_one_baseline_for_all_pairs(lab: Lab) -> None:
+    text = HEAD.replace("resnet14/resnet8", 'vgg13/vgg8", "vgg13/MobileNetV2') + LR
+    key, message, right = lab.problem(text, "paper")
+    assert key == "ablation[0].replacement[0]"
+    assert message == (
+        "the baseline of lr differs between pairs (0.05 on vgg13/vgg8, 0.01 on vgg13/MobileNetV2)"
+    )
+    assert right == "say [baseline] lr = ..."
+    assert labels(lab.expand(text + "baseline = 0.05\n", "paper")) == ["lr = 0.05", "lr = 0.2"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "place"),
+    [
+        ({"batch_size": 512}, "--set: batch_size: "),
+        ({"dictionary.size": 32}, "--set: batch_size: "),
+        ({"views.augmentation": "crop-flip-jitter"}, "--set: views.augmentation: "),
+    ],
+)
+def test_a_conflict_of_the_baseline_is_told_once_where_it_comes_from(
+    lab: Lab, overrides: dict[str, Value], place: str
+) -> None:
+    (problem,) = lab.problems(HEAD + TAU, overrides=overrides)
+    assert str(problem).startswith(place)
+
+
+def test_a_conflict_of_a_profile_is_told_there(lab: Lab) -> None:
+    lab.use('[profiles.quick]\ndata = "digits"\nsettings.batch_size = 4096\n')
+    (problem,) = lab.problems(HEAD + TAU)
+    assert str(problem).startswith("ablate.toml: profiles.quick.settings.batch_size: a batch of ")
+
+
+def test_an_unknown_profile(lab: Lab) -> None:
+    (problem,) = lab.problems(HEAD + TAU, "papr")
+    assert str(problem) == '--profile: no profile "papr" in ablate.toml (did you mean "paper"?)'
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"epohcs": 1}, '--set: epohcs: unknown setting (did you mean "epochs"?)'),
+        ({"epochs": 0}, "--set: epochs: 0 is no value of epochs (a whole number from 1)"),
+        ({"epochs": "many"}, '--set: epochs: "many" is no value of epochs (a whole number from 1)'),
+        ({"epochs": [1]}, "--set: epochs: [1] is no value of epochs (a whole number from 1)"),
+        ({"teacher.lr": 0}, "--set: teacher.lr: 0 is no value of teacher.lr (a number above 0 to "
+         "100)"),
+        ({"crd.negatives": 5},
+         "--set: crd.negatives: no method of this study has such a part (cocord)"),
+        ({"data": "digts"}, '--set: data: "digts": no such data set (did you mean "digits"?)'),
+        ({"data": 5}, '--set: data: "5": no such data set (one of: '),
+        ({"data": "folder:/nowhere"},
+         '--set: data: "folder:/nowhere": no folder /nowhere/train (PATH/train/CLASS/'),
+        ({"dta": "digits"}, '--set: dta: unknown setting (did you mean "data"?)'),
+    ],
+)  # fmt: skip
+def test_overrides_that_are_wrong(lab: Lab, overrides: dict[str, object], told: str) -> None:
+    assert str(lab.problems(HEAD + TAU, overrides=overrides)[0]).startswith(told)
+
+
+def test_an_override_may_be_for_a_reference_only(lab: Lab) -> None:
+    text = HEAD + 'references = ["crd"]\n'
+    matrix = lab.expand(text, overrides={"crd.negatives": 5})
+    assert {matrix.configs[job.id].settings["crd.negatives"] for job in jobs_of(matrix, "CRD")} == {
+        5
+    }
+
+
+def test_the_data_set_may_be_overridden(lab: Lab) -> None:
+    digits, fashion = (
+        lab.expand(HEAD + TAU, overrides=over) for over in ({}, {"data": "fashion-mnist"})
+    )
+    assert (digits.plan.data, fashion.plan.data) == ("digits (8×8, scikit-learn)", "Fashion-MNIST")
+    assert {config.data for config in fashion.configs.values()} == {"fashion-mnist"}
+    assert not digits.configs.keys() & fashion.configs.keys()
+    assert digits.plan.key != fashion.plan.key
+
+
+def test_a_profile_with_unknown_data_or_settings(lab: Lab) -> None:
+    lab.use('[profiles.quick]\ndata = "digts"\nsettings.my_own.width = 5\n')
+    assert [str(problem) for problem in lab.problems(HEAD + TAU)] == [
+        "ablate.toml: profiles.quick.settings.my_own.width: unknown setting (one of: "
+        + ", ".join(known_settings())
+        + ")",
+        'ablate.toml: profiles.quick.data: "digts": no such data set (did you mean "digits"?)',
+    ]
+
+
+def known_settings() -> list[str]:
+    from ablate.methods.given import parts_by_name
+
+    return list(parts_by_name(BUILT_IN.values()))
+
+
+def test_a_folder_of_images_is_known_by_its_files(lab: Lab) -> None:
+    root = lab.folder / "images"
+    for split in ("train", "val"):
+        for label in ("cat", "dog"):
+            (root / split / label).mkdir(parents=True)
+            (root / split / label / "1.png").write_bytes(b"x")
+    over = {"data": f"folder:{root}@32"}
+    before = lab.expand(HEAD + TAU, overrides=over)
+    assert before.plan.data == "images (32×32, image folder)"
+    assert lab.expand(HEAD + TAU, overrides=over).configs == before.configs
+    (root / "train" / "dog" / "2.png").write_bytes(b"y")
+    after = lab.expand(HEAD + TAU, overrides=over)
+    assert not after.configs.keys() & before.configs.keys()
+    assert after.plan.key != before.plan.key
+
+
+def checkpoint(path: Path, content: bytes = b"weights") -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_given_weights_take_the_place_of_training(lab: Lab) -> None:
+    digest = checkpoint(lab.folder / "mine.pth")
+    pair = '{ teacher = "resnet14", student = "resnet8", teacher_checkpoint = "mine.pth" }'
+    text = HEAD.replace('"resnet14/resnet8"', pair) + TAU
+    matrix = lab.expand(text)
+    (teacher,) = configs(matrix, "teacher")
+    assert teacher.inputs["checkpoint"] == digest
+    assert "epochs" not in teacher.settings, "nothing is trained"
+    assert matrix.files == {digest: lab.folder / "mine.pth"}
+    other = lab.expand(text, overrides={"lr": 0.1, "teacher.epochs": 5, "teacher.seed": 3})
+    assert teachers(other) == teachers(matrix), "however it would have been trained"
+    checkpoint(lab.folder / "mine.pth", b"other weights")
+    changed = lab.expand(text)
+    assert not changed.configs.keys() & matrix.configs.keys()
+    assert changed.plan.key != matrix.plan.key
+
+
+def test_a_folder_of_weights_is_searched_by_network(lab: Lab) -> None:
+    head = 'teacher_checkpoints = "weights"\n[profiles.quick]\ndata = "digits"\n'
+    lab.use(head)
+    (problem,) = lab.problems(HEAD + TAU)
+    assert str(problem) == (
+        f"ablate.toml: teacher_checkpoints: no folder {lab.folder / 'weights'} "
+        "(it holds <network>_vanilla/*.pth)"
+    )
+    digest = checkpoint(lab.folder / "weights" / "resnet14_vanilla" / "ckpt_epoch_240.pth")
+    text = HEAD.replace("]", ', "resnet8x4/resnet8"]') + TAU
+    given, trained = configs(lab.expand(text), "teacher")
+    assert given.inputs["checkpoint"] == digest
+    assert "checkpoint" not in trained.inputs
+    checkpoint(lab.folder / "weights" / "resnet14_vanilla" / "last.pth")
+    (problem,) = lab.problems(text)
+    assert problem.message.endswith("resnet14_vanilla: ckpt_epoch_240.pth, last.pth")
+
+
+def test_weights_nobody_needs_are_not_asked_for(lab: Lab) -> None:
+    lab.use('teacher_checkpoints = "weights"\n[profiles.quick]\ndata = "digits"\n')
+    text = HEAD.replace("cocord", "student") + LR
+    assert configs(lab.expand(text), "teacher") == []
+    text = HEAD + TAU + '[profiles.paper]\npairs = [{ teacher = "vgg13", student = "vgg8", '
+    lab.use('[profiles.quick]\ndata = "digits"\n[profiles.paper]\ndata = "cifar100"\n')
+    lab.expand(text + 'teacher_checkpoint = "not here yet.pth" }]\n')
