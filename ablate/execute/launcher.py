@@ -17,13 +17,25 @@ import psutil
 
 from ablate.execute.session import Order
 from ablate.execute.worker import main
+from ablate.methods.session import JobConfig
 from ablate.store.processes import is_alive, process_start
 
-#: What the fork server imports before it forks the first worker that trains.
-_TORCH = ("torch", "ablate.training.programs")
+#: What the fork server imports before it forks the first worker that trains; the third is what
+#: torch imports when it is told to be deterministic, which takes a second.
+_TORCH = ("torch", "ablate.training.programs", "torch._inductor")
+
+#: What reads a data set, likewise; others are read by torchvision.
+_READERS = {"digits": "sklearn.datasets"}
 
 _SERVER_GONE = 255  #: what multiprocessing says where the server took the exit code with it
 _POLL_S = 0.05  #: how often workers are looked at whose server is gone
+
+
+def modules_for(jobs: Iterable[JobConfig]) -> list[str]:
+    """What the workers of these jobs will import: seconds that need be spent only once."""
+    training = [job for job in jobs if job.program.startswith("ablate.training")]
+    readers = {_READERS.get(job.data, "torchvision.datasets") for job in training}
+    return [*_TORCH, *sorted(readers)] if training else []
 
 
 @dataclass(frozen=True)
@@ -48,10 +60,10 @@ class _Worker:
 class LocalLauncher:
     """Starts, stops and watches the workers of one orchestrator on this machine."""
 
-    def __init__(self, *, torch: bool) -> None:
-        """`torch`: whether to preload it, which takes seconds once and saves them per job."""
+    def __init__(self, preload: Iterable[str] = ()) -> None:
+        """`preload`: modules to import once instead of in each worker."""
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["ablate.execute.warm", *(_TORCH if torch else ())])
+        self._context.set_forkserver_preload(["ablate.execute.warm", *preload])
         self._workers: dict[str, _Worker] = {}
         self._host = socket.gethostname()
 

@@ -30,7 +30,7 @@ from ablate.execute.events import (
     Terminate,
     WakeAfter,
 )
-from ablate.execute.launcher import Exit, LocalLauncher
+from ablate.execute.launcher import Exit, LocalLauncher, modules_for
 from ablate.execute.memory import MemoryWatch, ReadFree, taken_bytes
 from ablate.execute.placement import Device
 from ablate.execute.recovery import Past
@@ -148,9 +148,8 @@ class Orchestrator:
             attempts=past.attempts,
             policy=RetryPolicy(execution.max_retries, execution.retry_delay_s),
         )
-        programs = {self.matrix.configs[job].program for job in past.open(self.matrix)}
-        torch = any(program.startswith("ablate.training") for program in programs)
-        self._launcher: Launcher = self.launcher or LocalLauncher(torch=torch)
+        preload = modules_for(self.matrix.configs[job] for job in past.open(self.matrix))
+        self._launcher: Launcher = self.launcher or LocalLauncher(preload)
         try:
             self._tell_known_peaks(past.done)
             self._look_for_stops()
