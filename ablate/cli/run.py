@@ -244,7 +244,7 @@ def closing(
         text += f", {len(held)} left alone"
     if summary.resumed:
         text += f"; {summary.resumed} resumed from a checkpoint"
-    if summary.stopped and summary.count(Phase.DONE) < len(summary.phases):
+    if summary.stopped and (held or summary.count(Phase.DONE) < len(summary.phases)):
         text += "\nstopped; the same command goes on from here"
     return "\n".join([*lines, text])
 
@@ -266,6 +266,6 @@ def exit_code(summary: Summary) -> int:
     """0 fine, 1 some jobs failed or were left alone, 130 interrupted."""
     from ablate.execute.events import BROKEN, Phase
 
-    if summary.stopped and summary.count(Phase.DONE) < len(summary.phases):
+    if summary.stopped and (summary.held or summary.count(Phase.DONE) < len(summary.phases)):
         return 130
     return 1 if summary.held or summary.count(*BROKEN) else 0

@@ -1,0 +1,128 @@
+"""A launcher without processes: every attempt does at once what a test says, in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ablate.execute.devices import Device
+from ablate.execute.events import Phase
+from ablate.execute.launcher import Exit
+from ablate.execute.orchestrator import Orchestrator, StopRequests, Summary
+from ablate.execute.recovery import read_past
+from ablate.execute.session import Order
+from ablate.matrix.identity import job_id
+from ablate.matrix.plan import Matrix, PlannedJob, StudyPlan
+from ablate.methods.session import JobConfig
+from ablate.settings import Execution, Profile, Settings
+from ablate.store.index import Index
+from ablate.store.rundir import RunDirectory
+
+MIB = 2**20
+
+
+def finish(run: RunDirectory, order: Order, peak_mib: float = 0.0) -> None:
+    """What a worker leaves that gets to its end."""
+    stamp = {"time": time.time(), "attempt": order.attempt}
+    run.append({"event": "started", "device": "fake", "host": "h", **stamp}, durable=False)
+    run.write_result(
+        {
+            "metrics": {"top1": 1.0},
+            "best": {"top1": 1.0},
+            "best_epoch": 1,
+            "weights_digest": "d" * 64,
+            "facts": {},
+            "costs": {"train_seconds": 0.0, "peak_memory_mib": peak_mib},
+        }
+    )
+    run.append({"event": "finished", **stamp}, durable=False)
+
+
+@dataclass
+class FakeLauncher:
+    """Carries out `act` at launch; jobs end in order, one per `wait`, as `ends` allows."""
+
+    act: Callable[[RunDirectory, Order], None] = finish
+    ends: Callable[[str], bool] = lambda job: True
+    at_once: int = 1  #: exits that one `wait` returns
+    running: list[str] = field(default_factory=list)
+    launched: list[str] = field(default_factory=list)
+    together: int = 0  #: most jobs that ran at once
+
+    def launch(self, job: str, order: Order) -> None:
+        self.launched.append(job)
+        self.act(RunDirectory(order.run), order)
+        self.running.append(job)
+        self.together = max(self.together, len(self.running))
+
+    def wait(self, seconds: float) -> list[Exit]:
+        ended = [job for job in self.running if self.ends(job)][: self.at_once]
+        self.running = [job for job in self.running if job not in ended]
+        return [Exit(job, 0) for job in ended]
+
+    def terminate(self, job: str) -> None:
+        pass
+
+    def kill(self, jobs: Iterable[str]) -> None:
+        pass
+
+    def close(self, grace_s: float) -> None:
+        self.running.clear()
+
+
+@dataclass
+class Lines:
+    """A display that remembers."""
+
+    phases: list[tuple[str, str, str]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def job(self, job: str, phase: Phase, detail: str = "") -> None:
+        self.phases.append((job, str(phase), detail))
+
+    def epoch(self, job: str, epoch: int, metrics: object) -> None:
+        pass
+
+    def say(self, sentence: str) -> None:
+        self.said.append(sentence)
+
+
+def make_matrix(count: int, kind: str = "student") -> Matrix:
+    """So many jobs that need nothing."""
+    configs: dict[str, JobConfig] = {}
+    for number in range(count):
+        config = JobConfig(
+            kind=kind, method="m", program="p:q", data="none", teacher="", student="s",
+            seed=number, profile="toy", settings={},
+        )  # fmt: skip
+        configs[job_id(config)] = config
+    jobs = tuple(PlannedJob(job, kind, "v", "s", config.seed) for job, config in configs.items())
+    plan = StudyPlan(
+        name="fake", title="", question="", answers="", profile="toy", data="none", metrics=(),
+        pairs=("s",), seeds=(), baseline={}, overrides={}, variants=(), jobs=jobs,
+    )  # fmt: skip
+    return Matrix(plan, configs)
+
+
+def orchestrate(
+    results: Path,
+    matrix: Matrix,
+    launcher: FakeLauncher,
+    devices: Sequence[Device],
+    free: Callable[[], Sequence[int]] = list,
+) -> tuple[Summary, Lines]:
+    """Run a matrix to its end with a fake launcher."""
+    results.mkdir(exist_ok=True)
+    execution = Execution(retry_delay_s=0.0, max_retries=1)
+    settings = Settings(profile="toy", profiles={"toy": Profile(data="none")}, execution=execution)
+    lines = Lines()
+    with Index.open(results, writable=True) as index:
+        index.register(matrix.plan)
+        past = read_past(matrix, lambda job: RunDirectory.of(results, job))
+        orchestrator = Orchestrator(
+            matrix, settings, results, index, list(devices), lines, StopRequests(),
+            free_bytes=free, launcher=launcher,
+        )  # fmt: skip
+        return orchestrator.run(past), lines

@@ -1,0 +1,169 @@
+"""The orchestrator with fake workers: packing by memory, starts that fail, workers elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from fake_launcher import MIB, FakeLauncher, finish, make_matrix, orchestrate
+
+from ablate.execute.devices import CONTEXT_BYTES
+from ablate.execute.events import DeviceChanged, Phase
+from ablate.execute.launcher import modules_for
+from ablate.execute.memory import MemoryWatch, taken_bytes
+from ablate.execute.placement import Device
+from ablate.execute.recovery import declare_gone, read_past, settle_strays
+from ablate.execute.session import Order
+from ablate.store.history import Status, history
+from ablate.store.locks import FolderLock
+from ablate.store.rundir import RunDirectory
+
+GPU = Device("cuda:0", slots=None, free_bytes=8000 * MIB)
+
+
+def test_jobs_share_a_gpu_once_their_peak_is_known(tmp_path: Path) -> None:
+    launcher = FakeLauncher(lambda run, order: finish(run, order, peak_mib=1000))
+    readings: list[int] = []
+
+    def free() -> list[int]:
+        readings.append((8000 - 1640 * len(launcher.running)) * MIB)
+        return readings[-1:]
+
+    summary, _ = orchestrate(tmp_path, make_matrix(6), launcher, [GPU], free)
+    assert summary.count(Phase.DONE) == 6
+    # Each takes 1000 MiB and a context of 640; with a tenth for safety four fit into 8000 MiB.
+    assert launcher.together == 4
+    assert readings, "and it was looked what is free"
+
+
+def test_a_known_peak_counts_from_the_start(tmp_path: Path) -> None:
+    launcher = FakeLauncher(lambda run, order: finish(run, order, peak_mib=1000))
+    orchestrate(tmp_path, make_matrix(1), launcher, [GPU], lambda: [8000 * MIB])
+    later = FakeLauncher(launcher.act)
+    orchestrate(tmp_path, make_matrix(4), later, [GPU], lambda: [8000 * MIB])
+    assert later.together == 3, "the first job of a kind is measured once, not once per run"
+
+
+def test_free_memory_is_read_when_all_have_reached_their_peak() -> None:
+    free = [5000]
+    watch = MemoryWatch([GPU, Device("cpu", slots=2)], lambda: free)
+    watch.launched("a", "cuda:0")
+    watch.launched("elsewhere", "cpu")
+    assert list(watch.warmed("elsewhere")) == []
+    assert list(watch.warmed("a")) == [DeviceChanged("cuda:0", 5000)]
+    assert list(watch.warmed("a")) == [], "once"
+    watch.launched("b", "cuda:0")
+    assert list(watch.warmed("a")) == [], "not while b may still grow"
+    assert list(watch.warmed("b")) == [DeviceChanged("cuda:0", 5000)]
+    watch.launched("c", "cuda:0")
+    assert list(watch.ended("a")) == [], "c has not reached its peak"
+    assert list(watch.ended("c")) == [DeviceChanged("cuda:0", 5000)]
+    assert not MemoryWatch([Device("cpu")], list)
+
+
+def test_no_reading_is_no_reading() -> None:
+    watch = MemoryWatch([GPU], list)
+    watch.launched("a", "cuda:0")
+    assert list(watch.ended("a")) == []
+
+
+def test_a_context_counts_but_not_of_a_job_that_was_not_measured() -> None:
+    assert taken_bytes(1) == 1 + CONTEXT_BYTES
+    assert taken_bytes(0) == 0
+
+
+def test_a_start_that_fails_is_an_attempt_that_crashed(tmp_path: Path) -> None:
+    def refuse(run: RunDirectory, order: Order) -> None:
+        if order.attempt == 1:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        finish(run, order)
+
+    matrix = make_matrix(3)
+    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 2)])
+    assert summary.count(Phase.DONE) == 3
+    details = [detail for _, phase, detail in lines.phases if phase == "backoff"]
+    assert len(details) == 3
+    assert "could not be started" in details[0]
+    assert "Resource temporarily unavailable" in details[0]
+
+
+def test_starts_that_always_fail_end_the_run(tmp_path: Path) -> None:
+    def refuse(run: RunDirectory, order: Order) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    summary, _ = orchestrate(tmp_path, make_matrix(60), FakeLauncher(refuse), [Device("cpu", 2)])
+    assert summary.count(Phase.FAILED) == 60
+
+
+def test_modules_are_imported_once_for_what_will_run() -> None:
+    assert modules_for(make_matrix(1).configs.values()) == []
+
+
+def leave_open(results: Path, host: str, pid: int = 2**22 + 1) -> tuple[RunDirectory, str]:
+    """An attempt of whose end nothing was heard."""
+    ((job, config),) = make_matrix(1).configs.items()
+    run = RunDirectory.of(results, job).create(config)
+    run.append(
+        {"event": "started", "time": time.time(), "attempt": 1, "host": host, "pid": pid,
+         "process_start": 5.0}
+    )  # fmt: skip
+    return run, job
+
+
+def test_unknown_is_not_dead(tmp_path: Path) -> None:
+    """On a file system that other machines share, a job that ran elsewhere is left alone."""
+    run, job = leave_open(tmp_path, "elsewhere")
+    matrix = make_matrix(1)
+
+    def runs(name: str) -> RunDirectory:
+        return RunDirectory.of(tmp_path, name)
+
+    held = settle_strays(matrix, runs, 0.1, print, local=lambda _: False)
+    assert held == {job: f"may still run as process {2**22 + 1} on elsewhere"}
+    past = read_past(matrix, runs, held)
+    assert past.open(matrix) == []
+    assert history(run.events().events).attempts[-1].open, "nothing was written down"
+    assert declare_gone(run)
+    assert not declare_gone(run)
+    assert settle_strays(matrix, runs, 0.1, print, local=lambda _: False) == {}
+    assert history(run.events().events).status is Status.INTERRUPTED
+
+
+def test_a_machine_that_got_another_name(tmp_path: Path) -> None:
+    """On a file system of this machine alone, the job's lock tells whether its worker lives."""
+    run, job = leave_open(tmp_path, "the name it had")
+
+    def runs(name: str) -> RunDirectory:
+        return RunDirectory.of(tmp_path, name)
+
+    with FolderLock(run.lock, "a worker in another container"):
+        held = settle_strays(make_matrix(1), runs, 0.1, print, local=lambda _: True)
+        assert list(held) == [job]
+    assert settle_strays(make_matrix(1), runs, 0.1, print, local=lambda _: True) == {}
+    assert history(run.events().events).attempts[-1].error == "lost with its orchestrator"
+
+
+def test_the_number_of_a_group_alone_kills_nobody(tmp_path: Path) -> None:
+    """A group that has a lost worker's number by chance is somebody else's."""
+    pid = os.fork()
+    if pid == 0:  # a leader that goes and leaves a child in its group
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        signal.pause()
+    os.waitpid(pid, 0)
+    leave_open(tmp_path, os.uname().nodename, pid)
+    settle_strays(make_matrix(1), lambda job: RunDirectory.of(tmp_path, job), 0.1, print)
+    os.killpg(pid, 0)  # ProcessLookupError if it is gone
+    os.killpg(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_slots_are_kept(tmp_path: Path, slots: int) -> None:
+    launcher = FakeLauncher()
+    orchestrate(tmp_path, make_matrix(7), launcher, [Device("cpu", slots)])
+    assert launcher.together == slots
