@@ -46,7 +46,8 @@ class Jobs:
     footnotes: dict[str, None] = field(default_factory=dict)  #: ordered set
     _grounds: dict[tuple[str, Pair], _Ground] = field(default_factory=dict)
     _recipes: dict[tuple[str, str], dict[str, Value]] = field(default_factory=dict)
-    _upstream: tuple[Mapping[str, JobConfig], dict[str, str]] = field(default=({}, {}))
+    #: What the row before waited for on which pair, and the ids that this got.
+    _before: tuple[Pair | None, Mapping[str, JobConfig], dict[str, str]] = (None, {}, {})
     _told: set[str] = field(default_factory=set)  #: rows whose problem is known
 
     def baseline(self, method: Method, pair: Pair) -> dict[str, Value]:
@@ -150,14 +151,14 @@ class Jobs:
 
     def _add_job(self, method: Method, config: JobConfig, label: str, pair: Pair) -> None:
         upstream = method.upstream(config, self._recipe)
-        before, ids = self._upstream
-        if upstream != before:  # most rows wait for what the row before them waits for
+        *before, ids = self._before
+        if [pair, upstream] != before:  # most rows wait for what the row before them waits for
             ids = {}
             for role, needed in upstream.items():
                 linked = {r: ids[r] for r in needed.upstream}
                 job = self._given(replace(needed, upstream=linked), pair)
                 ids[role] = self._plan(job, None, job.teacher)
-            self._upstream = upstream, ids
+            self._before = pair, upstream, ids
         self._plan(replace(config, upstream=dict(ids)), label, pair.name)
 
     def _recipe(self, method: Method, network: str) -> dict[str, Value]:

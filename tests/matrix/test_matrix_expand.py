@@ -485,6 +485,18 @@ def test_given_weights_take_the_place_of_training(lab: Lab) -> None:
     assert changed.plan.key != matrix.plan.key
 
 
+def test_weights_are_those_of_their_pair(lab: Lab) -> None:
+    checkpoint(lab.folder / "mine.pth")
+    pair = '{ teacher = "resnet14", student = "resnet8", teacher_checkpoint = "mine.pth" }'
+    for pairs in (f'{pair}, "resnet14/resnet20"', f'"resnet14/resnet20", {pair}'):
+        matrix = lab.expand(HEAD.replace('"resnet14/resnet8"', pairs) + TAU)
+        assert len(teachers(matrix)) == 2
+        for job in matrix.plan.jobs:
+            if job.kind == "student":
+                teacher = matrix.configs[matrix.configs[job.id].upstream["teacher"]]
+                assert ("checkpoint" in teacher.inputs) == (job.pair == "resnet14/resnet8")
+
+
 def test_a_folder_of_weights_is_searched_by_network(lab: Lab) -> None:
     head = 'teacher_checkpoints = "weights"\n[profiles.quick]\ndata = "digits"\n'
     lab.use(head)

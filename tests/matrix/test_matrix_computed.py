@@ -1,0 +1,162 @@
+"""What rows compute: each shipped one something of its own, an inert part nothing at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from study_lab import HEAD, ROOT, STUDIES, TAU, Lab, configs
+
+from ablate.matrix.expand import expand
+from ablate.matrix.identity import job_id
+from ablate.methods.catalog import NETWORKS
+from ablate.methods.parts import Choice, Value
+from ablate.methods.registry import BUILT_IN
+from ablate.methods.session import JobConfig
+from ablate.settings import load_settings
+from ablate.study.parse import read_study
+from ablate.training import data, networks
+from ablate.training.checkpoint import digest
+from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.feed import Feed
+from ablate.training.hyper import Hyper
+from ablate.training.precision import Precision
+from ablate.training.randomness import initialising
+
+STEPS = 3  #: momentum shows after the first optimizer step, in the second step's keys
+DIGITS = data.load("digits", Path())
+SMALL = {"batch_size": 16}  #: of everything a few, since values don't matter, only differences
+TINY = {
+    **SMALL, "head.width": 16, "head.embedding": 16, "predictor.width": 16, "dictionary.size": 64
+}  # fmt: skip
+Losses = dict[str, list[float]]
+
+
+def compute(config: JobConfig) -> tuple[Losses, str]:
+    """Losses of the first steps of a CoCoRD job, and the digest of the student after them."""
+    torch.set_num_threads(1)
+    hyper, device = Hyper.from_settings(config.settings), torch.device("cpu")
+    built = {}
+    for role, name in (("student", config.student), ("teacher", config.teacher)):
+        with initialising(config.seed, role):
+            built[role] = networks.build(name, 10, 1)
+    parts = CoCoRDConfig.from_settings(config.settings)
+    teacher = built["teacher"].eval()
+    model = CoCoRD(parts, built["student"], teacher, NETWORKS[config.teacher], config.seed)
+    learned = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(learned, hyper.lr, hyper.sgd_momentum)
+    feed = Feed(
+        DIGITS, hyper.augmentation, hyper.batch_size, config.seed, Precision("fp32", device)
+    )
+    losses: Losses = {}
+    for _, batch in zip(range(STEPS), feed.epoch(1), strict=False):
+        result = model.step(batch)
+        optimizer.zero_grad()
+        result.total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        model.finish_step()
+        for name, value in result.terms.items():
+            losses.setdefault(name, []).append(value.item())
+    return losses, digest(built["student"].state_dict())
+
+
+@cache
+def _computed(identifier: str) -> tuple[Losses, str]:
+    return compute(KNOWN[identifier])
+
+
+KNOWN: dict[str, JobConfig] = {}
+
+
+def computed(config: JobConfig) -> tuple[Losses, str]:
+    identifier = job_id(replace(config, upstream={}))
+    KNOWN[identifier] = config
+    return _computed(identifier)
+
+
+def shipped_rows() -> list[tuple[str, JobConfig, JobConfig]]:
+    """(study: label, baseline, variant) of every shipped row under the quick profile."""
+    settings = load_settings(ROOT / "ablate.toml")
+    found = []
+    for path in STUDIES:
+        matrix = expand(read_study(path), settings, "quick", SMALL, seeds=[0])
+        plan = matrix.plan
+        config = {(job.variant, job.pair): matrix.configs[job.id] for job in plan.jobs}
+        base, *others = plan.variants
+        for pair in plan.pairs:
+            for row in others:
+                if row.method.startswith("cocord"):
+                    name = f"{plan.name}: {row.label}"
+                    found.append((name, config[base.label, pair], config[row.label, pair]))
+    return found
+
+
+ROWS = shipped_rows()
+
+
+@pytest.mark.parametrize(("baseline", "variant"), [row[1:] for row in ROWS],
+                         ids=[row[0] for row in ROWS])  # fmt: skip
+def test_every_shipped_row_computes_something_of_its_own(
+    baseline: JobConfig, variant: JobConfig
+) -> None:
+    (one, first), (other, second) = computed(baseline), computed(variant)
+    common = one.keys() & other.keys()
+    assert first != second
+    assert common
+    assert any(one[name] != other[name] for name in common)
+
+
+ALIKE, DIFFERENT = "resnet8/resnet8", "resnet8x4/resnet8"  #: feature widths
+CASES: list[tuple[str, dict[str, Value]]] = [
+    (ALIKE, {}),
+    (ALIKE, {"loss.ctr": 0.0}),
+    (ALIKE, {"loss.pred": 0.0}),
+    (ALIKE, {"loss.ctr": 0.0, "loss.pred": 0.0}),
+    (ALIKE, {"predictor.enabled": False}),
+    (ALIKE, {"head.depth": 1}),
+    (ALIKE, {"encoder.cognate": "student"}),
+    (ALIKE, {"encoder.contrastive": "slow_student", "encoder.cognate": "teacher"}),
+    (DIFFERENT, {}),
+    (DIFFERENT, {"head.depth": 1}),
+    (DIFFERENT, {"encoder.contrastive": "student"}),
+]
+
+
+@pytest.mark.parametrize(("pair", "changes"), CASES, ids=str)
+def test_parts_said_to_be_inert_change_nothing_and_the_others_do(
+    lab: Lab, pair: str, changes: dict[str, Value]
+) -> None:
+    """The declaration that refuses rows is held against what the training code computes."""
+    text = HEAD.replace("resnet14/resnet8", pair) + TAU
+    method = BUILT_IN["cocord"]
+    config = configs(lab.expand(text, overrides=TINY, seeds=[0]), "student")[0]
+    config = replace(config, settings={**config.settings, **changes})
+    inert = method.inert(config)
+    for part in method.parts:
+        if part.name not in ELSEWHERE and part.name not in changes:
+            other = {**config.settings, part.name: another(part.name, config.settings[part.name])}
+            varied = replace(config, settings=other)
+            if list(method.conflicts(varied)):
+                continue
+            same = computed(varied) == computed(config)
+            assert same == (part.name in inert), part.name
+
+
+#: Parts that only whole epochs, logits or other jobs show; and weights, which are never inert.
+ELSEWHERE = {
+    "epochs", "lr_schedule", "weight_decay", "precision", "deterministic", "kd.temperature",
+    "teacher.seed", "teacher.table", "teacher.table_limit_mib", "loss.kd", "loss.cls", "loss.ctr",
+    "loss.pred", "lr", "sgd_momentum", "batch_size", "views.augmentation",
+}  # fmt: skip
+
+
+def another(name: str, value: Value) -> Value:
+    allowed = BUILT_IN["cocord"].part(name).allowed
+    if isinstance(allowed, Choice):
+        return next(v for v in allowed.values if v != value)
+    if allowed.whole:
+        return int(value) + (1 if name == "head.depth" else 32)
+    return float(value) / 2
