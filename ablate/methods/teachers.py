@@ -22,7 +22,7 @@ TEACHER_PARTS: tuple[Part, ...] = (
     Part("teacher.seed", "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
     Part("teacher.table", "teacher features from a table", "teacher table", "auto",
          Choice(("auto", "off")),
-         help="auto: features of all crop-and-flip views are computed once, where they fit"),
+         help="auto: the features of all views are computed once, where that fits and pays"),
     Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 2048,
          Range(0, whole=True)),
 )  # fmt: skip
@@ -79,8 +79,27 @@ def distillation_inert(job: JobConfig) -> dict[str, str]:
 
 def table_mib(data: DataInfo, teacher: str, augmentation: Value) -> float:
     """Size of the table of a teacher's features in MiB: images × views × width, 4 bytes each."""
-    views = data.crop_views if augmentation == "crop-flip" else 1
-    return data.train * views * NETWORKS[teacher] * 4 / 2**20
+    return data.train * _views(data, augmentation) * NETWORKS[teacher] * 4 / 2**20
+
+
+def _views(data: DataInfo, augmentation: Value) -> int:
+    return data.crop_views if augmentation == "crop-flip" else 1
+
+
+def table_serves(job: JobConfig) -> bool:
+    """Whether a table of the teacher's features is asked for, fits, and costs less than it saves.
+
+    Filling it shows every image in every view to the teacher once; a job without it shows every
+    image in one view an epoch.
+    """
+    data, views = DATASETS.get(job.data), job.settings[AUGMENTATION.name]
+    if data is None or data.train == 0 or views not in FINITE_VIEWS:
+        return False
+    if job.settings["teacher.table"] != "auto":
+        return False
+    pays = _views(data, views) <= int(job.settings["epochs"])
+    limit = float(job.settings["teacher.table_limit_mib"])
+    return pays and table_mib(data, job.teacher, views) <= limit
 
 
 def no_loss_conflicts(job: JobConfig) -> Iterable[Conflict]:
@@ -117,15 +136,7 @@ def upstream_of(job: JobConfig, recipe: Recipe) -> Mapping[str, JobConfig]:
     if not needs_teacher(job.settings):
         return {}
     teacher = teacher_of(job, recipe)
-    data, views = DATASETS.get(job.data), job.settings[AUGMENTATION.name]
-    fits = (
-        data is not None
-        and data.train > 0
-        and views in FINITE_VIEWS
-        and job.settings["teacher.table"] == "auto"
-        and table_mib(data, job.teacher, views) <= float(job.settings["teacher.table_limit_mib"])
-    )
-    if not fits:
+    if not table_serves(job):
         return {"teacher": teacher}
     table = replace(
         teacher,
