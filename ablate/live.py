@@ -59,11 +59,12 @@ def duration(seconds: float | None) -> str:
     """Seconds as people say them: "about 3 min left"; "" if unknown."""
     if seconds is None:
         return ""
-    if seconds < 60:
+    minutes = round(seconds / 60)
+    if seconds < 59.5:
         return f"about {max(1, round(seconds))} s left"
-    if seconds < 3600:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {int(seconds // 3600)} h {round(seconds % 3600 / 60):02d} min left"
+    if minutes < 60:
+        return f"about {minutes} min left"
+    return f"about {minutes // 60} h {minutes % 60:02d} min left"
 
 
 class Live:

@@ -1,0 +1,104 @@
+"""The live display: what it says, whose pace it goes by, and that it never ends a run."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from ablate import live
+from ablate.live import Live, Pace, Work, duration
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_time_left_goes_by_this_runs_own_pace() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.left(10) is None, "nothing to judge by"
+    clock.now = 500.0  # before anything began: waiting, expanding, importing
+    pace.start()
+    clock.now += 20.0
+    pace.count(4)
+    assert pace.left(10) == pytest.approx(50.0)
+    clock.now += 10.0
+    assert pace.left(10) == pytest.approx(40.0), "it shrinks between two epochs"
+    clock.now += 1000.0
+    assert pace.left(10) == 0.0
+    assert pace.left(0) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (0.0, "about 1 s left"),
+        (59.4, "about 59 s left"),
+        (59.9, "about 1 min left"),
+        (61, "about 1 min left"),
+        (3599, "about 1 h 00 min left"),
+        (3660, "about 1 h 01 min left"),
+        (7190, "about 2 h 00 min left"),
+    ],
+)
+def test_durations(seconds: float | None, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> io.StringIO:
+    stream = io.StringIO()
+    made = Console(file=stream, force_terminal=terminal, width=100, color_system=None)
+    monkeypatch.setattr(live, "console", lambda stderr: made)
+    return stream
+
+
+def drive(clock: Clock) -> None:
+    work = {"a": Work("L_pred [only], seed 0", 10, before=6), "b": Work("x" * 80, 10)}
+    with Live(work, clock) as display:
+        display.job("a", "running", "attempt 2 on cpu")
+        display.job("b", "running", "attempt 1 on cpu")
+        clock.now += 8.0
+        display.epoch("a", 8, {"top1": 81.25})
+        display.job("b", "failed", "ValueError: [bold]no[/bold]")
+        display.say("a sentence")
+        display.job("unknown job", "running", "")
+        display.epoch("unknown job", 1, {})
+        clock.now += 8.0
+        display.job("a", "done")
+
+
+def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = shown(monkeypatch, terminal=False)
+    drive(Clock())
+    assert stream.getvalue().splitlines()[:1] == [
+        "started   L_pred [only], seed 0  (attempt 2 on cpu)"
+    ]
+    assert "ValueError: [bold]no[/bold]" in stream.getvalue()
+    assert "done      L_pred [only], seed 0\n" in stream.getvalue()
+
+
+def test_bars_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = shown(monkeypatch, terminal=True)
+    drive(Clock())
+    text = stream.getvalue()
+    assert "0/2 jobs done" in text
+    assert "6/10 epochs" in text, "what earlier runs did is not done again"
+    assert "L_pred [only], seed 0" in text
+    assert "x" * 47 + "…" in text
+
+
+def test_a_terminal_that_went_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    for terminal in (True, False):
+        made = Console(file=Gone(), force_terminal=terminal, width=100)
+        monkeypatch.setattr(live, "console", lambda stderr, made=made: made)
+        drive(Clock())
