@@ -51,7 +51,7 @@ class Draw:
         )
 
 
-def draw(  # noqa: PLR0917 - each is one of the facts that a draw is a function of
+def draw(
     augmentation: str,
     info: DataInfo,
     n: int,
