@@ -121,11 +121,8 @@ def _orchestrate(
         job: Work(names[job], epochs_of(matrix, job), past.epochs.get(job, 0))
         for job in past.open(matrix)
     }
-    files = {
-        config.method: find_method(config.method).file
-        for config in matrix.configs.values()
-        if ".py:" in config.method
-    }
+    methods = {config.method for config in matrix.configs.values() if ".py:" in config.method}
+    files = {method: find_method(method).file for method in methods}
     with (
         Index.open(results, writable=True, busy_seconds=BUSY_S) as index,
         Live(work) as live,
