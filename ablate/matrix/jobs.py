@@ -48,6 +48,7 @@ class Jobs:
     _recipes: dict[tuple[str, str], dict[str, Value]] = field(default_factory=dict)
     #: What the row before waited for on which pair, and the ids that this got.
     _before: tuple[Pair | None, Mapping[str, JobConfig], dict[str, str]] = (None, {}, {})
+    _code: str = field(default_factory=training_code)  #: of the package's own methods
     _told: set[str] = field(default_factory=set)  #: rows whose problem is known
 
     def baseline(self, method: Method, pair: Pair) -> dict[str, Value]:
@@ -171,7 +172,7 @@ class Jobs:
     def _given(self, job: JobConfig, pair: Pair) -> JobConfig:
         """Upstream work of the package's own depends on no other code; given weights on no seed."""
         if job.method in BUILT_IN:
-            job = replace(job, code=training_code())
+            job = replace(job, code=self._code)
         if job.kind != TEACHER.kind or pair.checkpoint is None:
             return job
         digest, path = pair.checkpoint

@@ -1,0 +1,223 @@
+"""Studies of a user's own method: a file beside the study, or a plug-in; no torch anywhere."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from study_lab import Lab, configs, labels
+
+from ablate.matrix.expand import expand
+from ablate.matrix.plan import Role
+from ablate.methods.session import JobConfig, Outcome, Position
+from ablate.study.parse import read_study
+
+HERE = Path(__file__).parent
+HEAD = 'title = "Walks"\nmethod = "own_method.py:WALK"\n'
+STRIDE = '[[ablation]]\nablated_part = "stride"\nreplacement = [2, 3]\n'
+
+
+@pytest.fixture
+def walks(lab: Lab) -> Lab:
+    shutil.copy(HERE / "own_method.py", lab.folder)
+    return lab
+
+
+def test_a_study_of_it_needs_no_pairs(walks: Lab) -> None:
+    matrix = walks.expand(HEAD + STRIDE)
+    assert labels(matrix) == ["s = 1", "s = 2", "s = 3"]
+    assert matrix.plan.pairs == ("Random walk",)
+    assert matrix.plan.data == "digits", "just a name"
+    assert matrix.method_files == {"own_method.py:WALK": str(walks.folder / "own_method.py")}
+    config = configs(matrix, "student")[0]
+    assert (config.method, config.program) == ("own_method.py:WALK", "walk")
+    assert config.settings == {"steps": 100, "stride": 1.0, "wind": "none"}
+    assert config.inputs == {}
+
+
+def test_pairs_may_be_any_names(walks: Lab) -> None:
+    matrix = walks.expand(HEAD + 'pairs = ["north", "south/west"]\n' + STRIDE)
+    assert matrix.plan.pairs == ("north", "south/west")
+    key, message, _ = walks.problem(HEAD + 'pairs = ["north", "north"]\n' + STRIDE)
+    assert (key, message) == ("pairs[1]", '"north" is pairs[0] already')
+
+
+def test_its_parts_are_checked_like_any(walks: Lab) -> None:
+    text = STRIDE.replace("[2, 3]", "[0, 20]") + '[[ablation]]\nablated_part = "strid"\n'
+    assert [(p.key, p.message) for p in walks.problems(HEAD + text)] == [
+        ("ablation[0].replacement[0]", "0 is no value of stride"),
+        ("ablation[1].ablated_part", 'no part "strid" in method own_method.py:WALK'),
+        ("ablation[0].replacement[1]", "s = 20: the walk leaves its world"),
+    ]
+
+
+def test_it_may_remove_and_add(walks: Lab) -> None:
+    text = '[[ablation]]\nablated_part = "{}"\naction = "{}"\n'
+    matrix = walks.expand(HEAD + text.format("steps", "REMOVE") + text.format("wind", "ADD"))
+    assert [dict(v.changes) for v in matrix.plan.variants[1:]] == [{"steps": 1}, {"wind": "east"}]
+    assert labels(matrix)[0] == "Random walk"
+
+
+def test_profiles_and_overrides_may_name_its_parts(walks: Lab) -> None:
+    walks.use('[profiles.quick]\ndata = "none"\nsettings.stride = 5\nsettings.epochs = 9\n')
+    assert walks.expand(HEAD + STRIDE).plan.baseline["stride"] == 5.0
+    over = walks.expand(HEAD + STRIDE, overrides={"stride": 7, "data": "some"})
+    assert over.plan.baseline["stride"] == 7.0
+    assert over.plan.data == "some"
+    (problem,) = walks.problems(HEAD + STRIDE, overrides={"lr": 0.5})
+    assert str(problem) == (
+        "--set: lr: no method of this study has such a part (own_method.py:WALK)"
+    )
+
+
+def test_a_profiles_value_that_it_cannot_take_is_told(walks: Lab) -> None:
+    walks.use('[profiles.quick]\ndata = "none"\nsettings.stride = "long"\n')
+    (problem,) = walks.problems(HEAD + STRIDE)
+    assert str(problem) == (
+        'ablate.toml: profiles.quick.settings.stride: "long" is no value of stride '
+        "(a number above 0)"
+    )
+
+
+def test_its_code_is_part_of_its_jobs_and_of_no_others(walks: Lab) -> None:
+    path = walks.folder / "own_method.py"
+    text = HEAD + STRIDE
+    before = walks.expand(text)
+    path.write_text(path.read_text() + "# a remark\n")
+    assert walks.expand(text).configs.keys() == before.configs.keys()
+    path.write_text(path.read_text().replace("(-1, 1)", "(-1, 0, 1)"))
+    after = walks.expand(text)
+    assert not after.configs.keys() & before.configs.keys()
+    assert after.plan.key != before.plan.key
+
+
+def test_it_may_be_a_reference_of_another_study(walks: Lab) -> None:
+    text = 'title = "T"\nmethod = "student"\npairs = ["resnet8"]\n'
+    matrix = walks.expand(text + 'references = ["own_method.py:WALK"]\n')
+    assert [(v.label, v.role) for v in matrix.plan.variants] == [
+        ("Student", Role.BASELINE),
+        ("Random walk", Role.REFERENCE),
+    ]
+    assert set(matrix.method_files) == {"own_method.py:WALK"}
+
+
+def test_upstream_work_of_the_packages_own_does_not_depend_on_its_code(walks: Lab) -> None:
+    path = walks.folder / "distiller.py"
+    text = (
+        "from dataclasses import replace\n"
+        "from ablate.methods.cocord import COCORD\n"
+        "MINE = replace(COCORD, title='Mine')\n"
+    )
+    path.write_text(text)
+    study = 'title = "T"\nmethod = "distiller.py:MINE"\npairs = ["resnet14/resnet8"]\n'
+    study += '[[ablation]]\nablated_part = "temperature"\nreplacement = [0.5]\n'
+    mine = walks.expand(study)
+    built_in = walks.expand(study.replace("distiller.py:MINE", "cocord"))
+    shared = mine.configs.keys() & built_in.configs.keys()
+    assert {mine.configs[job].kind for job in shared} == {"teacher", "teacher_table"}
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("replace(COCORD, baseline_for=lambda t, s: {'lr': 0})",
+         "bad.py:MINE declares a wrong baseline: a number above 0 to 100"),
+        ("replace(COCORD, baseline_for=lambda t, s: {'lrr': 1})",
+         'bad.py:MINE declares a wrong baseline: no part "lrr" in method bad.py:MINE: did you '
+         'mean "lr"?'),
+    ],
+)  # fmt: skip
+def test_a_wrong_declaration_is_told_as_such(lab: Lab, code: str, told: str) -> None:
+    head = "from dataclasses import replace\nfrom ablate.methods.cocord import COCORD\n"
+    (lab.folder / "bad.py").write_text(f"{head}MINE = {code}\n")
+    study = 'title = "T"\nmethod = "bad.py:MINE"\npairs = ["resnet14/resnet8"]\n'
+    study += '[[ablation]]\nablated_part = "temperature"\nreplacement = [0.5]\n'
+    key, message, _ = lab.problem(study)
+    assert (key, message) == ("method", told)
+
+
+def test_a_plug_in_is_named_by_its_entry_point(
+    walks: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    info = tmp_path / "walks-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: walks\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ablate.methods]\nwalk = own_method:WALK\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    matrix = walks.expand(HEAD.replace("own_method.py:WALK", "walk") + STRIDE)
+    assert labels(matrix) == ["s = 1", "s = 2", "s = 3"]
+    assert matrix.plan.code != "", "and its code counts"
+    sys.modules.pop("own_method", None)
+
+
+def test_nothing_loads_torch(walks: Lab) -> None:
+    """Expanding needs neither torch nor what else makes a command slow to start."""
+    walks.write(HEAD + STRIDE)
+    shipped = HERE.parents[1]
+    code = f"""
+import sys
+from pathlib import Path
+from ablate.matrix.expand import expand
+from ablate.settings import load_settings
+from ablate.study.parse import read_study
+settings = load_settings(Path({str(shipped / "ablate.toml")!r}))
+for path in ({str(walks.folder / "study.toml")!r}, {str(shipped / "studies/temperature.toml")!r}):
+    expand(read_study(Path(path)), settings, "quick")
+print([name for name in ("torch", "pandas", "sqlalchemy", "numpy") if name in sys.modules])
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def timed(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def test_ten_thousand_jobs_expand_in_no_time(walks: Lab) -> None:
+    steps, strides = list(range(2, 102)), [1 + i / 100 for i in range(1, 101)]
+    path = walks.write(
+        f"{HEAD}seeds = [0]\n[[grid]]\nparts.steps = {steps}\nparts.stride = {strides}\n"
+    )
+    sizes = []
+
+    def work() -> None:
+        matrix = expand(read_study(path), walks.settings, "quick")
+        sizes.append((len(matrix.configs), len(matrix.plan.jobs)))
+
+    seconds = min(timed(work) for _ in range(2))
+    assert sizes[0] == (10_001, 10_001)
+    assert seconds < 2
+
+
+class Memory:
+    """A session without a run directory."""
+
+    def __init__(self, config: JobConfig, stop_at: int = -1, saved: bytes | None = None) -> None:
+        self.config, self.stop_at, self.saved = config, stop_at, saved
+
+    def resume(self) -> bytes | None:
+        return self.saved
+
+    def step_done(self, position: Position, snapshot: Callable[[], bytes]) -> None:
+        if position.step == self.stop_at:
+            self.saved = snapshot()
+            raise InterruptedError
+
+
+def test_its_program_runs_and_resumes(walks: Lab) -> None:
+    from own_method import walk
+
+    config = configs(walks.expand(HEAD + STRIDE), "student")[0]
+    whole: Outcome = walk(Memory(config))  # type: ignore[arg-type]
+    stopped = Memory(config, stop_at=40)
+    with pytest.raises(InterruptedError):
+        walk(stopped)  # type: ignore[arg-type]
+    assert walk(Memory(config, saved=stopped.saved)) == whole  # type: ignore[arg-type]
+    assert whole.metrics["top1"] != 0
