@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import psutil
-from toy_workshop import PATIENCE_S, Workshop, fork_server, is_running, until
+from toy_workshop import PATIENCE_S, Workshop, fork_servers, is_running, until
 
 #: Moments that random kills would rarely hit, each taken by whoever comes there first.
 MOMENTS = (
@@ -70,9 +70,10 @@ class Chaos:
     def _kill(self, run: subprocess.Popen[str]) -> None:
         whom = self._rng.choice(["worker", "worker", "orchestrator", "both", "fork server"])
         if whom == "fork server":
-            with contextlib.suppress(psutil.Error):
-                fork_server(run).kill()
-                self.kills[whom] += 1
+            for server in fork_servers(run):
+                with contextlib.suppress(psutil.Error):
+                    server.kill()
+                    self.kills[whom] += 1
             return
         workers = [attempt.pid for attempt in self.workshop.living() if attempt.pid]
         victims = [self._rng.choice(workers)] if workers and whom != "orchestrator" else []

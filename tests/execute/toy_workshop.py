@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -229,15 +229,18 @@ class Workshop:
                     pipe.close()
 
 
+def fork_servers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The fork server of a run, if it has one now: a killed one is missed at the next launch."""
+    try:
+        children = psutil.Process(process.pid).children()
+        return [child for child in children if "forkserver" in " ".join(child.cmdline())]
+    except psutil.Error:
+        return []
+
+
 def fork_server(process: subprocess.Popen[str]) -> psutil.Process:
-    """The fork server of a run."""
-
-    def look() -> Iterator[psutil.Process]:
-        for child in psutil.Process(process.pid).children():
-            if "forkserver" in " ".join(child.cmdline()):
-                yield child
-
-    return until(lambda: next(look(), None), "a fork server")  # type: ignore[return-value]
+    """Wait for the fork server of a run."""
+    return until(lambda: fork_servers(process), "a fork server")[0]
 
 
 def signal_worker(attempt: Attempt, number: int = signal.SIGKILL) -> None:
