@@ -98,16 +98,11 @@ def study_results(index: Index, name: str | None) -> list[StudyResults]:
     """Results of the named study, or of all; InputError if there is none."""
     from ablate.store import query
 
-    keys = sorted(index.find_studies(name)) if name else []
+    keys = sorted(index.find_studies(name))
     if not keys:
-        plans = [listed.plan for listed in query.studies(index)]
-        keys = [] if name else [plan.key for plan in plans]
-        if not keys:
-            known = list(dict.fromkeys(plan.name for plan in plans))
-            message = f'no study "{name}"' if name else "no study has been run"
-            raise InputError(
-                Problem(str(index.results), "", message, did_you_mean(name or "", known))
-            )
+        known = list(dict.fromkeys(listed.plan.name for listed in query.studies(index)))
+        message = f'no study "{name}"' if name else "no study has been run"
+        raise InputError(Problem(str(index.results), "", message, did_you_mean(name or "", known)))
     return [query.study_results(index, key) for key in keys]
 
 

@@ -54,23 +54,16 @@ def find_panels(results: StudyResults, curves: pd.DataFrame, metric: Metric) -> 
         if math.isfinite(value):
             known.setdefault((variant, pair, int(seed)), {})[int(epoch)] = float(value)
     runs = results.runs
-    states = {
-        (variant, pair, int(seed)): str(status)
-        for variant, pair, seed, status in zip(
-            *(runs[name] for name in ("variant", "pair", "seed", "status")), strict=True
-        )
-    }
+    seeds: dict[tuple[str, str], list[Seed]] = {}
+    for variant, pair, seed, status in zip(
+        *(runs[name] for name in ("variant", "pair", "seed", "status")), strict=True
+    ):
+        values = known.get((variant, pair, int(seed)), {})
+        seeds.setdefault((variant, pair), []).append(Seed(str(status), values))
     for pair in results.plan.pairs:
         for group, labels in _lots(results.plan):
-            lines = {
-                name: [
-                    Seed(status, known.get(key, {}))
-                    for key, status in states.items()
-                    if key[:2] == (name, pair)
-                ]
-                for name in labels
-            }
-            if any(len(seed.values) > 1 for seeds in lines.values() for seed in seeds):
+            lines = {name: seeds.get((name, pair), []) for name in labels}
+            if any(len(seed.values) > 1 for many in lines.values() for seed in many):
                 yield Panel(pair, group, lines)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_ROWS = 30  #: of one figure, which then fills a page's height
+_MOST_ROWS = 20  #: of one figure, which then fills a page's height
 _ROW = 0.31  #: inches
 _LABEL_CHARACTERS = 21
 
@@ -79,7 +79,7 @@ def differences(
     unit = {"%": " (points)", "": ""}.get(analysis.metric.unit, f" ({analysis.metric.unit})")
     axes.set_xlabel(label(f"Difference in {quantity(analysis.metric)}{unit}"))
     caption = f"{_caption(analysis, [cell for _, cell in marked], clipped)} {measured}"
-    finish(figure, title, caption, footer=footer)
+    finish(figure, title, caption, footer=footer, passes=1)
     return figure, caption
 
 
@@ -118,10 +118,11 @@ def _draw(axes: Axes, y: int, cell: Cell, baseline: dict[int, float]) -> None:
 def _beside(cell: Cell, one: Comparison) -> str:
     size = number(one.mean or 0.0, cell.metric.digits, signed=True)
     n = f"n = {one.n}" if one.n == cell.planned else f"n = {one.n} of {cell.planned}"
+    # No mathematics: it takes ten times as long to set, and every row has a text of its own.
     first = " ".join(word for word in (arrow(one), f"{size}, {n}") if word)
     if one.undefined:
-        return label(first) + "\nno spread: undefined"
-    return label(first) + ("\ndescriptive" if one.mark is Mark.DESCRIPTIVE else "")
+        return f"{first}\nno spread: undefined"
+    return f"{first}\ndescriptive" if one.mark is Mark.DESCRIPTIVE else first
 
 
 def _limits(analysis: Analysis, cells: Sequence[Cell]) -> tuple[tuple[float, float], bool]:

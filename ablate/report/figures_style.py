@@ -91,7 +91,7 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return figure
 
 
-def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> None:
+def finish(figure: Figure, title: str, caption: str, *, footer: bool, passes: int = 2) -> None:
     """Title above and, unless the caption is set elsewhere, caption below; the figure grows."""
     lines = textwrap.wrap(caption, _CAPTION_CHARACTERS) if footer else []
     titles = textwrap.wrap(title, 68)
@@ -105,7 +105,7 @@ def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> None:
         figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=MUTED, linespacing=1.15)
     # Ticks depend on the layout and the layout on ticks; frozen, it is the same in every format.
     engine: Any = figure.get_layout_engine()
-    for _ in range(2):
+    for _ in range(passes):
         engine.execute(figure)
     figure.set_layout_engine("none")
 
@@ -154,9 +154,15 @@ def content(figure: Figure, format: str) -> bytes:  # noqa: A002
         "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
     }
     stream = io.BytesIO()
-    paper = "none" if format == "svg" else "white"
     with style():
-        figure.savefig(stream, format=format, metadata=metadata[format], facecolor=paper)
+        if format == "svg":
+            from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+            # `savefig` would lay out all text once more before it draws.
+            canvas: Any = FigureCanvasSVG(figure)
+            canvas.print_svg(stream, metadata=metadata["svg"])
+        else:
+            figure.savefig(stream, format=format, metadata=metadata[format], facecolor="white")
     return stream.getvalue()
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+    from ablate.report.figures import PlannedFigure
     from ablate.store.query import JobState, Resumption
 
-#: Figures on a page: more than anyone scrolls through, few enough to be drawn in two seconds.
-MOST_FIGURES = 8
+#: Figures on a page: few enough to be drawn in two seconds.
+MOST_FIGURES = 6
 
 #: In the order in which the summary counts them.
 _STATES = (
@@ -190,17 +191,29 @@ def _figures(
     metrics: Sequence[Metric] | None,
     selection: Selection,
 ) -> tuple[list[dict[str, Any]], bool]:
-    from ablate.report.figures import draw
+    from ablate.report.figures import planned_figures
     from ablate.report.figures_svg import picture
 
-    drawn = draw(results, curves, _wanted(results, metrics), selection, footer=False)
+    planned = planned_figures(results, curves, _wanted(results, metrics), selection, footer=False)
+    chosen = _chosen(planned)
     shown = []
-    for one in islice(drawn, MOST_FIGURES):
-        image = picture(one)
+    for drawn in (figure.draw() for figure in chosen):
+        image = picture(drawn)
         wide = image.width > 400  # CSS pixels: more than a column
-        about = f"{one.title}. {one.caption}"
-        shown.append({**vars(image), "wide": wide, "caption": one.caption, "alt": about})
-    return shown, next(drawn, None) is not None
+        about = f"{drawn.title}. {drawn.caption}"
+        shown.append({**vars(image), "wide": wide, "caption": drawn.caption, "alt": about})
+    return shown, len(chosen) < len(planned)
+
+
+def _chosen(planned: Sequence[PlannedFigure]) -> list[PlannedFigure]:
+    """As many as the page shows: the first of every kind and metric before any second one."""
+    alike: Counter[tuple[str, str]] = Counter()
+    places = []
+    for index, figure in enumerate(planned):
+        kind = (figure.kind, figure.metric.name)
+        places.append((alike[kind], index))
+        alike[kind] += 1
+    return [planned[index] for index in sorted(index for _, index in sorted(places)[:MOST_FIGURES])]
 
 
 def _progress(results: StudyResults) -> str:

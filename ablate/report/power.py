@@ -54,6 +54,7 @@ def minimum_detectable_effect(
     return _noncentrality(n, alpha, power) / math.sqrt(n) * std_diff
 
 
+@lru_cache(maxsize=4096)
 def seeds_needed(
     effect: float,
     std_diff: float | None,

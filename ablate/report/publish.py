@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,13 +40,14 @@ def write_pages(
     paths = []
     for results, name in zip(studies, _names(studies), strict=True):
         path = file if len(studies) == 1 else file.with_name(f"{file.stem}-{name}{file.suffix}")
-        text = page(
-            results,
-            job_states(index, results.plan.key),
-            _curves(index, results, metric),
-            _metrics(results, metric),
-            Selection(selection),
-        )
+        with _collector_paused():
+            text = page(
+                results,
+                job_states(index, results.plan.key),
+                _curves(index, results, metric),
+                _metrics(results, metric),
+                Selection(selection),
+            )
         write_text(path, text)
         paths.append(path)
     return paths
@@ -78,6 +81,18 @@ def write_text(path: Path, text: str) -> None:
         atomic_write(path, text.encode())
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection while a page is made: it takes a seventh of the time for nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _metrics(results: StudyResults, metric: str | None) -> tuple[Metric, ...] | None:

@@ -32,10 +32,12 @@ def find_job(connection: Connection, prefix: str) -> str:
     raise InputError(Problem("job", "", message, f"one of: {listed}{more}"))
 
 
-def find_studies(connection: Connection, name: str) -> list[str]:
-    """Keys of all studies of a name, or the one of this key; the latest registered first."""
+def find_studies(connection: Connection, name: str | None = None) -> list[str]:
+    """Keys of all studies of a name, the one of this key, or all; the latest registered first."""
     c = schema.studies.c
-    query = select(c.key).where((c.name == name) | (c.key == name))
+    query = select(c.key)
+    if name is not None:
+        query = query.where((c.name == name) | (c.key == name))
     return list(connection.execute(query.order_by(c.registered.desc(), c.key)).scalars())
 
 

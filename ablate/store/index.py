@@ -194,8 +194,8 @@ class Index:
         """Key of the study of this name (and profile) or key; InputError if none or unclear."""
         return self.read(partial(find.find_study, name=name, profile=profile))
 
-    def find_studies(self, name: str) -> list[str]:
-        """Keys of all studies of this name or key, the latest registered first."""
+    def find_studies(self, name: str | None = None) -> list[str]:
+        """Keys of all studies, or of those of this name or key; the latest registered first."""
         return self.read(partial(find.find_studies, name=name))
 
     def _look_up(self, ids: list[str]) -> None:
