@@ -83,6 +83,7 @@ def test_logs_follow_until_the_job_ends(workshop: Workshop) -> None:
     run = workshop.start("run", workshop.study(), "--seeds", "0", "--set", "pause=40")
     worker, *_ = workshop.workers(saved=True)
     (job,) = (r for r in workshop.runs() if workshop.living_of(r) == [worker])
+    signal_worker(worker, signal.SIGSTOP)  # however long the follower takes to start
     until(workshop.indexed, "an index that knows of it")
     follower = workshop.start("logs", job.id[:12], "-f")
     assert follower.stdout is not None
@@ -96,12 +97,16 @@ def test_logs_follow_until_the_job_ends(workshop: Workshop) -> None:
 
 def test_logs_follow_a_stopped_job_to_its_stop(workshop: Workshop) -> None:
     run = workshop.start("run", workshop.study(), "--seeds", "0", "--set", "pause=40")
-    workshop.workers(2)
+    workers = workshop.workers(2)
+    for worker in workers:
+        signal_worker(worker, signal.SIGSTOP)
     until(workshop.indexed, "an index that knows of it")
     follower = workshop.start("logs", workshop.runs()[0].id, "-f")
     assert follower.stdout is not None
     assert follower.stdout.readline()
     run.send_signal(signal.SIGINT)
+    for worker in workers:
+        signal_worker(worker, signal.SIGCONT)
     assert workshop.finish(run).returncode == 130
     assert workshop.finish(follower).returncode == 0
 

@@ -15,6 +15,8 @@ from results_folder import make_results
 
 from ablate.cli.app import app
 
+TOP1 = ("--metric", "top1")
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
@@ -74,8 +76,8 @@ def test_figures(report, tmp_path):
 
 
 def test_page_figures_and_tables_at_once(report, tmp_path):
-    told = report("--html", tmp_path / "p.html", "--figures", tmp_path, "--table")
-    assert told.startswith(report())
+    told = report("--html", tmp_path / "p.html", "--figures", tmp_path, "--table", *TOP1)
+    assert told.startswith(report(*TOP1))
     assert (tmp_path / "p.html").exists()
 
 
@@ -83,13 +85,13 @@ def test_several_studies_have_a_page_each(tmp_path, report):
     folder = make_results(tmp_path / "results")
     make_results(folder, profile="other")
     make_results(folder, name="twin")
-    told = report("--html", tmp_path / "p.html", folder=folder).split()
+    told = report("--html", tmp_path / "p.html", *TOP1, folder=folder).split()
     names = sorted(Path(path).name for path in told)
     assert len(names) == 3
     assert names[0].startswith("p-symmetry-other-")
     assert names[1].startswith("p-symmetry-quick-")
     assert names[2] == "p-twin.html"
-    assert report("twin", "--html", tmp_path / "p.html", folder=folder).endswith("/p.html\n")
+    assert report("twin", "--html", tmp_path / "p.html", *TOP1, folder=folder).endswith("/p.html\n")
 
 
 @pytest.mark.parametrize(
@@ -117,5 +119,5 @@ def test_a_file_that_cannot_be_written(report, tmp_path):
 
 def test_reports_write_nothing_into_the_results(report, results, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
-    report("--html", tmp_path / "p.html", "--figures", tmp_path)
+    report("--html", tmp_path / "p.html", "--figures", tmp_path, *TOP1)
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before

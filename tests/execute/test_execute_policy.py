@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
-from toy_workshop import Workshop, until
+from toy_workshop import Workshop, signal_worker, until
 
 
 def go_wrong(workshop: Workshop, fault: str, code: int) -> str:
@@ -73,8 +75,10 @@ def test_retry_puts_a_job_back(workshop: Workshop) -> None:
 def test_a_second_run_says_who_holds_the_folder_and_leaves(workshop: Workshop) -> None:
     study = workshop.study()
     first = workshop.start("run", study, "--seeds", "0", "--set", "pause=30")
-    workshop.workers()
+    worker, *_ = workshop.workers()
+    signal_worker(worker, signal.SIGSTOP)  # however long the second takes to start
     second = workshop.ablate("run", study, "--seeds", "0", "--set", "pause=30")
+    signal_worker(worker, signal.SIGCONT)
     assert second.returncode == 1
     assert f"is in use by process {first.pid} on " in second.stderr
     assert '"ablate run study"' in second.stderr
@@ -87,10 +91,12 @@ def test_another_study_waits_and_shares_what_was_trained(workshop: Workshop) -> 
     two = workshop.study(values="[1.0, 2.0]", name="two")
     options = ("--seeds", "0", "--set", "pause=20")
     first = workshop.start("run", one, *options)
-    workshop.workers()
+    worker, *_ = workshop.workers()
+    signal_worker(worker, signal.SIGSTOP)
     second = workshop.start("run", two, "--wait", *options)
     assert second.stderr is not None
     assert until(second.stderr.readline, "a word").strip().endswith("; waiting")
+    signal_worker(worker, signal.SIGCONT)
     assert workshop.finish(first).returncode == 0
     done = workshop.finish(second)
     assert done.returncode == 0, done.stderr
