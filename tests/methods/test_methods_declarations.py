@@ -165,6 +165,8 @@ def test_tables_are_made_where_views_are_few_and_fit() -> None:
     assert roles(views__augmentation="none") == {"teacher", "teacher_table"}
     assert roles(views__augmentation="crop-flip-blur") == {"teacher"}
     assert roles(teacher__table="off") == {"teacher"}
+    assert roles(epochs=9) == {"teacher", "teacher_table"}
+    assert roles(epochs=8) == {"teacher"}, "nine views of each image would not pay"
     assert roles(teacher__table_limit_mib=1) == {"teacher"}
     cifar = DATASETS["cifar100"]
     assert table_mib(cifar, "resnet110", "crop-flip") == pytest.approx(
