@@ -21,7 +21,7 @@ TABLE = "ablate.training.programs:teacher_table"
 TEACHER_PARTS: tuple[Part, ...] = (
     Part("teacher.seed", "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
     Part("teacher.table", "teacher features from a table", "teacher table", "auto",
-         Choice(("auto", "off")),
+         Choice(("auto", "on", "off")),
          help="auto: the features of all views are computed once, where that fits and pays"),
     Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 2048,
          Range(0, whole=True)),
@@ -96,7 +96,7 @@ def table_serves(job: JobConfig) -> bool:
     if data is None or data.train == 0 or views not in FINITE_VIEWS:
         return False
     if job.settings["teacher.table"] != "auto":
-        return False
+        return job.settings["teacher.table"] == "on"
     pays = _views(data, views) <= int(job.settings["epochs"])
     limit = float(job.settings["teacher.table_limit_mib"])
     return pays and table_mib(data, job.teacher, views) <= limit

@@ -167,12 +167,12 @@ def test_table_and_teacher_give_the_same_distillation(workshop: Workshop) -> Non
     """Up to rounding: features of other batch sizes differ in their last bits."""
     for precision, tolerance in (("fp32", 1e-3), ("bf16", 0.05)):
         results = []
-        for table in ("auto", "off"):
+        for table in ("on", "off"):
             job = workshop.job(
                 "cocord+kd", *PAIR, **SHORT, teacher__table=table, precision=precision
             )
             session = workshop.session(job, f"table {table}")
-            assert ("teacher_table" in session.config.upstream) == (table == "auto")
+            assert ("teacher_table" in session.config.upstream) == (table == "on")
             results.append(session.run().metrics)
         for name in ("loss_ctr", "loss_kd", "loss"):
             assert results[0][name] == pytest.approx(results[1][name], rel=tolerance)
@@ -180,7 +180,7 @@ def test_table_and_teacher_give_the_same_distillation(workshop: Workshop) -> Non
 
 @pytest.mark.parametrize("augmentation", ["none", "crop-flip"])
 def test_table_holds_every_view_and_resumes(workshop: Workshop, augmentation: str) -> None:
-    job = workshop.job("kd", *PAIR, views__augmentation=augmentation)
+    job = workshop.job("kd", *PAIR, views__augmentation=augmentation, teacher__table="on")
     session = workshop.session(job)
     features = torch.load(session.upstreams["teacher_table"] / "features.pt")["features"]
     assert features.shape == (9 if augmentation == "crop-flip" else 1, 599, 64)
