@@ -235,7 +235,7 @@ def test_names_say_what_they_can():
 
 
 def digests(study):
-    found = [one.draw() for one in planned_figures(study, curves_of(study))[:2]]
+    found = [planned_figures(study, curves_of(study))[1].draw()]  # a grid has a bit of all
     return [
         hashlib.sha256(figures_style.content(one.figure, ending)).hexdigest()
         for one in found
