@@ -77,7 +77,7 @@ def _from_file(name: str, folder: Path) -> Method:
     if not is_file(path):
         near = sorted(file.name for file in folder.glob("*.py"))
         raise NotFoundError(f"no file {path}", did_you_mean(path.name, near))
-    module = _module(path)
+    module = import_file(path)
     method = getattr(module, attribute, None)
     if not isinstance(method, Method):
         names = [key for key, value in vars(module).items() if isinstance(value, Method)]
@@ -90,7 +90,8 @@ def _from_file(name: str, folder: Path) -> Method:
     return replace(method, name=name, file=str(path))
 
 
-def _module(path: Path) -> ModuleType:
+def import_file(path: Path) -> ModuleType:
+    """Run a method's file as a module of its own; NotFoundError if it does not import."""
     place = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:8]
     name = f"ablate_method_{path.stem}_{place}"
     spec = importlib.util.spec_from_file_location(name, path)

@@ -12,7 +12,7 @@ from ablate.matrix.expand import expand
 from ablate.matrix.plan import Matrix, Role
 from ablate.study.parse import read_study
 
-MOST_QUICK_JOBS = 35  #: a quarter of an hour on two cores
+MOST_QUICK_JOBS = 35  #: four minutes on two cores
 
 
 def planned(lab: Lab, name: str, profile: str = "quick") -> Matrix:

@@ -167,6 +167,7 @@ def test_tables_are_made_where_views_are_few_and_fit() -> None:
     assert roles(teacher__table="off") == {"teacher"}
     assert roles(epochs=9) == {"teacher", "teacher_table"}
     assert roles(epochs=8) == {"teacher"}, "nine views of each image would not pay"
+    assert roles(epochs=8, teacher__table="on") == {"teacher", "teacher_table"}
     assert roles(teacher__table_limit_mib=1) == {"teacher"}
     cifar = DATASETS["cifar100"]
     assert table_mib(cifar, "resnet110", "crop-flip") == pytest.approx(
