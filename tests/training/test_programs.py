@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import FakeSession, Workshop
+from fake_session import FakeSession, Workshop
 
 from ablate.errors import DivergedError, InputError, Interrupted
 from ablate.methods.cocord import COCORD

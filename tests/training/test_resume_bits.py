@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import FakeSession, Workshop
+from fake_session import FakeSession, Workshop
 
 from ablate.errors import Interrupted
 from ablate.methods.session import Outcome
