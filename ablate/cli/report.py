@@ -12,6 +12,7 @@ from ablate.cli.common import DebugOption, ResultsOption, existing_results, guar
 from ablate.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
+    from ablate.report.table import Table
     from ablate.store.index import Index
     from ablate.store.results import StudyResults
 
@@ -71,7 +72,9 @@ def report(
     debug: DebugOption = False,
 ) -> None:
     """Print the table of each study: mean ± std over seeds, differences, intervals."""
+    from ablate.report import render
     from ablate.report.publish import write_all_figures, write_pages, write_text
+    from ablate.report.render_terminal import print_tables
     from ablate.store.index import Index
 
     tables_too = table or not (html or figures)
@@ -80,12 +83,14 @@ def report(
     with Index.open(existing_results(results)) as index:
         found = study_results(index, study)
         if tables_too:
-            text = _tables(found, chosen, metric, epoch, power)
-            if out is None:
-                typer.echo(text, nl=False)
-            else:
-                write_text(out, text)
+            shown = _tables(found, metric, epoch, power)
+            if out is not None:
+                write_text(out, render(shown, chosen))
                 written.append(out)
+            elif chosen is Format.TERMINAL:
+                print_tables(shown)
+            else:
+                typer.echo(render(shown, chosen), nl=False)
         if html is not None:
             written += write_pages(index, found, html, metric, epoch)
         if figures is not None:
@@ -107,13 +112,13 @@ def study_results(index: Index, name: str | None) -> list[StudyResults]:
 
 
 def _tables(
-    found: list[StudyResults], chosen: Format, metric: str | None, epoch: str, power: float | None
-) -> str:
-    from ablate.report import power_report, render, tables
+    found: list[StudyResults], metric: str | None, epoch: str, power: float | None
+) -> list[Table]:
+    from ablate.report import power_report, tables
 
     if power is not None:
-        return render([power_report(one, power, metric, epoch) for one in found], chosen)
-    return render([table for one in found for table in tables(one, metric, epoch)], chosen)
+        return [power_report(one, power, metric, epoch) for one in found]
+    return [table for one in found for table in tables(one, metric, epoch)]
 
 
 def _table_format(
