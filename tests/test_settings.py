@@ -219,7 +219,7 @@ DOCUMENTS = st.dictionaries(
 )
 
 
-@hypothesis_settings(deadline=None, max_examples=300)
+@hypothesis_settings(deadline=None, max_examples=150)
 @given(DOCUMENTS)
 def test_no_document_crashes_the_reader(document: dict[str, object]) -> None:
     read, found = validate(Settings, document, "ablate.toml")

@@ -220,7 +220,7 @@ VALUES = st.recursive(
 DOCUMENTS = st.dictionaries(st.sampled_from([*Study.model_fields, "x"]), VALUES)
 
 
-@hypothesis_settings(deadline=None, max_examples=400)
+@hypothesis_settings(deadline=None, max_examples=250)
 @given(DOCUMENTS)
 def test_no_document_crashes_the_reader(document: dict[str, object]) -> None:
     try:
@@ -236,7 +236,7 @@ def test_no_document_crashes_the_reader(document: dict[str, object]) -> None:
         assert "nput should" not in problem.message
 
 
-@hypothesis_settings(deadline=None, max_examples=200)
+@hypothesis_settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_what_is_right_survives_what_is_wrong_beside_it(data: st.DataObject) -> None:
     """Each wrong key of a sound file costs its own entry only."""
