@@ -74,21 +74,23 @@ def print_grids(out: Console, grids: Sequence[Grid]) -> None:
     """
     from rich.text import Text
 
+    last_with: dict[tuple[str, str], int] = {}  # (series, note) -> number of its last grid
     for index, grid in enumerate(grids):
-        shared = [other for other in grids[index + 1 :] if other.series == grid.series]
-        later = {note for other in shared for note in other.notes}
-        before = [other for other in grids[:index] if other.series == grid.series]
+        last_with.update(dict.fromkeys([(grid.series, note) for note in grid.notes], index))
+    introduced: set[tuple[str, str]] = set()
+    for index, grid in enumerate(grids):
         out.print(Text(grid.title, style="bold"))
-        if grid.subtitle and all(other.subtitle != grid.subtitle for other in before):
+        if grid.subtitle and (grid.series, grid.subtitle) not in introduced:
+            introduced.add((grid.series, grid.subtitle))
             out.print(Text(grid.subtitle, style="italic"))
         out.print()
-        for line in table_lines(grid, out.width):
-            out.print(line, no_wrap=True, overflow="ignore", crop=False)
+        lines = Text("\n").join(table_lines(grid, out.width))  # one print costs as much as a line
+        out.print(lines, no_wrap=True, overflow="ignore", crop=False)
         out.print()
-        for note in grid.notes:
-            if note not in later:
-                out.print(Text(note, style="dim"))
-        if any(note not in later for note in grid.notes):
+        notes = [note for note in grid.notes if last_with[grid.series, note] == index]
+        for note in notes:
+            out.print(Text(note, style="dim"))
+        if notes:
             out.print()
 
 
