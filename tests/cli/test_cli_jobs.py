@@ -97,7 +97,7 @@ def test_logs_follow_until_the_job_ends(workshop: Workshop) -> None:
 
 def test_logs_follow_a_stopped_job_to_its_stop(workshop: Workshop) -> None:
     run = workshop.start("run", workshop.study(), "--seeds", "0", "--set", "pause=40")
-    workers = workshop.workers(2)
+    workers = workshop.workers(2, saved=True)  # and so have said something
     for worker in workers:
         signal_worker(worker, signal.SIGSTOP)
     until(workshop.indexed, "an index that knows of it")
