@@ -15,6 +15,10 @@ __all__ = ["Execution", "Profile", "Settings", "TomlValue", "find_settings", "lo
 
 FILE_NAME = "ablate.toml"
 
+#: Of training time, what "auto" lets checkpoints cost. Where an epoch takes minutes, every epoch
+#: ends with one; where it takes a moment, some don't.
+CHECKPOINT_SHARE = 0.01
+
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|minute|second)s?")
 
 
@@ -53,7 +57,7 @@ class Execution(Strict):
     jobs_per_device: Count = 1
     threads: int = Field(1, ge=1)  #: CPU threads of one job
     cpu_slots: Count = "auto"  #: jobs at once where there is no GPU
-    checkpoint_every: str = "1 epoch"
+    checkpoint_every: str = "auto"
     max_retries: int = Field(3, ge=0)
     retry_delay_s: float = Field(1.0, ge=0)
     grace_s: float = Field(30.0, gt=0)  #: from asking a worker to stop to killing it
@@ -62,13 +66,18 @@ class Execution(Strict):
     @classmethod
     def _interval(cls, value: str) -> str:
         match = _INTERVAL.fullmatch(value.strip())
-        if not match or float(match[1]) == 0:
-            raise ValueError('should be such as "1 epoch", "200 steps" or "10 minutes"')
+        if value != "auto" and (not match or float(match[1]) == 0):
+            raise ValueError('should be "auto", or such as "1 epoch", "200 steps", "10 minutes"')
         return value
 
     @property
     def interval(self) -> tuple[float, str]:
-        """`checkpoint_every` as (amount, unit), unit being epoch, step, minute or second."""
+        """`checkpoint_every` as (amount, unit), unit being epoch, step, minute or second.
+
+        "auto" is (share of the time, "share"): at the end of an epoch, as often as that allows.
+        """
+        if self.checkpoint_every == "auto":
+            return CHECKPOINT_SHARE, "share"
         match = _INTERVAL.fullmatch(self.checkpoint_every.strip())
         assert match, "validated when read"
         return float(match[1]), match[2]

@@ -41,7 +41,7 @@ def test_the_shipped_file_has_both_profiles() -> None:
     assert settings.profiles["quick"].data == "digits"
     assert settings.profiles["paper"].data == "cifar100"
     assert settings.profiles["paper"].settings["epochs"] == 240
-    assert settings.execution.interval == (1.0, "epoch")
+    assert settings.execution.interval == (0.01, "share")
     assert settings.path(settings.results) == ROOT / "results"
 
 
@@ -104,9 +104,9 @@ def test_numbers_are_taken_as_people_write_them(tmp_path: Path) -> None:
         (QUICK + "[execution]\ngrace_s = inf\n", "execution.grace_s",
          "should be a finite number, not inf", ""),
         (QUICK + "[execution]\ncheckpoint_every = 'hour'\n", "execution.checkpoint_every",
-         'should be such as "1 epoch", "200 steps" or "10 minutes", not "hour"', ""),
+         'should be "auto", or such as "1 epoch", "200 steps", "10 minutes", not "hour"', ""),
         (QUICK + "[execution]\ncheckpoint_every = '0 steps'\n", "execution.checkpoint_every",
-         'should be such as "1 epoch", "200 steps" or "10 minutes", not "0 steps"', ""),
+         'should be "auto", or such as "1 epoch", "200 steps", "10 minutes", not "0 steps"', ""),
     ],
 )  # fmt: skip
 def test_a_problem_names_key_and_remedy(

@@ -92,6 +92,7 @@ class WorkerSession:
         self._saved = Position(0, -1)  #: of the newest checkpoint
         self._tried = self._saved  #: the newest attempt at one; a full disk lets it fail
         self._tried_at = self._began = clock()
+        self._cost_s = 0.0  #: of the newest checkpoint of this attempt; 0 before the first
         self._seconds_before = 0.0  #: training time of earlier attempts, up to their checkpoint
         self._beat_at = -math.inf
 
@@ -178,6 +179,9 @@ class WorkerSession:
         if unit == "epoch":
             whole = self._tried.epoch - (not self._tried.epoch_ended)  # one begun is not counted
             return position.epoch_ended and position.epoch - max(whole, 0) >= amount
+        if unit == "share":
+            waited = self._clock() - self._tried_at
+            return position.epoch_ended and waited * amount >= self._cost_s
         if unit == "step":
             return position.step - max(self._tried.step, 0) >= amount
         return self._clock() - self._tried_at >= amount * (60 if unit == "minute" else 1)
@@ -194,6 +198,7 @@ class WorkerSession:
         except OSError as error:
             with contextlib.suppress(OSError):  # the log lies on the same disk
                 sys.stderr.write(f"checkpoint at step {position.step} failed: {error}\n")
+        self._cost_s = self._clock() - began
 
     def _told(self, payload: bytes, began: float) -> dict[str, object]:
         """What a checkpoint's event says; all of it can be told without it, so losing it to a

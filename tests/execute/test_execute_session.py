@@ -74,6 +74,26 @@ def test_intervals(order: Order, interval: tuple[float, str], steps: list[int]) 
     assert len(list((order.run / "checkpoints").iterdir())) <= 2
 
 
+@pytest.mark.parametrize(
+    ("share", "steps"), [(0.01, [4, 16]), (0.02, [4, 12]), (0.1, [4, 8, 12, 16])]
+)
+def test_a_share_of_the_time_saves_the_first_epoch_and_then_as_often_as_it_allows(
+    order: Order, share: float, steps: list[int]
+) -> None:
+    """A second a step, a tenth of a second a checkpoint: 1 % of the time is one in ten seconds."""
+    clock = Clock()
+    session = WorkerSession(replace(order, interval=(share, "share")), StopFlag(), clock)
+
+    def snapshot() -> bytes:
+        clock.now += 0.1
+        return b"state"
+
+    for position in positions(1, 16):
+        clock.now += 1.0
+        session.step_done(position, snapshot)
+    assert saved(order) == steps
+
+
 @pytest.mark.parametrize(("epochs", "then"), [(1, [12, 16]), (2, [16])])
 def test_a_stop_inside_an_epoch_starts_no_longer_interval(
     order: Order, epochs: int, then: list[int]

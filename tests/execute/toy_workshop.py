@@ -35,6 +35,7 @@ EXECUTION: dict[str, object] = {
     "cpu_slots": 2,
     "retry_delay_s": 0.01,
     "grace_s": 5.0,
+    "checkpoint_every": "1 epoch",
 }
 
 T = TypeVar("T")
