@@ -113,7 +113,6 @@ def _orchestrate(
     from ablate.execute.orchestrator import Orchestrator
     from ablate.execute.provenance import provenance
     from ablate.live import Live, Work
-    from ablate.methods.registry import find_method
     from ablate.store.index import Index
 
     names = job_names(matrix)
@@ -121,8 +120,6 @@ def _orchestrate(
         job: Work(names[job], epochs_of(matrix, job), past.epochs.get(job, 0))
         for job in past.open(matrix)
     }
-    methods = {config.method for config in matrix.configs.values() if ".py:" in config.method}
-    files = {method: find_method(method).file for method in methods}
     with (
         Index.open(results, writable=True, busy_seconds=BUSY_S) as index,
         Live(work) as live,
@@ -136,7 +133,6 @@ def _orchestrate(
             live,
             stop,
             facts=provenance(),
-            method_files=files,
         ).run(past)
 
 

@@ -119,7 +119,6 @@ class Orchestrator:
     display: Display
     stop: StopRequests
     facts: Mapping[str, str] = field(default_factory=dict)  #: provenance for every attempt
-    method_files: Mapping[str, str] = field(default_factory=dict)  #: method -> the user's file
     clock: Callable[[], float] = time.monotonic
     free_bytes: ReadFree = free_gpu_bytes_now
     launcher: Launcher | None = None  #: instead of processes of this machine
@@ -234,7 +233,7 @@ class Orchestrator:
                 for role, needed in config.upstream.items()
             },
             interval=self.settings.execution.interval,
-            method_file=self.method_files.get(config.method, ""),
+            method_file=self.matrix.method_files.get(config.method, ""),
             visible_gpu=visible_name(int(gpu)) if gpu else "",
             grace_s=self.settings.execution.grace_s,
             facts=self.facts,

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import hashlib
 import importlib
-import importlib.util
 import multiprocessing
 import os
 import signal
@@ -25,6 +24,7 @@ from pathlib import Path
 
 from ablate.errors import DeviceMemoryError, DivergedError, Interrupted
 from ablate.execute.session import Order, StopFlag, WorkerSession
+from ablate.methods.registry import import_file
 from ablate.methods.session import Outcome, Session
 from ablate.store import checkpoints
 from ablate.store.files import remove_temporaries
@@ -141,13 +141,8 @@ def _tell(session: WorkerSession, error: BaseException) -> None:
 def load_program(path: str, method_file: str) -> Program:
     """The function that a method names: "module:function", or a function of the user's file."""
     module_name, _, function = path.rpartition(":")
-    if method_file and not module_name:
-        spec = importlib.util.spec_from_file_location("ablate_user_method", method_file)
-        assert spec and spec.loader, "the method was declared in this file"
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    else:
-        module = importlib.import_module(module_name)
+    in_file = bool(method_file) and not module_name
+    module = import_file(Path(method_file)) if in_file else importlib.import_module(module_name)
     program: Program = getattr(module, function)
     return program
 

@@ -31,7 +31,8 @@ def published(pair: str, title: str) -> float | None:
 
 def comparable(plan: StudyPlan, metric: Metric) -> bool:
     """Whether published values belong beside this table: same data, recipe and metric."""
-    return plan.profile == "paper" and plan.data == _DATA and metric.name == "top1"
+    published_recipe = plan.profile == "paper" and not plan.overrides
+    return published_recipe and plan.data == _DATA and metric.name == "top1"
 
 
 def published_for(variant: Variant, pair: str) -> float | None:
