@@ -42,6 +42,5 @@ def test_a_method_file_beside_its_study(workshop: Workshop) -> None:
     folder.mkdir()
     (folder / "mine.py").write_text(METHOD)
     (folder / "mine.toml").write_text(STUDY)
-    done = workshop.ablate("run", "elsewhere/mine.toml")
-    assert done.returncode == 0, done.stderr
-    assert sorted(record["metrics"]["top1"] for record in workshop.export()) == [1.0, 2.0]
+    workshop.run("elsewhere/mine.toml")
+    assert sorted(record["metrics"]["top1"] for record in workshop.records()) == [1.0, 2.0]
