@@ -122,7 +122,15 @@ def test_verify_proves_it_and_leaves_nothing(workshop: Workshop) -> None:
 
 
 def test_verify_says_so_where_nothing_could_be_proved(workshop: Workshop) -> None:
-    done = workshop.ablate("verify", workshop.study(), "--set", "epochs=1", "--set", "work=0")
+    """A job without a step has nothing to lose, so there is no moment to kill it at."""
+    study = workshop.study()
+    method = workshop.folder / "instant.py"
+    toy = Path(__file__).parent.parent / "execute" / "toy_method.py"
+    instant = "\n\ndef train(session: Session) -> Outcome:\n    return Outcome({'top1': 90.0})\n"
+    method.write_text(toy.read_text() + instant)
+    text = (workshop.folder / study).read_text().replace(str(toy), str(method))
+    (workshop.folder / study).write_text(text)
+    done = workshop.ablate("verify", study)
     assert done.returncode == 1
     assert "proves nothing" in done.stderr
 
