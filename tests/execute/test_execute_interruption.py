@@ -112,7 +112,7 @@ def test_a_closed_terminal(workshop: Workshop, whole: Outcomes) -> None:
     study = workshop.study(method="TAUGHT")
     process, terminal = open_terminal(workshop, "run", study, *SLOW)
     shown = b""
-    while b"0/3 epochs" not in shown:
+    while b"/3 epochs" not in shown:
         shown += until(lambda: drain(terminal), "bars")
     until(lambda: workshop.events("epoch"), "an epoch")
     os.close(terminal)  # the kernel sends SIGHUP, and every word from now on fails
