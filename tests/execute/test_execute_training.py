@@ -75,7 +75,7 @@ def test_long_chaos_of_training(
     prepare(workshop, checkpoint_every="2 steps", max_retries=1000, retry_delay_s=0.0)
     # Short pauses, so that a fast machine is not done before the last kill.
     chaos = Chaos(workshop, ("run", "study.toml", *TINY), seed=4, longest_s=0.4)
-    chaos.go(8)
+    chaos.go(10)
     assert workshop.outcomes() == quiet
     consistent(workshop)
 
