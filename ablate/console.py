@@ -2,31 +2,33 @@
 
 Other rooms hand over plain text and say what should stand out; markup is never read out of it.
 Tables are laid out here and not by rich, so that headings span columns, numbers never break, and
-the same table is the same text under every version of rich.
+the same table is the same text under every version of rich. Where nothing can stand out, as in
+files and pipes, the text is written as it is: rich would take longer over it than all else that a
+report does.
 """
 
 from __future__ import annotations
 
-import io
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
 PLAIN_WIDTH = 100  #: of files and pipes, which have no width of their own
 _GAP = 2  #: blanks between columns
 _PROSE = 24  #: cells wider than this are words that may break, not a number
 _NARROWEST_LABEL = 16
+_NBSP = "\u00a0"
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but the newline
 
 
-@dataclass(frozen=True, slots=True)
-class Styled:
+class Styled(NamedTuple):
     """A piece of text and how it should look."""
 
     text: str
@@ -43,6 +45,13 @@ class Grid:
     rows: tuple[tuple[Styled, ...], ...]  #: a row of one piece is a heading over all columns
     notes: tuple[str, ...]
     series: str = ""  #: tables of one series share what they have in common
+
+
+class Line(NamedTuple):
+    """A line of output, and which of its characters should stand out."""
+
+    text: str
+    spans: tuple[tuple[str, int, int], ...] = ()  #: (rich style, from, to)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -67,107 +76,154 @@ def stands_out() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def print_grids(out: Console, grids: Sequence[Grid]) -> None:
+def print_grids(out: Console, grids: Iterable[Grid]) -> None:
     """Tables with their notes; what several of a series share is printed once.
 
     A subtitle stands under the first of them, a note under the last.
     """
-    from rich.text import Text
+    lines = grids_lines(list(grids), out.width)
+    if out.color_system is None:
+        out.file.write(_plain(lines))
+        out.file.flush()
+        return
+    from rich.text import Span, Text
 
+    text = Text("\n").join(
+        Text(_clean(line.text), spans=[Span(start, end, style) for style, start, end in line.spans])
+        for line in lines
+    )
+    out.print(text, no_wrap=True, overflow="ignore", crop=False)
+
+
+def grids_text(grids: Sequence[Grid], width: int = PLAIN_WIDTH) -> str:
+    """What `print_grids` prints, as plain text."""
+    return _plain(grids_lines(grids, width))
+
+
+def _plain(lines: Iterable[Line]) -> str:
+    return "".join(_clean(line.text).rstrip(" ") + "\n" for line in lines)
+
+
+def _clean(text: str) -> str:
+    """Text that cannot move a terminal's cursor or change its colours."""
+    if text.isprintable():  # by far the most; a no-break space is not
+        return text
+    return _CONTROLS.sub("\ufffd", text).replace(_NBSP, " ")
+
+
+def grids_lines(grids: Sequence[Grid], width: int) -> Iterator[Line]:
+    """Tables with their notes, at most `width` wide unless words are too long for it."""
     last_with: dict[tuple[str, str], int] = {}  # (series, note) -> number of its last grid
     for index, grid in enumerate(grids):
         last_with.update(dict.fromkeys([(grid.series, note) for note in grid.notes], index))
     introduced: set[tuple[str, str]] = set()
     for index, grid in enumerate(grids):
-        out.print(Text(grid.title, style="bold"))
+        yield from _prose(grid.title, "bold", width)
         if grid.subtitle and (grid.series, grid.subtitle) not in introduced:
             introduced.add((grid.series, grid.subtitle))
-            out.print(Text(grid.subtitle, style="italic"))
-        out.print()
-        lines = Text("\n").join(table_lines(grid, out.width))  # one print costs as much as a line
-        out.print(lines, no_wrap=True, overflow="ignore", crop=False)
-        out.print()
+            yield from _prose(grid.subtitle, "italic", width)
+        yield Line("")
+        yield from table_lines(grid, width)
+        yield Line("")
         notes = [note for note in grid.notes if last_with[grid.series, note] == index]
         for note in notes:
-            out.print(Text(note, style="dim"))
+            yield from _prose(note, "dim", width)
         if notes:
-            out.print()
+            yield Line("")
 
 
-def grids_text(grids: Sequence[Grid], width: int = PLAIN_WIDTH) -> str:
-    """What `print_grids` prints, as plain text."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    print_grids(Console(file=stream, width=width, highlight=False, color_system=None), grids)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
-
-
-def table_lines(grid: Grid, width: int) -> Iterator[Text]:
+def table_lines(grid: Grid, width: int) -> Iterator[Line]:
     """Lines of the grid's head and rows, at most `width` wide unless words are too long for it."""
-    from rich.text import Text
-
     rows = [row for row in grid.rows if len(row) > 1]
     widths = _widths(grid.heads, rows, width)
-    rule = "─" * min(width, sum(widths) + _GAP * (len(widths) - 1))
+    rule = Line("─" * min(width, sum(widths) + _GAP * (len(widths) - 1)))
     heads = [
         [line for part in head.split("\n") for line in _wrapped(part, size)]
         for head, size in zip(grid.heads, widths, strict=True)
     ]
     tallest = max(map(len, heads))
-    spread = tuple([""] * (tallest - len(head)) + head for head in heads)
-    yield from _lines(spread, [""] * len(heads), widths)
-    yield Text(rule)
+    for pieces in zip(*([""] * (tallest - len(head)) + head for head in heads), strict=True):
+        yield _line([Styled(piece) for piece in pieces], widths)
+    yield rule
     for row in grid.rows:
         if len(row) == 1:
-            yield Text(row[0].text, style=row[0].style)
+            yield _styled(row[0].text, row[0].style)
         else:
-            cells = [_wrapped(cell.text, size) for cell, size in zip(row, widths, strict=True)]
-            yield from _lines(cells, [cell.style for cell in row], widths)
-    yield Text(rule)
+            yield from _row_lines(row, widths)
+    yield rule
 
 
-def _lines(
-    columns: Sequence[Sequence[str]], styles: Sequence[str], widths: Sequence[int]
-) -> Iterator[Text]:
+def _prose(text: str, style: str, width: int) -> Iterator[Line]:
+    for line in _wrapped(text, width):
+        yield _styled(line, style)
+
+
+def _styled(text: str, style: str) -> Line:
+    return Line(text, ((style, 0, len(text)),) if style else ())
+
+
+def _row_lines(row: Sequence[Styled], widths: Sequence[int]) -> Iterator[Line]:
     """A row of cells, each one or more lines, from the top."""
     from rich.cells import cell_len
-    from rich.text import Text
 
+    if all(cell_len(cell.text) <= size for cell, size in zip(row, widths, strict=True)):
+        yield _line(row, widths)
+        return
+    columns = [_wrapped(cell.text, size) for cell, size in zip(row, widths, strict=True)]
     for pieces in zip_longest(*columns, fillvalue=""):
-        line = Text()
-        for index, (piece, style, size) in enumerate(zip(pieces, styles, widths, strict=True)):
-            blank = " " * max(0, size - cell_len(piece))
-            line.append(" " * _GAP if index else "")
-            line.append("" if index == 0 else blank)
-            line.append(piece.replace("\u00a0", " "), style=style)
-            line.append(blank if index == 0 else "")
-        yield line
+        yield _line([Styled(piece, cell.style) for piece, cell in zip(pieces, row, strict=True)],
+                    widths)  # fmt: skip
+
+
+def _line(pieces: Sequence[Styled], widths: Sequence[int]) -> Line:
+    """Cells beside each other, padded to their widths: the first on its right, others before."""
+    from rich.cells import cell_len
+
+    texts: list[str] = []
+    spans: list[tuple[str, int, int]] = []
+    at = 0
+    for (piece, style), size in zip(pieces, widths, strict=True):
+        blank = " " * (size - cell_len(piece))
+        text = " " * _GAP + blank + piece if texts else piece + blank
+        if style:
+            start = at if not texts else at + len(text) - len(piece)
+            spans.append((style, start, start + len(piece)))
+        at += len(text)
+        texts.append(text)
+    return Line("".join(texts), tuple(spans))
 
 
 def _widths(heads: Sequence[str], rows: Sequence[Sequence[Styled]], limit: int) -> list[int]:
     """Column widths: labels and prose give way first, numbers only if they must."""
     from rich.cells import cell_len
 
-    columns = [[row[index].text for row in rows] for index in range(len(heads))]
-    words = [
-        max((cell_len(w) for w in _words([head, *column])), default=1)
-        for head, column in zip(heads, columns, strict=True)
+    columns = [[cell.text for cell in column] for column in zip(*rows, strict=True)] or [
+        [] for _ in heads
     ]
     natural = [
-        max([word, *(cell_len(text) for text in column)])
-        for word, column in zip(words, columns, strict=True)
+        max(1, *map(cell_len, _words([head])), *map(cell_len, column))
+        for head, column in zip(heads, columns, strict=True)
+    ]
+    if _total(natural) <= limit:
+        return natural
+    words = [
+        max((cell_len(word) for word in _words([head, *column])), default=1)
+        for head, column in zip(heads, columns, strict=True)
     ]
     widths = list(natural)
     breaking = [sum(cell_len(t) > w for t in c) for w, c in zip(words, columns, strict=True)]
     prose = [i for i, size in enumerate(natural) if i == 0 or size > _PROSE]
     for candidates in (prose, range(len(widths))):
         for index in sorted(candidates, key=lambda i: (breaking[i], -natural[i])):
-            excess = sum(widths) + _GAP * (len(widths) - 1) - limit
+            excess = _total(widths) - limit
             if excess > 0:
                 least = max(words[index], _NARROWEST_LABEL if index == 0 else 0)
                 widths[index] = max(min(least, widths[index]), widths[index] - excess)
     return widths
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def _words(texts: Iterable[str]) -> Iterator[str]:
@@ -179,6 +235,8 @@ def _wrapped(text: str, width: int) -> list[str]:
     """Text broken at blanks, but not at no-break spaces; leading blanks indent every line."""
     from rich.cells import cell_len
 
+    if cell_len(text) <= width:
+        return [text]
     indent = " " * (len(text) - len(text.lstrip(" ")))
     lines: list[str] = []
     line = ""

@@ -8,7 +8,7 @@ Reference rows (other methods) are compared with the baseline but stay outside t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablate.errors import InputError, Problem, did_you_mean
@@ -26,6 +26,7 @@ from ablate.report.statistics import (
     summarise,
 )
 from ablate.report.table import Cell, Comparison, Selection
+from ablate.store.history import Status
 from ablate.store.results import StudyResults
 
 ALPHA = 0.05
@@ -38,7 +39,7 @@ _NOT_TESTED = Adjusted(None, None, None, None)
 _Key = tuple[str, str]  #: (variant, pair)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """All cells of one study for one metric."""
 
@@ -92,28 +93,28 @@ def plan_metrics(plan: StudyPlan) -> tuple[Metric, ...]:
 
 def analyse(results: StudyResults, metric: Metric, selection: Selection) -> Analysis:
     """Cells, comparisons and ranks of one study for one metric."""
+    plan = results.plan
     cells = _cells(results, metric, selection)
-    compared, family = _compare(results.plan, cells, metric)
-    return Analysis(
-        results.plan, metric, selection, _ranked(results.plan, compared, metric), family
-    )
+    comparisons, family = _compare(plan, cells, metric)
+    ranks = _ranks(plan, cells, metric)
+    finished = {
+        key: replace(cell, rank=ranks.get(key), comparison=comparisons.get(key))
+        for key, cell in cells.items()
+    }
+    return Analysis(plan, metric, selection, finished, family)
 
 
 def _cells(results: StudyResults, metric: Metric, selection: Selection) -> dict[_Key, Cell]:
-    plan, runs = results.plan, results.runs
-    column = metric.name if selection is Selection.LAST else f"best.{metric.name}"
-    known = runs[column] if column in runs else [math.nan] * len(runs)
+    plan, name, last = results.plan, metric.name, selection is Selection.LAST
     values: dict[_Key, dict[int, float]] = {}
     missing: dict[_Key, dict[int, str]] = {}
-    for variant, pair, seed, status, value in zip(
-        runs["variant"], runs["pair"], runs["seed"], runs["status"], known, strict=True
-    ):
-        key = (str(variant), str(pair))
-        if status == "done" and value is not None and math.isfinite(value):
-            values.setdefault(key, {})[int(seed)] = float(value)
+    for run in results.runs:
+        value = (run.last if last else run.best).get(name, math.nan)
+        if run.status is Status.DONE and math.isfinite(value):
+            values.setdefault((run.variant, run.pair), {})[run.seed] = float(value)
         else:
-            why = "no value" if status == "done" else str(status)
-            missing.setdefault(key, {})[int(seed)] = why
+            why = "no value" if run.status is Status.DONE else run.status.value
+            missing.setdefault((run.variant, run.pair), {})[run.seed] = why
     return {
         (variant.label, pair): _cell(
             variant,
@@ -151,12 +152,12 @@ def _cell(
 
 def _compare(
     plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric
-) -> tuple[dict[_Key, Cell], int]:
+) -> tuple[dict[_Key, Comparison], int]:
+    """What each cell but the baseline's says against it, and how many tests that is."""
     baseline = baseline_label(plan)
+    values = {key: dict(cell.values) for key, cell in cells.items()}
     differences = {
-        key: paired_difference(
-            dict(cell.values), dict(cells[baseline, key[1]].values), 1 - ALPHA, NOISE
-        )
+        key: paired_difference(values[key], values[baseline, key[1]], 1 - ALPHA, NOISE)
         for key, cell in cells.items()
         if cell.role is not Role.BASELINE
     }
@@ -166,10 +167,10 @@ def _compare(
     )
     family = sum(one.p is not None for one in adjusted.values())
     level = ALPHA / max(1, family)
-    compared = dict(cells)
-    for key, difference in differences.items():
-        comparison = _comparison(cells[key], difference, adjusted.get(key), metric, level)
-        compared[key] = replace(cells[key], comparison=comparison)
+    compared = {
+        key: _comparison(cells[key], difference, adjusted.get(key), metric, level)
+        for key, difference in differences.items()
+    }
     return compared, family
 
 
@@ -207,19 +208,23 @@ def is_ranked(variant: Variant) -> bool:
     return not (variant.role is Role.REFERENCE and variant.method == "student")
 
 
-def _ranked(plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric) -> dict[_Key, Cell]:
-    competing = {variant.label for variant in plan.variants if is_ranked(variant)}
-    ranked = dict(cells)
+def _ranks(plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric) -> dict[_Key, int | None]:
+    competing = [variant.label for variant in plan.variants if is_ranked(variant)]
+    places: dict[_Key, int | None] = {}
     for pair in plan.pairs:
-        keys = [key for key in cells if key[1] == pair and key[0] in competing]
-        for key, cell in zip(keys, rerank([cells[key] for key in keys], metric), strict=True):
-            ranked[key] = cell
-    return ranked
+        keys = [(label, pair) for label in competing]
+        places.update(zip(keys, _places([cells[key] for key in keys], metric), strict=True))
+    return places
 
 
-def rerank(cells: list[Cell], metric: Metric) -> list[Cell]:
+def rerank(cells: Sequence[Cell], metric: Metric) -> list[Cell]:
     """The same cells ranked among themselves; incomplete ones get no rank."""
+    places = _places(cells, metric)
+    return [replace(cell, rank=place) for cell, place in zip(cells, places, strict=True)]
+
+
+def _places(cells: Sequence[Cell], metric: Metric) -> list[int | None]:
     places = rank([cell.mean if cell.complete else None for cell in cells], metric.higher_is_better)
     if sum(place is not None for place in places) < 2:  # nothing to be better than
-        places = [None] * len(places)
-    return [replace(cell, rank=place) for cell, place in zip(cells, places, strict=True)]
+        return [None] * len(places)
+    return places

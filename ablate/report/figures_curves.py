@@ -53,13 +53,10 @@ def find_panels(results: StudyResults, curves: pd.DataFrame, metric: Metric) -> 
     ):
         if math.isfinite(value):
             known.setdefault((variant, pair, int(seed)), {})[int(epoch)] = float(value)
-    runs = results.runs
     seeds: dict[tuple[str, str], list[Seed]] = {}
-    for variant, pair, seed, status in zip(
-        *(runs[name] for name in ("variant", "pair", "seed", "status")), strict=True
-    ):
-        values = known.get((variant, pair, int(seed)), {})
-        seeds.setdefault((variant, pair), []).append(Seed(str(status), values))
+    for run in results.runs:
+        values = known.get((run.variant, run.pair, run.seed), {})
+        seeds.setdefault((run.variant, run.pair), []).append(Seed(run.status.value, values))
     for pair in results.plan.pairs:
         for group, labels in _lots(results.plan):
             lines = {name: seeds.get((name, pair), []) for name in labels}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ablate.methods.parts import format_value
 from ablate.report.analysis import ALPHA, POWER, Analysis
@@ -75,6 +76,7 @@ def _by_reason(cell: Cell) -> str:
     return ", ".join(reasons)
 
 
+@lru_cache(maxsize=4)  # every table of an analysis has it
 def reading(analysis: Analysis, *, details: bool) -> tuple[str, ...]:
     """What the numbers mean; `details` for tables with differences, p and MDE."""
     better = "higher" if analysis.metric.higher_is_better else "lower"
@@ -164,16 +166,12 @@ def _detectable(analysis: Analysis) -> str:
 
 
 def _teachers(results: StudyResults) -> str:
-    teachers = results.teachers
-    if not len(teachers):
-        return ""
-    shown = []
-    for network, status, top1 in zip(
-        teachers["network"], teachers["status"], teachers["top1"], strict=True
-    ):
-        known = top1 is not None and math.isfinite(top1)
-        shown.append(f"{network} {number(top1, 2)} %" if known else f"{network} ({status})")
-    return _sentence([f"Teachers, top-1: {', '.join(shown)}"])
+    shown = [
+        f"{teacher.network} "
+        + (f"({teacher.status})" if teacher.top1 is None else f"{number(teacher.top1, 2)} %")
+        for teacher in results.teachers
+    ]
+    return _sentence([f"Teachers, top-1: {', '.join(shown)}"]) if shown else ""
 
 
 def _nondeterministic(results: StudyResults) -> str:

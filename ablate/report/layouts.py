@@ -14,6 +14,7 @@ from ablate.report.analysis import Analysis, analyse, plan_metrics
 from ablate.report.grid import find_grids, grid
 from ablate.report.published import SOURCE, comparable, published, published_for
 from ablate.report.table import Cell, Column, Quantity, Row, Selection, Show, Table
+from ablate.store.history import Status
 from ablate.store.results import StudyResults
 
 _PAIRS_ABREAST = 5  #: columns of "mean ± std" that fit a page or a terminal
@@ -43,8 +44,9 @@ def choose(
 def _of_metric(results: StudyResults, analysis: Analysis) -> list[Table]:
     plan = results.plan
     tables = pairs(results, analysis) if len(plan.pairs) > 1 else []
+    shapes = find_grids(plan)
     for pair in plan.pairs:
-        tables += [grid(results, analysis, pair, shape) for shape in find_grids(plan)]
+        tables += [grid(results, analysis, pair, shape) for shape in shapes]
         tables.append(one_part(results, analysis, pair))
     return tables
 
@@ -157,20 +159,13 @@ def _pair_rows(
 
 
 def _teacher_cell(results: StudyResults, network: str) -> Quantity:
-    teachers = results.teachers
-    if not len(teachers):
-        return Quantity(None)
-    known, states = [], []
-    for name, status, top1 in zip(
-        teachers["network"], teachers["status"], teachers["top1"], strict=True
-    ):
-        if name == network:
-            states.append(str(status))
-            if top1 is not None and math.isfinite(top1):
-                known.append(float(top1))
+    own = [teacher for teacher in results.teachers if teacher.network == network]
+    known = [teacher.top1 for teacher in own if teacher.top1 is not None]
     if not known:
-        waiting = not states or set(states) <= {"waiting"}
-        return Quantity(None, note="" if waiting else f"({', '.join(sorted(set(states)))})")
+        states = {teacher.status for teacher in own}
+        return Quantity(
+            None, note="" if states <= {Status.WAITING} else f"({', '.join(sorted(states))})"
+        )
     several = f"(mean of {len(known)})" if len(known) > 1 else ""
     return Quantity(math.fsum(known) / len(known), note=several)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -217,10 +216,9 @@ def _chosen(planned: Sequence[PlannedFigure]) -> list[PlannedFigure]:
 
 
 def _progress(results: StudyResults) -> str:
-    runs = results.runs
-    done = int((runs["status"] == "done").sum())
-    text = f"{done} of {len(runs)} runs done"
-    finished = [float(time) for time in runs["finished"] if math.isfinite(time)]
+    done = sum(run.status is Status.DONE for run in results.runs)
+    text = f"{done} of {len(results.runs)} runs done"
+    finished = [run.finished for run in results.runs if run.finished is not None]
     if finished:
         text += f", the last on {datetime.fromtimestamp(max(finished), UTC):%Y-%m-%d %H:%M} UTC"
     return text
@@ -291,17 +289,16 @@ def _facts(results: StudyResults) -> list[tuple[str, tuple[str, ...]]]:
 
 def _teachers(results: StudyResults) -> list[dict[str, Any]]:
     teachers = []
-    for row in results.teachers.to_dict("records"):
-        top1 = row["top1"] if row["top1"] is not None and math.isfinite(row["top1"]) else None
-        origin = PurePath(str(row["checkpoint"])).name
+    for teacher in results.teachers:
+        origin = PurePath(teacher.checkpoint).name
         teachers.append(
             {
-                "network": row["network"],
-                "status": row["status"],
-                "top1": top1,
-                "shown": "—" if top1 is None else f"{top1:.2f}",
+                "network": teacher.network,
+                "status": teacher.status.value,
+                "top1": teacher.top1,
+                "shown": "—" if teacher.top1 is None else f"{teacher.top1:.2f}",
                 "source": f"checkpoint {origin}" if origin else "trained here",
-                "digest": row["weights_digest"],
+                "digest": teacher.weights_digest,
             }
         )
     return teachers

@@ -18,7 +18,7 @@ from __future__ import annotations
 import enum
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -95,7 +95,8 @@ def summarise(values: Iterable[float]) -> Summary:
     value gives std None, equal values give std 0 exactly. A value that is NaN or infinite raises
     ValueError.
     """
-    numbers = sorted(_finite(value, "value") for value in values)
+    numbers = sorted(map(float, values))
+    _check_finite(numbers)
     n = len(numbers)
     if n == 0:
         return Summary(0, None, None)
@@ -128,9 +129,8 @@ def paired_difference(
     on either side, missing seeds included, raises ValueError, as does a confidence outside (0, 1).
     """
     alpha = _alpha(confidence)
-    for name, side in (("variant", variant), ("baseline", baseline)):
-        for seed, value in side.items():
-            _finite(value, f"{name}, seed {seed}")
+    _check_seeds(variant, "variant")
+    _check_seeds(baseline, "baseline")
     common = sorted(variant.keys() & baseline.keys())
     missing = tuple(sorted(variant.keys() ^ baseline.keys()))
     summary = summarise(float(variant[seed]) - float(baseline[seed]) for seed in common)
@@ -139,7 +139,7 @@ def paired_difference(
         return Difference(
             n, mean, None, None, None, None, None, None, False, missing, float(confidence)
         )
-    magnitude = max(max(abs(variant[seed]), abs(baseline[seed])) for seed in common)
+    magnitude = max(abs(side[seed]) for side in (variant, baseline) for seed in common)
     # The second bound keeps the division by the standard error away from denormal numbers.
     if std <= max(noise * float(magnitude), sys.float_info.min):
         return Difference(
@@ -229,7 +229,8 @@ def rank(values: Sequence[float | None], higher_is_better: bool) -> list[int | N
 
     None, an incomplete row, gets None and takes no rank. NaN or infinite raises ValueError.
     """
-    known = {_finite(value, "value") for value in values if value is not None}
+    known = {float(value) for value in values if value is not None}
+    _check_finite(known)
     place = {value: i for i, value in enumerate(sorted(known, reverse=higher_is_better), start=1)}
     return [None if value is None else place[float(value)] for value in values]
 
@@ -296,7 +297,13 @@ def _alpha(confidence: float) -> float:
     return float(1 - Decimal(str(float(confidence))))
 
 
-def _finite(value: float, what: str) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{what} is {value}; statistics need finite numbers")
-    return float(value)
+def _check_finite(values: Collection[float]) -> None:
+    if not all(map(math.isfinite, values)):
+        wrong = next(value for value in values if not math.isfinite(value))
+        raise ValueError(f"a value is {wrong}; statistics need finite numbers")
+
+
+def _check_seeds(side: Mapping[int, float], name: str) -> None:
+    if not all(map(math.isfinite, side.values())):
+        seed, value = next(item for item in side.items() if not math.isfinite(item[1]))
+        raise ValueError(f"{name}, seed {seed} is {value}; statistics need finite numbers")

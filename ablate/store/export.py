@@ -6,9 +6,9 @@ Nothing here touches the rows per epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, null, select
 
@@ -18,20 +18,16 @@ from ablate.store.find import find_study
 from ablate.store.history import Status
 from ablate.store.index import Index
 from ablate.store.processes import Alive, is_alive
-from ablate.store.results import StudyResults
+from ablate.store.results import Run, StudyResults, TeacherRun
 from ablate.store.states import (
     PLAN_COLUMNS,
     STATE_COLUMNS,
-    error_text,
     job_status,
     parsed,
     planned_jobs,
     read_plan,
     statuses,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Record = dict[str, Any]
 
@@ -47,12 +43,7 @@ _MEASURED = (
     _JOBS.best,
     _JOBS.costs,
 )
-_MEASURED_OF_ROW = (
-    _JOBS.error,
-    _JOBS.device,
-    _JOBS.finished,
-    _JOBS.checkpoint,
-)
+_MEASURED_OF_RUN = (_JOBS.metrics, _JOBS.best, _JOBS.costs, _JOBS.finished, _JOBS.facts)
 
 
 def export(index: Index, study: str | None = None, alive: Alive = is_alive) -> list[Record]:
@@ -160,19 +151,13 @@ def _methods(connection: Connection) -> dict[tuple[str, str], str]:
 
 
 def _study_results(connection: Connection, key: str, alive: Alive) -> StudyResults:
-    columns = (*STATE_COLUMNS, *PLAN_COLUMNS[1:5], *_MEASURED, *_MEASURED_OF_ROW)
+    plan = read_plan(connection, key, jobs=())
+    columns = (*STATE_COLUMNS, *PLAN_COLUMNS[1:5], *_MEASURED_OF_RUN)
     rows = connection.execute(planned_jobs(*columns).where(_PLANNED.study == key)).all()
-    plan = read_plan(connection, key, rows)
     found = statuses((row[: len(STATE_COLUMNS)] for row in rows), alive)
     students = [row for row in rows if row.variant is not None]
-    teachers = [row for row in rows if row.variant is None and row.kind == "teacher"]
-    names = [column.name for column in columns]
-    return StudyResults(
-        plan,
-        _runs_frame(_by_column(names, students), found, plan.metrics),
-        _teachers_frame(teachers, found),
-        _facts(connection, key),
-    )
+    known = _by_column([column.name for column in columns], students)
+    return StudyResults(plan, _runs(known, found), _teachers(connection, key, found), _facts(known))
 
 
 def _by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, Sequence[Any]]:
@@ -180,62 +165,41 @@ def _by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, Sequence[
     return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
-def _runs_frame(
-    known: Mapping[str, Sequence[Any]], found: Mapping[str, Status], names: Iterable[str]
-) -> pd.DataFrame:
-    import pandas as pd
-
-    now = [found[job] for job in known["job"]]
-    columns: dict[str, Sequence[Any]] = {
-        **{name: known[name] for name in ("variant", "pair", "seed", "job")},
-        "status": [status.value for status in now],
-        "attempts": [attempts or 0 for attempts in known["attempts"]],
-        "resumed_from": parsed(known["resumed_from"], "[]"),
-        "error": list(map(error_text, known["status"], known["error"], now)),
-        "best_epoch": [epoch or 0 for epoch in known["best_epoch"]],
-        "device": [device or "" for device in known["device"]],
-        "finished": [math.nan if time is None else time for time in known["finished"]],
-    }
-    costs, last, best = (parsed(known[name], "{}") for name in ("costs", "metrics", "best"))
-    for name in names:
-        columns[name] = _column(name, costs if name in _COSTS else last, last)
-        columns[f"best.{name}"] = columns[name] if name in _COSTS else _column(name, best, best)
-    return pd.DataFrame(columns)
+def _runs(known: Mapping[str, Sequence[Any]], found: Mapping[str, Status]) -> tuple[Run, ...]:
+    last, best, costs = (parsed(known[name], "{}") for name in ("metrics", "best", "costs"))
+    last = [{**own, **measured} for own, measured in zip(last, costs, strict=True)]
+    best = [{**own, **_only_costs(all_)} for own, all_ in zip(best, last, strict=True)]
+    plan = (known[name] for name in ("variant", "pair", "seed", "job"))
+    return tuple(map(Run, *plan, map(found.get, known["job"]), last, best, known["finished"]))
 
 
-def _column(
-    name: str, values: Sequence[Mapping[str, float]], others: Sequence[Mapping[str, float]]
-) -> list[float]:
-    pairs = zip(values, others, strict=True)
-    return [float(value.get(name, other.get(name, math.nan))) for value, other in pairs]
-
-
-def _teachers_frame(rows: Sequence[Any], found: Mapping[str, Status]) -> pd.DataFrame:
-    import pandas as pd
-
-    metrics = parsed([row.metrics for row in rows], "{}")
-    columns: dict[str, list[Any]] = {
-        "network": [row.pair for row in rows],
-        "pair": [row.pair for row in rows],
-        "status": [found[row.job].value for row in rows],
-        "job": [row.job for row in rows],
-        "top1": _column("top1", metrics, metrics),
-        "weights_digest": [row.weights_digest or "" for row in rows],
-        "checkpoint": [row.checkpoint or "" for row in rows],
-    }
-    return pd.DataFrame(columns)
-
-
-def _facts(connection: Connection, key: str) -> dict[str, tuple[str, ...]]:
-    """Distinct values of each fact over the study's finished student jobs."""
-    query = (
-        select(_JOBS.facts)
-        .join(schema.study_jobs, _PLANNED.job == _JOBS.id)
-        .where(_PLANNED.study == key, _PLANNED.variant.is_not(None), _JOBS.status == Status.DONE)
-        .distinct()
+def _teachers(
+    connection: Connection, key: str, found: Mapping[str, Status]
+) -> tuple[TeacherRun, ...]:
+    columns = (*PLAN_COLUMNS, _JOBS.metrics, _JOBS.weights_digest, _JOBS.checkpoint)
+    of_study = planned_jobs(*columns).where(
+        _PLANNED.study == key, _PLANNED.variant.is_(None), _PLANNED.kind == "teacher"
     )
+    rows = connection.execute(of_study).all()
+    metrics = parsed([row.metrics for row in rows], "{}")
+    return tuple(
+        TeacherRun(
+            row.pair,
+            found[row.job],
+            row.job,
+            top1 if (top1 := measured.get("top1")) is not None and math.isfinite(top1) else None,
+            row.weights_digest or "",
+            row.checkpoint or "",
+        )
+        for row, measured in zip(rows, metrics, strict=True)
+    )
+
+
+def _facts(known: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]]:
+    """Distinct values of each fact over the study's finished student jobs."""
+    done = {f for f, now in zip(known["facts"], known["status"], strict=True) if now == Status.DONE}
     found: dict[str, set[str]] = {}
-    for facts in parsed(list(connection.execute(query).scalars()), "{}"):
+    for facts in parsed(sorted(done), "{}"):
         for name, value in facts.items():
             found.setdefault(name, set()).add(value)
     return {name: tuple(sorted(found[name])) for name in sorted(found)}

@@ -4,31 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from ablate.matrix.plan import StudyPlan
+from ablate.store.history import Status
 
-if TYPE_CHECKING:
-    import pandas as pd
+
+class Run(NamedTuple):
+    """One planned student job and what it has measured; a study may have very many."""
+
+    variant: str  #: label
+    pair: str  #: "resnet110/resnet32"
+    seed: int
+    job: str  #: full id
+    status: Status
+    last: Mapping[str, float]  #: metric -> value at the last epoch; costs of the whole run too
+    best: Mapping[str, float]  #: the same at the epoch of the best test top-1
+    finished: float | None = None  #: unix time, where done
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherRun:
+    """One upstream teacher job."""
+
+    network: str
+    status: Status
+    job: str  #: full id
+    top1: float | None  #: percent
+    weights_digest: str  #: "" before it is known
+    checkpoint: str  #: where the weights came from, "" if they were trained here
 
 
 @dataclass(frozen=True)
 class StudyResults:
-    """A study's plan and what its jobs have measured so far.
+    """A study's plan and what its jobs have measured so far."""
 
-    `runs` has one row per planned student job, in the plan's order:
-      variant (label), pair, seed, job (full id), status ("waiting", "running", "interrupted",
-      "done", "failed", "diverged", "blocked"), attempts (int), resumed_from (list of global steps),
-      error (str), best_epoch (int), device (str), finished (unix time or NaN),
-      and for each metric `m` of the plan: columns `m` (last epoch) and `best.m` (epoch of best test
-      top-1), float, NaN where there is no result.
-    `teachers` has one row per upstream teacher job:
-      network, pair ("resnet110"), status, job, top1 (percent), weights_digest, checkpoint (path or
-      "" where it was trained here).
-    `facts` maps a fact ("device", "torch", "threads", "git", ...) to its distinct values, sorted.
-    """
-
-    plan: StudyPlan
-    runs: pd.DataFrame
-    teachers: pd.DataFrame
-    facts: Mapping[str, tuple[str, ...]]
+    plan: StudyPlan  #: without its jobs, which are the runs and teachers
+    runs: tuple[Run, ...]  #: in the plan's order
+    teachers: tuple[TeacherRun, ...]
+    facts: Mapping[str, tuple[str, ...]]  #: "device", "torch", ... -> distinct values, sorted

@@ -18,6 +18,7 @@ from ablate.store.processes import Alive
 BLOCKED = "a job that it waits for failed"
 LOST = "its process is gone; the next run resumes it"
 
+_STATUSES = {status.value: status for status in Status}
 _BROKEN = frozenset({Status.FAILED, Status.DIVERGED, Status.BLOCKED})
 _PLANNED = schema.study_jobs.c
 _JOBS = schema.jobs.c
@@ -91,25 +92,27 @@ def tally(found: Iterable[Status]) -> Mapping[Status, int]:
     return counts
 
 
-def read_plan(connection: Connection, key: str, rows: Sequence[Any] | None = None) -> StudyPlan:
-    """The plan of a study; InputError if there is none of this key.
-
-    `rows` of its jobs, with at least the columns of `PLAN_COLUMNS`, are read if they aren't given.
-    """
+def read_plan(
+    connection: Connection, key: str, jobs: tuple[PlannedJob, ...] | None = None
+) -> StudyPlan:
+    """The plan of a study with its jobs, or with the given ones; InputError if there is none."""
     document = connection.execute(
         select(schema.studies.c.document).where(schema.studies.c.key == key)
     ).scalar()
     if document is None:
         raise InputError(Problem("study", "", f'no study "{key}"', "`ablate status` lists them"))
-    if rows is None:
-        of_study = select(*PLAN_COLUMNS).where(_PLANNED.study == key)
-        rows = connection.execute(of_study.order_by(_PLANNED.position)).all()
+    plan = StudyPlan.from_json({**json.loads(document), "jobs": ()})
+    return dataclasses.replace(plan, jobs=_jobs(connection, key) if jobs is None else jobs)
+
+
+def _jobs(connection: Connection, key: str) -> tuple[PlannedJob, ...]:
+    of_study = select(*PLAN_COLUMNS).where(_PLANNED.study == key)
+    rows = connection.execute(of_study.order_by(_PLANNED.position)).all()
     upstream = {text: tuple(json.loads(text)) for text in {row.upstream for row in rows}}
-    jobs = tuple(
+    return tuple(
         PlannedJob(row.job, row.kind, row.variant, row.pair, row.seed, upstream[row.upstream])
         for row in rows
     )
-    return dataclasses.replace(StudyPlan.from_json({**json.loads(document), "jobs": ()}), jobs=jobs)
 
 
 def known_statuses(connection: Connection, alive: Alive, key: str | None) -> dict[str, Status]:
@@ -127,4 +130,4 @@ def _now(
         return Status.WAITING
     if status == Status.RUNNING and host and pid is not None and start is not None:
         return Status.INTERRUPTED if alive(host, pid, start) is False else Status.RUNNING
-    return Status(status)
+    return _STATUSES[status]

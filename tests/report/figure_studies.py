@@ -14,7 +14,7 @@ from ablate.store.results import StudyResults
 def curves_of(results: StudyResults, epochs: int = 30) -> pd.DataFrame:
     """Curves that rise; jobs that failed or diverged get half way."""
     rng, rows = random.Random(1), []
-    for run in results.runs.itertuples():
+    for run in results.runs:
         last = {"done": epochs, "failed": epochs // 2, "diverged": epochs // 2}.get(run.status, 0)
         offset = rng.gauss(0, 0.4)
         for epoch in range(1, last + 1):

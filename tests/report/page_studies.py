@@ -6,7 +6,6 @@ from figure_studies import curves_of
 from results_builder import build, one_pair, variant
 
 from ablate.report.page import page
-from ablate.store.history import Status
 from ablate.store.query import JobState, Resumption
 from ablate.store.results import StudyResults
 
@@ -42,13 +41,11 @@ def job_states(results: StudyResults) -> list[JobState]:
     resumed = Resumption(2, 3, 120, 12.5, 1000.0)
     return [
         JobState(
-            job.id, job.kind, job.variant, job.pair, job.seed, Status(run.status),
+            run.job, "student", run.variant, run.pair, run.seed, run.status,
             2 if i == 1 else 1, (resumed,) if i == 1 else (),
             "" if run.status == "done" else f"it said {EVIL[0]}", "cpu", 30, 1200,
         )
-        for i, (job, run) in enumerate(
-            zip(results.plan.jobs, results.runs.itertuples(), strict=True)
-        )
+        for i, run in enumerate(results.runs)
     ]  # fmt: skip
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
-from ablate.store.results import StudyResults
+from ablate.store.history import Status
+from ablate.store.results import Run, StudyResults, TeacherRun
 
 BOTH, PRED, SYM = "L_pred + L̃_pred", "L_pred only", "L̃_pred only"
 
@@ -81,7 +79,7 @@ def build(
     )  # fmt: skip
     return StudyResults(
         plan,
-        pd.DataFrame(rows),
+        tuple(rows),
         _teachers(pairs) if teachers is None else teachers,
         facts,
     )
@@ -92,30 +90,19 @@ def _outcome(cells: Scores, label: str, pair: str, index: int) -> Outcome:
     return column[index] if index < len(column) else "waiting"
 
 
-def _run(label: str, pair: str, seed: int, job: str, outcomes: Mapping[str, Outcome]):
+def _run(label: str, pair: str, seed: int, job: str, outcomes: Mapping[str, Outcome]) -> Run:
     states = [value for value in outcomes.values() if isinstance(value, str)]
-    row = {
-        "variant": label, "pair": pair, "seed": seed, "job": job,
-        "status": states[0] if states else "done", "attempts": 1, "resumed_from": [],
-        "error": "a loss became NaN" if "diverged" in states else "", "best_epoch": 28,
-        "device": "cpu", "finished": math.nan,
-    }  # fmt: skip
-    for metric, value in outcomes.items():
-        number = math.nan if isinstance(value, str) else value
-        row[metric] = number
-        row[f"best.{metric}"] = number + 0.5
-    return row
+    last = {name: value for name, value in outcomes.items() if not isinstance(value, str)}
+    best = {name: value + 0.5 for name, value in last.items()}
+    return Run(label, pair, seed, job, Status(states[0] if states else "done"), last, best)
 
 
-def _teachers(pairs: Sequence[str]) -> pd.DataFrame:
+def _teachers(pairs: Sequence[str]) -> tuple[TeacherRun, ...]:
     names = list(dict.fromkeys(pair.partition("/")[0] for pair in pairs))
-    return pd.DataFrame(
-        [
-            {"network": name, "pair": name, "status": "done", "job": f"{index:064x}",
-             "top1": 71.0 + index, "weights_digest": "d" * 64, "checkpoint": ""}
-            for index, name in enumerate(names)
-        ]
-    )  # fmt: skip
+    return tuple(
+        TeacherRun(name, Status.DONE, f"{index:064x}", 71.0 + index, "d" * 64, "")
+        for index, name in enumerate(names)
+    )
 
 
 def one_pair(*columns: Sequence[Outcome], variants: Sequence[Variant] = SYMMETRY) -> Scores:

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -25,6 +26,7 @@ from ablate.report.analysis import analyse
 from ablate.report.figures import figures, planned_figures, write_figures
 from ablate.report.filenames import safe_name
 from ablate.report.table import Selection
+from ablate.store.history import Status
 
 
 def texts_of(figure):
@@ -140,9 +142,11 @@ def test_many_comparisons_are_cut_into_pages():
 
 def test_grid_shades_the_better_cell_darker_and_hatches_what_is_missing():
     study = momentum_grid()
-    runs = study.runs.copy()
-    runs.loc[runs["variant"] == "m_c = 0, m_r = 0", "status"] = "failed"
-    study = type(study)(study.plan, runs, study.teachers, study.facts)
+    runs = [
+        run._replace(status=Status.FAILED) if run.variant == "m_c = 0, m_r = 0" else run
+        for run in study.runs
+    ]
+    study = replace(study, runs=tuple(runs))
     [one] = drawn(study, "grid")
     assert "4 failed" in words_of(one.figure)
     assert "Hatched: no result." in one.caption

@@ -7,6 +7,7 @@ import hashlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -144,7 +145,10 @@ def test_many_figures_are_cut_off_and_the_page_says_how_to_get_them(monkeypatch)
 
 
 def test_where_a_teacher_came_from_is_a_name_and_no_path():
-    teachers = two_pairs().teachers.assign(checkpoint="/home/someone/secret/ckpt_epoch_240.pth")
+    teachers = [
+        replace(teacher, checkpoint="/home/someone/secret/ckpt_epoch_240.pth")
+        for teacher in two_pairs().teachers
+    ]
     text = page_of(two_pairs(teachers=teachers))
     assert "checkpoint ckpt_epoch_240.pth" in text
     assert "/home/someone" not in text

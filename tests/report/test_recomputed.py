@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from report_studies import costs, momentum_grid, two_pairs
 from scipy import stats
@@ -24,8 +25,13 @@ def test_every_number_agrees_with_scipy(study):
 
 
 def _check(results, record):
-    runs = results.runs[(results.runs.pair == record["pair"]) & (results.runs.status == "done")]
-    series = {label: group.set_index("seed") for label, group in runs.groupby("variant")}
+    rows = [
+        {"variant": run.variant, "seed": run.seed, **run.last}
+        for run in results.runs
+        if run.pair == record["pair"] and run.status == "done"
+    ]
+    frame = pd.DataFrame(rows, columns=["variant", "seed", *results.plan.metrics])
+    series = {label: group.set_index("seed") for label, group in frame.groupby("variant")}
     baseline = next(v.label for v in results.plan.variants if v.role == "baseline")
     if record["variant"] not in series:
         assert record["n"] == 0

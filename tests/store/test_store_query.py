@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -18,6 +19,7 @@ from ablate.store.query import (
     study_plan,
     study_results,
 )
+from ablate.store.results import TeacherRun
 
 GONE = {"alive": lambda host, pid, start: False}
 THERE = {"alive": lambda host, pid, start: True}
@@ -73,7 +75,7 @@ def test_metrics_keep_every_bit(lab, index):
     run = lab.finish(lab.student(WARM, 0), metrics={"top1": exact, "loss": 5e-324})
     _ingest(index, run)
     assert export(index)[3]["metrics"] == {"top1": exact, "loss": 5e-324}
-    assert study_results(index, lab.plan().key).runs["top1"][2] == exact
+    assert study_results(index, lab.plan().key).runs[2].last["top1"] == exact
 
 
 def test_a_job_of_two_studies_is_one_record_under_its_first(lab, index):
@@ -111,9 +113,7 @@ def test_only_a_process_known_to_be_gone_is_gone(lab, index, alive, status, erro
     state = job_states(index, key, **alive)[2]
     assert state.status == status
     assert error in state.error
-    row = study_results(index, key, **alive).runs.iloc[1]
-    assert row["status"] == status
-    assert error in row["error"]
+    assert study_results(index, key, **alive).runs[1].status == status
 
 
 def test_what_waits_for_a_failed_job_is_blocked(lab, index):
@@ -142,27 +142,15 @@ def test_job_states_tell_where_an_attempt_resumed(lab, index):
 def test_study_results_are_what_reports_start_from(lab, index):
     _ingest(index, lab.finish(lab.student(WARM, 0), facts={"torch": "2.10", "device": "A CPU"}))
     results = study_results(index, lab.plan().key, **THERE)
-    runs = results.runs
-    assert results.plan == lab.plan()
-    assert list(runs.columns) == [
-        "variant", "pair", "seed", "job", "status", "attempts", "resumed_from", "error",
-        "best_epoch", "device", "finished", "top1", "best.top1", "train_seconds",
-        "best.train_seconds",
-    ]  # fmt: skip
-    assert list(runs["variant"]) == ["base", "base", "τ = 0.2", "τ = 0.2"]
-    assert list(runs["status"]) == ["done", "running", "done", "waiting"]
-    assert list(runs["resumed_from"]) == [[], [10], [], []]
-    assert list(runs["top1"])[::2] == [90.5, 90.5]
-    assert list(runs["best.top1"])[::2] == [91.5, 91.5]
-    assert list(runs["train_seconds"])[::2] == [12.5, 12.5]
-    assert list(runs["best.train_seconds"])[::2] == [12.5, 12.5]
-    assert all(math.isnan(value) for value in runs["top1"][1::2])
-    assert runs["finished"][0] == 15.0
-    assert str(runs["top1"].dtype) == "float64"
-    assert results.teachers.to_dict("records") == [
-        {"network": "t", "pair": "t", "status": "done", "job": TEACHER_ID, "top1": 90.5,
-         "weights_digest": "d" * 64, "checkpoint": ""}
-    ]  # fmt: skip
+    assert results.plan == dataclasses.replace(lab.plan(), jobs=())
+    assert [run.variant for run in results.runs] == ["base", "base", "τ = 0.2", "τ = 0.2"]
+    assert [run.status for run in results.runs] == ["done", "running", "done", "waiting"]
+    costs = {"train_seconds": 12.5, "peak_memory_mib": 100.0}
+    assert results.runs[0].last == {"top1": 90.5, "loss": 0.1, **costs}
+    assert results.runs[0].best == {"top1": 91.5, **costs}
+    assert results.runs[1].last == results.runs[3].best == {}
+    assert [run.finished for run in results.runs[:2]] == [15.0, None]
+    assert results.teachers == (TeacherRun("t", Status.DONE, TEACHER_ID, 90.5, "d" * 64, ""),)
     assert results.facts == {
         "device": ("A CPU", "cpu"), "git": ("abc",), "host": ("h",), "threads": ("2",),
         "torch": ("2.10", "2.9"),
@@ -173,8 +161,7 @@ def test_results_of_a_study_that_has_not_begun(lab):
     with Index.open(lab.results, writable=True) as index:
         plan = index.register(lab.plan())
         results = study_results(index, plan.key)
-    assert set(results.runs["status"]) == {"waiting"}
-    assert results.runs["top1"].isna().all()
+    assert {(run.status, *run.last, *run.best) for run in results.runs} == {("waiting",)}
     assert results.facts == {}
 
 
@@ -186,7 +173,7 @@ def test_given_weights_are_known_by_their_digest(lab):
         index.register(lab.plan(jobs=(planned, *plan.jobs[1:])))
         index.ingest(lab.finish(given))
         teachers = study_results(index, plan.key).teachers
-    assert list(teachers["checkpoint"]) == ["sha256:" + "ab" * 32]
+    assert [teacher.checkpoint for teacher in teachers] == ["sha256:" + "ab" * 32]
 
 
 def test_studies_count_their_jobs(lab, index):
