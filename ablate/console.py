@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
+from operator import le
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _GAP = 2  #: blanks between columns
 _PROSE = 24  #: cells wider than this are words that may break, not a number
 _NARROWEST_LABEL = 16
 _NBSP = "\u00a0"
+_NARROW = re.compile("[ -~\u00a0-\u02ff—…←-↓−─]*")  # each takes one cell, and no-break spaces too
 _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but the newline
 
 
@@ -71,18 +73,14 @@ def escape(text: str) -> str:
     return rich_escape(text)
 
 
-def stands_out() -> bool:
-    """Whether bold and underlined text can be told apart on stdout."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+def stands_out(out: Console) -> bool:
+    """Whether bold and underlined text can be told apart there."""
+    return out.color_system is not None
 
 
-def print_grids(out: Console, grids: Iterable[Grid]) -> None:
-    """Tables with their notes; what several of a series share is printed once.
-
-    A subtitle stands under the first of them, a note under the last.
-    """
-    lines = grids_lines(list(grids), out.width)
-    if out.color_system is None:
+def print_lines(out: Console, lines: Iterable[Line]) -> None:
+    """Print lines as they are: in a terminal those too long for it wrap there."""
+    if not stands_out(out):
         out.file.write(_plain(lines))
         out.file.flush()
         return
@@ -96,23 +94,25 @@ def print_grids(out: Console, grids: Iterable[Grid]) -> None:
 
 
 def grids_text(grids: Sequence[Grid], width: int = PLAIN_WIDTH) -> str:
-    """What `print_grids` prints, as plain text."""
+    """The lines of `grids_lines` as plain text."""
     return _plain(grids_lines(grids, width))
 
 
 def _plain(lines: Iterable[Line]) -> str:
-    return "".join(_clean(line.text).rstrip(" ") + "\n" for line in lines)
+    return _clean("".join(line.text.rstrip(" ") + "\n" for line in lines))
 
 
 def _clean(text: str) -> str:
     """Text that cannot move a terminal's cursor or change its colours."""
-    if text.isprintable():  # by far the most; a no-break space is not
-        return text
     return _CONTROLS.sub("\ufffd", text).replace(_NBSP, " ")
 
 
 def grids_lines(grids: Sequence[Grid], width: int) -> Iterator[Line]:
-    """Tables with their notes, at most `width` wide unless words are too long for it."""
+    """Tables with their notes, at most `width` wide unless words are too long for it.
+
+    What several of a series share is said once: a subtitle under the first of them, a note under
+    the last.
+    """
     last_with: dict[tuple[str, str], int] = {}  # (series, note) -> number of its last grid
     for index, grid in enumerate(grids):
         last_with.update(dict.fromkeys([(grid.series, note) for note in grid.notes], index))
@@ -134,22 +134,24 @@ def grids_lines(grids: Sequence[Grid], width: int) -> Iterator[Line]:
 
 def table_lines(grid: Grid, width: int) -> Iterator[Line]:
     """Lines of the grid's head and rows, at most `width` wide unless words are too long for it."""
-    rows = [row for row in grid.rows if len(row) > 1]
-    widths = _widths(grid.heads, rows, width)
-    rule = Line("─" * min(width, sum(widths) + _GAP * (len(widths) - 1)))
+    sizes = [[size_of(cell.text) for cell in row] for row in grid.rows]
+    widths = _widths(grid, sizes, width)
+    rule = Line("─" * min(width, _total(widths)))
     heads = [
         [line for part in head.split("\n") for line in _wrapped(part, size)]
         for head, size in zip(grid.heads, widths, strict=True)
     ]
     tallest = max(map(len, heads))
     for pieces in zip(*([""] * (tallest - len(head)) + head for head in heads), strict=True):
-        yield _line([Styled(piece) for piece in pieces], widths)
+        yield _line([Styled(piece) for piece in pieces], list(map(size_of, pieces)), widths)
     yield rule
-    for row in grid.rows:
+    for row, own in zip(grid.rows, sizes, strict=True):
         if len(row) == 1:
             yield _styled(row[0].text, row[0].style)
+        elif all(map(le, own, widths)):
+            yield _line(row, own, widths)
         else:
-            yield from _row_lines(row, widths)
+            yield from _wrapped_row(row, widths)
     yield rule
 
 
@@ -162,56 +164,44 @@ def _styled(text: str, style: str) -> Line:
     return Line(text, ((style, 0, len(text)),) if style else ())
 
 
-def _row_lines(row: Sequence[Styled], widths: Sequence[int]) -> Iterator[Line]:
-    """A row of cells, each one or more lines, from the top."""
-    from rich.cells import cell_len
-
-    if all(cell_len(cell.text) <= size for cell, size in zip(row, widths, strict=True)):
-        yield _line(row, widths)
-        return
+def _wrapped_row(row: Sequence[Styled], widths: Sequence[int]) -> Iterator[Line]:
+    """A row of cells of which some take several lines, from the top."""
     columns = [_wrapped(cell.text, size) for cell, size in zip(row, widths, strict=True)]
     for pieces in zip_longest(*columns, fillvalue=""):
-        yield _line([Styled(piece, cell.style) for piece, cell in zip(pieces, row, strict=True)],
-                    widths)  # fmt: skip
+        cells = [Styled(piece, cell.style) for piece, cell in zip(pieces, row, strict=True)]
+        yield _line(cells, list(map(size_of, pieces)), widths)
 
 
-def _line(pieces: Sequence[Styled], widths: Sequence[int]) -> Line:
+def _line(pieces: Sequence[Styled], sizes: Sequence[int], widths: Sequence[int]) -> Line:
     """Cells beside each other, padded to their widths: the first on its right, others before."""
-    from rich.cells import cell_len
-
     texts: list[str] = []
     spans: list[tuple[str, int, int]] = []
     at = 0
-    for (piece, style), size in zip(pieces, widths, strict=True):
-        blank = " " * (size - cell_len(piece))
-        text = " " * _GAP + blank + piece if texts else piece + blank
+    for (piece, style), size, width in zip(pieces, sizes, widths, strict=True):
+        room = width - size + len(piece)
+        text = piece.rjust(_GAP + room) if texts else piece.ljust(room)
         if style:
-            start = at if not texts else at + len(text) - len(piece)
+            start = at + len(text) - len(piece) if texts else 0
             spans.append((style, start, start + len(piece)))
         at += len(text)
         texts.append(text)
     return Line("".join(texts), tuple(spans))
 
 
-def _widths(heads: Sequence[str], rows: Sequence[Sequence[Styled]], limit: int) -> list[int]:
+def _widths(grid: Grid, sizes: Sequence[Sequence[int]], limit: int) -> list[int]:
     """Column widths: labels and prose give way first, numbers only if they must."""
-    from rich.cells import cell_len
-
-    columns = [[cell.text for cell in column] for column in zip(*rows, strict=True)] or [
-        [] for _ in heads
-    ]
-    natural = [
-        max(1, *map(cell_len, _words([head])), *map(cell_len, column))
-        for head, column in zip(heads, columns, strict=True)
-    ]
+    head_words = [max(map(size_of, _words(head))) for head in grid.heads]
+    columns = list(zip(head_words, *(row for row in sizes if len(row) > 1), strict=True))
+    natural = [max(1, *column) for column in columns]
     if _total(natural) <= limit:
         return natural
+    texts = zip(*(row for row in grid.rows if len(row) > 1), strict=True)
     words = [
-        max((cell_len(word) for word in _words([head, *column])), default=1)
-        for head, column in zip(heads, columns, strict=True)
+        max([size, *(size_of(word) for cell in column for word in _words(cell.text))])
+        for size, column in zip_longest(head_words, texts, fillvalue=())
     ]
     widths = list(natural)
-    breaking = [sum(cell_len(t) > w for t in c) for w, c in zip(words, columns, strict=True)]
+    breaking = [sum(size > word for size in c) for word, c in zip(words, columns, strict=True)]
     prose = [i for i, size in enumerate(natural) if i == 0 or size > _PROSE]
     for candidates in (prose, range(len(widths))):
         for index in sorted(candidates, key=lambda i: (breaking[i], -natural[i])):
@@ -226,16 +216,23 @@ def _total(widths: Sequence[int]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _words(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield from text.replace("\n", " ").split(" ")
+def _words(text: str) -> list[str]:
+    return text.replace("\n", " ").split(" ")
+
+
+@lru_cache(maxsize=2**14)  # heads and labels come again and again
+def size_of(text: str) -> int:
+    """Cells of a terminal that a text takes."""
+    if _NARROW.fullmatch(text):  # numbers and most words: rich would look at every character
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
     """Text broken at blanks, but not at no-break spaces; leading blanks indent every line."""
-    from rich.cells import cell_len
-
-    if cell_len(text) <= width:
+    if size_of(text) <= width:
         return [text]
     indent = " " * (len(text) - len(text.lstrip(" ")))
     lines: list[str] = []
@@ -244,7 +241,7 @@ def _wrapped(text: str, width: int) -> list[str]:
         if not word:
             continue
         longer = f"{line} {word}" if line else indent + word
-        if line and cell_len(longer) > width:
+        if line and size_of(longer) > width:
             lines.append(line)
             longer = indent + word
         line = longer

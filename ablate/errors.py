@@ -46,6 +46,11 @@ class InputError(AblateError):
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+        return type(self), (
+            self.problems,
+        )  # else a copy in another process takes the text for them
+
 
 class BusyError(AblateError):
     """The results folder is in use by another orchestrator."""

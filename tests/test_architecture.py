@@ -29,7 +29,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES = 400
 
 #: Of the store, what a report may ask.
-TOLD = ("results", "query", "index", "history", "rundir", "files")
+TOLD = ("results", "query", "index", "history", "rundir", "files", "find", "processes")
 
 #: Room -> what it may import of the package, besides itself; a longer name allows that part only.
 ALLOWED: dict[str, set[str]] = {

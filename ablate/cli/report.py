@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +16,11 @@ from ablate.cli.common import DebugOption, ResultsOption, existing_results, guar
 from ablate.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
-    from ablate.report.table import Table
+    from ablate.report.publish import Asked
+    from ablate.store.find import Found
     from ablate.store.index import Index
-    from ablate.store.results import StudyResults
+
+_MANY_JOBS = 10_000  #: from here on the tables are made by several processes
 
 
 class Format(StrEnum):
@@ -47,7 +53,9 @@ ENDINGS = {
 
 @guarded
 def report(
-    study: Annotated[str | None, typer.Argument(help="Name of a study; default: all.")] = None,
+    study: Annotated[
+        str | None, typer.Argument(help="Name of a study; default: the one that was run last.")
+    ] = None,
     table: Annotated[bool, typer.Option("--table", help="Print tables (the default).")] = False,
     format_: Annotated[
         Format | None, typer.Option("--format", help="Of the tables; default: terminal.")
@@ -68,57 +76,91 @@ def report(
     figures: Annotated[
         Path | None, typer.Option("--figures", help="Folder for figures, as PDF and PNG.")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All studies, also those that newer code has run again.")
+    ] = False,
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Print the table of each study: mean ± std over seeds, differences, intervals."""
-    from ablate.report import render
-    from ablate.report.publish import write_all_figures, write_pages, write_text
-    from ablate.report.render_terminal import print_tables
+    """Print the tables of a study: mean ± std over seeds, differences, intervals."""
+    from ablate.report.publish import Asked, figures_of, page_of, write_text
     from ablate.store.index import Index
 
+    folder = existing_results(results)
     tables_too = table or not (html or figures)
     chosen = _table_format(tables_too, format_, out, power)
+    asked = Asked(metric, epoch.value, power)
+    with Index.open(folder) as index:
+        found = _studies(index, study, everything=everything)
+        many = index.count_jobs() > _MANY_JOBS
     written: list[Path] = []
-    with Index.open(existing_results(results)) as index:
-        found = study_results(index, study)
-        if tables_too:
-            shown = _tables(found, metric, epoch, power)
-            if out is not None:
-                write_text(out, render(shown, chosen))
-                written.append(out)
-            elif chosen is Format.TERMINAL:
-                print_tables(shown)
+    if tables_too:
+        if out is None and chosen is Format.TERMINAL:
+            _print_tables(folder, found, asked, shared=many)
+        else:
+            text = _rendered(folder, found, asked, chosen)
+            if out is None:
+                typer.echo(text, nl=False)
             else:
-                typer.echo(render(shown, chosen), nl=False)
-        if html is not None:
-            written += write_pages(index, found, html, metric, epoch)
-        if figures is not None:
-            written += write_all_figures(index, found, figures, metric, epoch)
+                write_text(out, text)
+                written.append(out)
+    for target, write in ((html, page_of), (figures, figures_of)):
+        if target is not None:
+            written += _written(folder, found, asked, target, write)
     for path in written:
         typer.echo(str(path))
 
 
-def study_results(index: Index, name: str | None) -> list[StudyResults]:
-    """Results of the named study, or of all; InputError if there is none."""
-    from ablate.store import query
-
-    keys = sorted(index.find_studies(name))
-    if not keys:
-        known = list(dict.fromkeys(listed.plan.name for listed in query.studies(index)))
+def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]:
+    """The study asked for, or the one that was run last; InputError if there is none."""
+    found = index.find_studies(name, superseded=everything)
+    if not found:
+        known = [one.name for one in index.find_studies()]
         message = f'no study "{name}"' if name else "no study has been run"
         raise InputError(Problem(str(index.results), "", message, did_you_mean(name or "", known)))
-    return [query.study_results(index, key) for key in keys]
+    if name is not None or everything:
+        return found
+    last = max(found, key=attrgetter("registered"))
+    if len(found) > 1:
+        others = f"{len(found) - 1} other stud{'y' if len(found) == 2 else 'ies'}"
+        typer.echo(
+            f"{last.name}, the study that was run last; {others}: `ablate report NAME` or --all",
+            err=True,
+        )
+    return [last]
 
 
-def _tables(
-    found: list[StudyResults], metric: str | None, epoch: str, power: float | None
-) -> list[Table]:
-    from ablate.report import power_report, tables
+def _print_tables(folder: Path, found: list[Found], asked: Asked, *, shared: bool) -> None:
+    from ablate.console import console, print_lines, stands_out
+    from ablate.report.many import over_studies
+    from ablate.report.publish import lines_of
 
-    if power is not None:
-        return [power_report(one, power, metric, epoch) for one in found]
-    return [table for one in found for table in tables(one, metric, epoch)]
+    out = console()
+    work = partial(lines_of, asked=asked, width=out.width, plain=not stands_out(out))
+    keys = [one.key for one in found]
+    print_lines(out, chain.from_iterable(over_studies(work, folder, keys, shared=shared)))
+
+
+def _rendered(folder: Path, found: list[Found], asked: Asked, chosen: Format) -> str:
+    from ablate.report import render
+    from ablate.report.many import over_studies
+    from ablate.report.publish import tables_of
+
+    keys = [one.key for one in found]
+    tables = over_studies(partial(tables_of, asked=asked), folder, keys, shared=False)
+    return render([table for own in tables for table in own], chosen)
+
+
+def _written(
+    folder: Path, found: list[Found], asked: Asked, target: Path, write: Callable[..., list[Path]]
+) -> list[Path]:
+    """Files of each study in or beside `target`, under a name of its own."""
+    from ablate.report.many import over_studies
+    from ablate.report.publish import file_names
+
+    work = partial(write, asked=asked, target=target, names=file_names(found))
+    paths = over_studies(work, folder, [one.key for one in found], shared=len(found) > 1)
+    return list(chain.from_iterable(paths))
 
 
 def _table_format(

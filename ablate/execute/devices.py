@@ -9,6 +9,7 @@ from typing import Any
 from ablate.errors import InputError, Problem
 from ablate.execute.placement import Device
 from ablate.settings import Execution
+from ablate.store.processes import usable_cores
 
 #: What CUDA itself and its libraries take per process, which no allocator counts: 400 to 600 MiB
 #: on the GPUs of today, rounded up.
@@ -45,7 +46,7 @@ def cpu_slots(execution: Execution) -> int:
     """Jobs at once on the CPU: as many as keep every core busy with one thread of one job."""
     if execution.cpu_slots != "auto":
         return execution.cpu_slots
-    return max(1, len(os.sched_getaffinity(0)) // execution.threads)
+    return max(1, usable_cores() // execution.threads)
 
 
 def free_gpu_bytes() -> list[int]:

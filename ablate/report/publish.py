@@ -1,10 +1,12 @@
-"""Pages and figures as files: what `ablate report --html` and `--figures` write."""
+"""What `ablate report` shows and writes of one study: tables, a page, figures.
+
+Each function takes an open index and the key of a study, so that `many` can do it for all.
+"""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,64 +16,101 @@ from ablate.report.analysis import metric_of, plan_metrics
 from ablate.report.filenames import safe_name
 from ablate.report.table import Selection
 from ablate.store.files import atomic_write
-from ablate.store.results import StudyResults
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ablate.console import Line
+    from ablate.matrix.plan import StudyPlan
+    from ablate.report.table import Table
+    from ablate.store.find import Found
     from ablate.store.index import Index
 
 
-def write_pages(
-    index: Index,
-    studies: Sequence[StudyResults],
-    file: Path,
-    metric: str | None = None,
-    selection: str = "last",
-) -> list[Path]:
-    """Write a page per study; returns the paths.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report is to show of each study."""
 
-    One study's page is `file` itself, those of several are named after it and the study. Raises
-    StoreError if a file cannot be written, InputError for a metric that a study does not have.
+    metric: str | None = None  #: name or label of the only one
+    selection: str = "last"
+    power: float | None = None  #: a difference: the tables then say how many seeds it takes
+
+    def metrics(self, plan: StudyPlan) -> tuple[Metric, ...] | None:
+        """The only metric, or None for all; InputError if the plan has no such metric."""
+        return None if self.metric is None else (metric_of(plan, self.metric),)
+
+
+def tables_of(index: Index, key: str, asked: Asked) -> list[Table]:
+    """Tables of a study."""
+    from ablate.report import power_report, tables
+    from ablate.store.query import study_results
+
+    results = study_results(index, key)
+    if asked.power is not None:
+        return [power_report(results, asked.power, asked.metric, asked.selection)]
+    return tables(results, asked.metric, asked.selection)
+
+
+def lines_of(index: Index, key: str, asked: Asked, *, width: int, plain: bool) -> list[Line]:
+    """What a terminal, or a `plain` file or pipe, shows of the tables of a study."""
+    from ablate.console import grids_lines
+    from ablate.report.render_terminal import grid_of
+
+    grids = [grid_of(table, plain=plain) for table in tables_of(index, key, asked)]
+    return list(grids_lines(grids, width))
+
+
+def page_of(
+    index: Index, key: str, asked: Asked, target: Path, names: Mapping[str, str]
+) -> list[Path]:
+    """Write the page of a study; returns its path.
+
+    One study's page is `target` itself, those of several are named after it and the study. Raises
+    StoreError if it cannot be written, InputError for a metric that the study does not have.
     """
     from ablate.report.page import page
-    from ablate.store.query import job_states
+    from ablate.store.query import job_states, study_results
 
-    paths = []
-    for results, name in zip(studies, _names(studies), strict=True):
-        path = file if len(studies) == 1 else file.with_name(f"{file.stem}-{name}{file.suffix}")
-        with _collector_paused():
-            text = page(
-                results,
-                job_states(index, results.plan.key),
-                _curves(index, results, metric),
-                _metrics(results, metric),
-                Selection(selection),
-            )
-        write_text(path, text)
-        paths.append(path)
-    return paths
+    results = study_results(index, key)
+    text = page(
+        results,
+        job_states(index, key),
+        _curves(index, results.plan, asked),
+        asked.metrics(results.plan),
+        Selection(asked.selection),
+    )
+    several = len(names) > 1
+    path = target.with_name(f"{target.stem}-{names[key]}{target.suffix}") if several else target
+    write_text(path, text)
+    return [path]
 
 
-def write_all_figures(
-    index: Index,
-    studies: Sequence[StudyResults],
-    folder: Path,
-    metric: str | None = None,
-    selection: str = "last",
+def figures_of(
+    index: Index, key: str, asked: Asked, target: Path, names: Mapping[str, str]
 ) -> list[Path]:
-    """Write the figures of each study, named after it, as PDF and PNG; returns the paths.
+    """Write the figures of a study into the folder `target`, as PDF and PNG; returns the paths.
 
-    Raises as `write_pages`.
+    Raises as `page_of`.
     """
     from ablate.report.figures import figures, write_figures
+    from ablate.store.query import study_results
 
-    paths: list[Path] = []
-    for results, name in zip(studies, _names(studies), strict=True):
-        curves = _curves(index, results, metric)
-        drawn = figures(results, curves, _metrics(results, metric), Selection(selection))
-        paths += write_figures(drawn, folder, name)
-    return paths
+    results = study_results(index, key)
+    curves = _curves(index, results.plan, asked)
+    drawn = figures(results, curves, asked.metrics(results.plan), Selection(asked.selection))
+    return write_figures(drawn, target, names[key])
+
+
+def file_names(found: Sequence[Found]) -> dict[str, str]:
+    """Key -> a name for the files of each study: its own, or its key where several share it.
+
+    A paper includes figures by name, so the name does not change with the code's digest.
+    """
+    names = [safe_name(one.name) for one in found]
+    return {
+        one.key: name if names.count(name) == 1 else safe_name(one.key, 100)
+        for one, name in zip(found, names, strict=True)
+    }
 
 
 def write_text(path: Path, text: str) -> None:
@@ -83,36 +122,8 @@ def write_text(path: Path, text: str) -> None:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No garbage collection while a page is made: it takes a seventh of the time for nothing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _metrics(results: StudyResults, metric: str | None) -> tuple[Metric, ...] | None:
-    return None if metric is None else (metric_of(results.plan, metric),)
-
-
-def _curves(index: Index, results: StudyResults, metric: str | None) -> pd.DataFrame:
+def _curves(index: Index, plan: StudyPlan, asked: Asked) -> pd.DataFrame:
     from ablate.store.query import curves
 
-    wanted = _metrics(results, metric) or plan_metrics(results.plan)
-    return curves(index, results.plan.key, [one.name for one in wanted if not one.cost])
-
-
-def _names(studies: Sequence[StudyResults]) -> list[str]:
-    """A name for the files of each study: its own, or its key where several share the name.
-
-    A paper includes figures by name, so the name does not change with the code's digest.
-    """
-    names = [safe_name(results.plan.name) for results in studies]
-    return [
-        name if names.count(name) == 1 else safe_name(results.plan.key, 100)
-        for name, results in zip(names, studies, strict=True)
-    ]
+    wanted = asked.metrics(plan) or plan_metrics(plan)
+    return curves(index, plan.key, [one.name for one in wanted if not one.cost])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ablate.console import PLAIN_WIDTH, Grid, Styled, console, grids_text, print_grids, stands_out
+from ablate.console import PLAIN_WIDTH, Grid, Styled, grids_text
 from ablate.report.table import Table
 from ablate.report.text import Shown, row_label, show
 
@@ -15,12 +15,6 @@ _PLAIN_WORDS = "Best *, second +"
 def render_terminal(tables: Sequence[Table], width: int = PLAIN_WIDTH) -> str:
     """The tables as plain text of a fixed width."""
     return grids_text([grid_of(table, plain=True) for table in tables], width)
-
-
-def print_tables(tables: Sequence[Table]) -> None:
-    """Print the tables on stdout, as it is: a terminal, a file or a pipe."""
-    plain = not stands_out()
-    print_grids(console(), [grid_of(table, plain=plain) for table in tables])
 
 
 def grid_of(table: Table, *, plain: bool) -> Grid:

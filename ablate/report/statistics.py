@@ -290,6 +290,7 @@ def _interval(mean: float, half: float, *, excludes_zero: bool) -> tuple[float, 
     return min(low, 0.0), max(high, 0.0)
 
 
+@lru_cache(maxsize=64)
 def _alpha(confidence: float) -> float:
     """1 - confidence without binary debris: 0.05 for 0.95, not 0.050000000000000044."""
     if not 0 < confidence < 1:

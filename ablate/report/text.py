@@ -5,7 +5,7 @@ The text is plain Unicode without markup; renderers escape it and put the emphas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ablate.matrix.plan import Role
 from ablate.report.statistics import Mark
@@ -17,8 +17,7 @@ MINUS = "−"
 _HUGE = 1e7  #: from here on digits after the point say nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """What a reader sees of one cell."""
 
     text: str
@@ -176,10 +175,5 @@ def show(column: Column, cell: Cell | Quantity | None) -> Shown:
         return Shown("")
     if isinstance(cell, Quantity):
         return Shown(quantity_text(cell))
-    ranked = column.show in (Show.VALUE, Show.OUTCOME)
-    return Shown(
-        _FACETS[column.show](cell),
-        details(column, cell),
-        best=ranked and cell.rank == 1,
-        second=ranked and cell.rank == 2,
-    )
+    place = cell.rank if column.show in (Show.VALUE, Show.OUTCOME) else None
+    return Shown(_FACETS[column.show](cell), details(column, cell), place == 1, place == 2)

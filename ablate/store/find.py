@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, union_all
+from sqlalchemy import Connection, func, select, union_all
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.matrix.identity import short
@@ -32,13 +32,39 @@ def find_job(connection: Connection, prefix: str) -> str:
     raise InputError(Problem("job", "", message, f"one of: {listed}{more}"))
 
 
-def find_studies(connection: Connection, name: str | None = None) -> list[str]:
-    """Keys of all studies of a name, the one of this key, or all; the latest registered first."""
+class Found(NamedTuple):
+    """A study of the index."""
+
+    key: str
+    name: str
+    registered: float  #: unix time when it was last asked for
+
+
+def find_studies(
+    connection: Connection, name: str | None = None, *, superseded: bool = False
+) -> list[Found]:
+    """Studies of a name, the one of this key, or all; by name, the latest registered first.
+
+    Of those that differ in nothing but code or baseline, only the latest is found, unless it is
+    asked for by its key or the `superseded` ones are wanted too.
+    """
     c = schema.studies.c
-    query = select(c.key)
+    query = select(c.key, c.name, c.profile, c.document, c.registered)
     if name is not None:
         query = query.where((c.name == name) | (c.key == name))
-    return list(connection.execute(query.order_by(c.registered.desc(), c.key)).scalars())
+    found = connection.execute(query.order_by(c.name, c.registered.desc(), c.key)).all()
+    latest: dict[tuple[str, ...], Found] = {}
+    for row in found:
+        own = (row.key,) if superseded or row.key == name else ()
+        settings = (row.name, row.profile, _overrides(row.document), *own)
+        latest.setdefault(settings, Found(row.key, row.name, row.registered))
+    return list(latest.values())
+
+
+def count_jobs(connection: Connection) -> int:
+    """How many jobs the studies have, a job of two of them counted twice."""
+    query = select(func.count()).select_from(schema.study_jobs)
+    return int(connection.execute(query).scalar_one())
 
 
 def find_study(connection: Connection, name: str, profile: str | None = None) -> str:

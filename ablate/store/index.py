@@ -194,9 +194,15 @@ class Index:
         """Key of the study of this name (and profile) or key; InputError if none or unclear."""
         return self.read(partial(find.find_study, name=name, profile=profile))
 
-    def find_studies(self, name: str | None = None) -> list[str]:
-        """Keys of all studies, or of those of this name or key; the latest registered first."""
-        return self.read(partial(find.find_studies, name=name))
+    def find_studies(
+        self, name: str | None = None, *, superseded: bool = False
+    ) -> list[find.Found]:
+        """All studies, or those of this name or key; `superseded` by newer code, too, or not."""
+        return self.read(partial(find.find_studies, name=name, superseded=superseded))
+
+    def count_jobs(self) -> int:
+        """How many jobs the studies have, a job of two of them counted twice."""
+        return self.read(find.count_jobs)
 
     def _look_up(self, ids: list[str]) -> None:
         """Remember what the index holds of some jobs; only this object writes, so it stays true."""

@@ -44,6 +44,13 @@ def is_alive(host: str, pid: int, start: float) -> bool | None:
     return any(abs(known - start) <= _TOLERANCE for known in starts)
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):  # Linux: containers and `taskset` take some away
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _since_boot(pid: int) -> float | None:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

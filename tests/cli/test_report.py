@@ -40,6 +40,39 @@ def test_tables_are_the_default(report):
     assert "1 diverged" in text
 
 
+def test_the_study_that_was_run_last_is_the_default(report, tmp_path):
+    folder = make_results(tmp_path / "results", name="first")
+    make_results(folder, name="last")
+    told = CliRunner().invoke(app, ["report", *TOP1, "--results", str(folder)])
+    assert told.stdout == report("last", *TOP1, folder=folder)
+    assert told.stderr.startswith("last, the study that was run last; 1 other study: ")
+    both = report("--all", *TOP1, folder=folder)
+    assert both == report("first", *TOP1, folder=folder) + told.stdout
+
+
+def test_a_study_that_newer_code_ran_again_is_shown_once(report, tmp_path):
+    folder = make_results(tmp_path / "results", code="old")
+    make_results(folder, code="new")
+    latest = report("symmetry", "--table", *TOP1, folder=folder)
+    assert "code: new" in latest
+    assert "code: old" not in latest
+    page = tmp_path / "p.html"
+    assert report("symmetry", "--html", page, *TOP1, folder=folder) == f"{page}\n"
+    assert "code: old" in report("symmetry", "--all", "--table", *TOP1, folder=folder)
+
+
+def test_processes_that_share_the_work_print_the_same(report, tmp_path, monkeypatch):
+    folder = tmp_path / "results"
+    for name in ("a", "b", "c"):
+        make_results(folder, name=name)
+    alone = report("--all", *TOP1, folder=folder)
+    monkeypatch.setattr("ablate.cli.report._MANY_JOBS", 0)
+    monkeypatch.setattr("ablate.report.many.usable_cores", lambda: 2)
+    assert report("--all", *TOP1, folder=folder) == alone
+    said = report("--all", "--metric", "nope", folder=folder, code=2)
+    assert said.count("error: --metric: study a has no metric") == 1
+
+
 def test_one_metric_and_the_best_epoch(report):
     document = json.loads(report("--format", "json", "--metric", "top1", "--epoch", "best"))
     assert {record["metric"] for record in document["records"]} == {"top1"}
@@ -85,7 +118,7 @@ def test_several_studies_have_a_page_each(tmp_path, report):
     folder = make_results(tmp_path / "results")
     make_results(folder, profile="other")
     make_results(folder, name="twin")
-    told = report("--html", tmp_path / "p.html", *TOP1, folder=folder).split()
+    told = report("--all", "--html", tmp_path / "p.html", *TOP1, folder=folder).split()
     names = sorted(Path(path).name for path in told)
     assert len(names) == 3
     assert names[0].startswith("p-symmetry-other-")

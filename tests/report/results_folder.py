@@ -17,7 +17,9 @@ PAIR = "resnet20/resnet8"
 TOP1 = ((94.31, 93.92, 94.65), (94.02, 93.99, 94.33), (93.87, None, 94.6))  #: None diverges
 
 
-def make_results(results: Path, variants=SYMMETRY, name="symmetry", profile="quick") -> Path:
+def make_results(
+    results: Path, variants=SYMMETRY, name="symmetry", profile="quick", code="c0de"
+) -> Path:
     """Three variants, three seeds and a teacher; one run was interrupted, one diverged."""
     teacher = JobConfig("teacher", "teacher", "p:t", "digits", "resnet20", "", 0, profile, {})
     _finish(_run(results, teacher), 96.0)
@@ -36,7 +38,7 @@ def make_results(results: Path, variants=SYMMETRY, name="symmetry", profile="qui
                             "message": "a loss became NaN"})  # fmt: skip
             else:
                 _finish(run, top1, interrupted=seed == 1)
-    plan = build({"top1": {}}, variants, name=name, profile=profile).plan
+    plan = build({"top1": {}}, variants, name=name, profile=profile, code=code).plan
     with Index.open(results, writable=True) as index:
         index.register(dataclasses.replace(plan, jobs=tuple(jobs), metrics=("top1", "test_loss")))
         index.ingest_many(RunDirectory.of(results, job.id) for job in jobs)

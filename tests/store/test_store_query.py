@@ -246,7 +246,10 @@ def test_find_study_by_name_key_or_profile(lab, index):
     assert index.find_study("tau") == plan.key == index.find_study(plan.key)
     newer = index.register(lab.plan(code="newer"))
     assert index.find_study("tau") == newer.key  # the same study of newer code
-    assert index.find_studies("tau") == [newer.key, plan.key]
+    assert [one.key for one in index.find_studies("tau")] == [newer.key]
+    assert [one.key for one in index.find_studies(plan.key)] == [plan.key]
+    both = index.find_studies("tau", superseded=True)
+    assert [one.key for one in both] == [newer.key, plan.key]
     assert index.find_study(plan.key) == plan.key
     paper = index.register(lab.plan(profile="paper"))
     with pytest.raises(InputError, match=f"several profiles or overrides.*{paper.key}"):
