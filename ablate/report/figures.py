@@ -25,10 +25,9 @@ from ablate.report.filenames import safe_name
 from ablate.report.grid import find_grids
 from ablate.report.table import Selection
 from ablate.store.files import atomic_write
-from ablate.store.results import StudyResults
+from ablate.store.results import Point, StudyResults
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = ["FORMATS", "NamedFigure", "PlannedFigure", "figures", "planned_figures", "write_figures"]
@@ -57,7 +56,7 @@ class PlannedFigure:
 
 def figures(
     results: StudyResults,
-    curves: pd.DataFrame | None = None,
+    curves: Sequence[Point] | None = None,
     metrics: Sequence[Metric] | None = None,
     selection: Selection = Selection.LAST,
 ) -> list[NamedFigure]:
@@ -67,7 +66,7 @@ def figures(
 
 def planned_figures(
     results: StudyResults,
-    curves: pd.DataFrame | None = None,
+    curves: Sequence[Point] | None = None,
     metrics: Sequence[Metric] | None = None,
     selection: Selection = Selection.LAST,
     *,
@@ -108,7 +107,7 @@ def write_figures(drawn: Sequence[NamedFigure], folder: Path, prefix: str) -> li
 
 
 def _planned(
-    results: StudyResults, analysis: Analysis, curves: pd.DataFrame | None, footer: bool
+    results: StudyResults, analysis: Analysis, curves: Sequence[Point] | None, footer: bool
 ) -> Iterator[tuple[str, list[str], str, _Draw]]:
     """(kind, words of its name, title, how to draw it) of each figure for one metric."""
     plan, metric = results.plan, analysis.metric

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.metrics import Metric
 from ablate.report.figures_style import LINES, finish, label, new_figure, spread, wrapped
-from ablate.store.results import StudyResults
+from ablate.store.results import Point, StudyResults
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -44,15 +43,13 @@ class Panel:
     curves: Mapping[str, Sequence[Seed]]  #: variant -> planned seeds, the baseline first
 
 
-def find_panels(results: StudyResults, curves: pd.DataFrame, metric: Metric) -> Iterator[Panel]:
+def find_panels(results: StudyResults, curves: Sequence[Point], metric: Metric) -> Iterator[Panel]:
     """Panels of a study for one metric: per pair and group as many as its lines need."""
     known: dict[tuple[str, str, int], _Curve] = {}
-    frame = curves[curves["metric"] == metric.name]
-    for variant, pair, seed, epoch, value in zip(
-        *(frame[name] for name in ("variant", "pair", "seed", "epoch", "value")), strict=True
-    ):
-        if math.isfinite(value):
-            known.setdefault((variant, pair, int(seed)), {})[int(epoch)] = float(value)
+    for point in curves:
+        if point.metric == metric.name and math.isfinite(point.value):
+            own = known.setdefault((point.variant, point.pair, point.seed), {})
+            own[point.epoch] = point.value
     seeds: dict[tuple[str, str], list[Seed]] = {}
     for run in results.runs:
         values = known.get((run.variant, run.pair, run.seed), {})

@@ -23,10 +23,9 @@ from ablate.methods.parts import format_value
 from ablate.report.analysis import plan_metrics
 from ablate.report.table import Selection, Table
 from ablate.store.history import Status
-from ablate.store.results import StudyResults
+from ablate.store.results import Point, StudyResults
 
 if TYPE_CHECKING:
-    import pandas as pd
     from jinja2 import Environment
     from markupsafe import Markup
 
@@ -69,7 +68,7 @@ class _Job:
 def page(
     results: StudyResults,
     jobs: Sequence[JobState],
-    curves: pd.DataFrame | None = None,
+    curves: Sequence[Point] | None = None,
     metrics: Sequence[Metric] | None = None,
     selection: Selection = Selection.LAST,
 ) -> str:
@@ -186,7 +185,7 @@ def _shared(tables: Sequence[Table]) -> list[str]:
 
 def _figures(
     results: StudyResults,
-    curves: pd.DataFrame | None,
+    curves: Sequence[Point] | None,
     metrics: Sequence[Metric] | None,
     selection: Selection,
 ) -> tuple[list[dict[str, Any]], bool]:

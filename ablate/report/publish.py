@@ -18,13 +18,12 @@ from ablate.report.table import Selection
 from ablate.store.files import atomic_write
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ablate.console import Line
     from ablate.matrix.plan import StudyPlan
     from ablate.report.table import Table
     from ablate.store.find import Found
     from ablate.store.index import Index
+    from ablate.store.results import Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def write_text(path: Path, text: str) -> None:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _curves(index: Index, plan: StudyPlan, asked: Asked) -> pd.DataFrame:
+def _curves(index: Index, plan: StudyPlan, asked: Asked) -> list[Point]:
     from ablate.store.query import curves
 
     wanted = asked.metrics(plan) or plan_metrics(plan)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -19,6 +20,7 @@ from ablate.store.export import export, study_results
 from ablate.store.history import JobHistory, Status, history
 from ablate.store.index import Index
 from ablate.store.processes import Alive, is_alive
+from ablate.store.results import Point
 from ablate.store.rundir import RunDirectory
 from ablate.store.states import (
     PLAN_COLUMNS,
@@ -31,9 +33,6 @@ from ablate.store.states import (
     statuses,
     tally,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "JobDetails",
@@ -130,10 +129,8 @@ def job(index: Index, identifier: str, alive: Alive = is_alive) -> JobDetails:
     return JobDetails(identifier, run.path, status, rows, config, told, result, log.damaged)
 
 
-def curves(index: Index, key: str, metrics: Sequence[str]) -> pd.DataFrame:
-    """Per-epoch values of a study's student jobs: variant, pair, seed, epoch, metric, value."""
-    import pandas as pd
-
+def curves(index: Index, key: str, metrics: Sequence[str]) -> list[Point]:
+    """Per-epoch values of a study's student jobs, in the plan's order, by metric and epoch."""
     m = schema.metrics.c
     joined = schema.study_jobs.join(schema.jobs, _JOBS.id == _PLANNED.job).join(
         schema.metrics, m.job == _JOBS.number
@@ -145,8 +142,7 @@ def curves(index: Index, key: str, metrics: Sequence[str]) -> pd.DataFrame:
         .order_by(_PLANNED.position, m.metric, m.epoch)
     )
     rows = index.read(lambda connection: connection.execute(query).all())
-    frame = pd.DataFrame(rows, columns=["variant", "pair", "seed", "epoch", "metric", "value"])
-    return frame.astype({"value": float})
+    return [Point(*row[:5], math.nan if row.value is None else row.value) for row in rows]
 
 
 def _studies(connection: Connection, alive: Alive) -> list[StudySummary]:

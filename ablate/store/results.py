@@ -23,6 +23,17 @@ class Run(NamedTuple):
     finished: float | None = None  #: unix time, where done
 
 
+class Point(NamedTuple):
+    """A value of one epoch of a student job."""
+
+    variant: str  #: label
+    pair: str
+    seed: int
+    epoch: int
+    metric: str
+    value: float  #: NaN where it was none
+
+
 @dataclass(frozen=True, slots=True)
 class TeacherRun:
     """One upstream teacher job."""

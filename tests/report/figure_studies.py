@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 import random
 
-import pandas as pd
 from results_builder import build, one_pair, variant
 
-from ablate.store.results import StudyResults
+from ablate.store.results import Point, StudyResults
 
 
-def curves_of(results: StudyResults, epochs: int = 30) -> pd.DataFrame:
+def curves_of(results: StudyResults, epochs: int = 30) -> list[Point]:
     """Curves that rise; jobs that failed or diverged get half way."""
-    rng, rows = random.Random(1), []
+    rng, points = random.Random(1), []
     for run in results.runs:
         last = {"done": epochs, "failed": epochs // 2, "diverged": epochs // 2}.get(run.status, 0)
         offset = rng.gauss(0, 0.4)
         for epoch in range(1, last + 1):
             value = 72 - 60 * math.exp(-epoch / 4) + offset + rng.gauss(0, 0.2)
-            rows.append((run.variant, run.pair, run.seed, epoch, "top1", value))
-    return pd.DataFrame(rows, columns=["variant", "pair", "seed", "epoch", "metric", "value"])
+            points.append(Point(run.variant, run.pair, run.seed, epoch, "top1", value))
+    return points
 
 
 def sweep(values, part: str, symbol: str, base: float, failed: float | None = None):

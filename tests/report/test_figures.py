@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import random
 import subprocess
@@ -11,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
-import pandas as pd
 import pytest
 from figure_studies import curves_of, sweep
 from hypothesis import given, settings
@@ -27,6 +27,7 @@ from ablate.report.figures import figures, planned_figures, write_figures
 from ablate.report.filenames import safe_name
 from ablate.report.table import Selection
 from ablate.store.history import Status
+from ablate.store.results import Point
 
 
 def texts_of(figure):
@@ -178,7 +179,7 @@ def test_a_sweep_has_gaps_where_a_value_has_no_result():
     study = sweep([256, 512, 1024], "dictionary__size", "N", 2048, failed=512)
     [one] = drawn(study, "sensitivity")
     line = next(line for line in one.figure.axes[0].lines if len(line.get_xdata()) == 4)
-    assert pd.isna(line.get_ydata()).tolist() == [False, True, False, False]
+    assert [math.isnan(y) for y in line.get_ydata()] == [False, True, False, False]
     assert "N = 512 (4 failed)" in one.caption
 
 
@@ -282,14 +283,13 @@ def test_a_seed_that_only_runs_is_a_thin_line():
     study = build(
         {"top1": one_pair([94.3, 93.9, "running"], [94.4, 94.1, 94.0], [94.2, 94.0, 94.9])}
     )
-    rows = [
-        (name, "resnet20/resnet8", seed, epoch, "top1", 90 + epoch / 10 + rng.random())
+    points = [
+        Point(name, "resnet20/resnet8", seed, epoch, "top1", 90 + epoch / 10 + rng.random())
         for name in (BOTH, PRED, SYM)
         for seed in range(3)
         for epoch in range(1, 4 if (name, seed) == (BOTH, 2) else 11)
     ]
-    frame = pd.DataFrame(rows, columns=["variant", "pair", "seed", "epoch", "metric", "value"])
-    one = next(one for one in figures(study, frame) if one.kind == "curves")
+    one = next(one for one in figures(study, points) if one.kind == "curves")
     thin = [line for line in one.figure.axes[0].lines if line.get_linewidth() < 1]
     assert [len(line.get_xdata()) for line in thin] == [3]
     assert "Thin: a seed that has not finished" in one.caption

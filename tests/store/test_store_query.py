@@ -203,20 +203,19 @@ def test_a_job_in_full(lab, index):
 
 
 def test_curves_of_students(lab, index):
-    frame = curves(index, lab.plan().key, ["loss"])
-    assert frame.to_dict("split", index=False)["data"] == [
-        ["base", "t/s", 0, 1, "loss", 1.0],
-        ["base", "t/s", 0, 2, "loss", 0.5],
-        ["base", "t/s", 1, 1, "loss", 1.0],
+    assert curves(index, lab.plan().key, ["loss"]) == [
+        ("base", "t/s", 0, 1, "loss", 1.0),
+        ("base", "t/s", 0, 2, "loss", 0.5),
+        ("base", "t/s", 1, 1, "loss", 1.0),
     ]
     run = lab.run(lab.student(BASE, 1))
     run.append({"event": "epoch", "attempt": 2, "epoch": 2, "metrics": {"loss": math.nan}})
     run.append({"event": "epoch", "attempt": 2, "epoch": 3, "metrics": {"loss": math.inf}})
     _ingest(index, run)
-    values = list(curves(index, lab.plan().key, ["loss"])["value"])
-    assert math.isnan(values[3])
-    assert values[4] == math.inf
-    assert curves(index, lab.plan().key, []).empty
+    points = curves(index, lab.plan().key, ["loss"])
+    assert math.isnan(points[3].value)
+    assert points[4].value == math.inf
+    assert curves(index, lab.plan().key, []) == []
 
 
 def test_find_job_by_its_first_digits(lab, index):
