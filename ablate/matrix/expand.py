@@ -156,6 +156,7 @@ def _matrix(
         footnotes=tuple(jobs.footnotes),
         code=training_code(method.file),
         conditions=_digest(under, jobs.inputs, pairs),
+        rows=jobs.rows,
     )
     files = {row.method.name: row.method.file for row in found if ".py:" in row.method.name}
     return Matrix(plan, jobs.configs, jobs.files, files)

@@ -67,6 +67,8 @@ class StudyPlan:
     footnotes: tuple[str, ...] = ()
     code: str = ""  #: digest of the training code
     conditions: str = ""  #: digest of what else all jobs share: data, recipe of teachers
+    #: label -> pair -> digest of all that the row computes there, whatever the seed
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
