@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ablate.errors import StoreError
-from ablate.execute.devices import free_gpu_bytes_now, visible_name
+from ablate.execute.devices import free_gpu_bytes, visible_name
 from ablate.execute.events import (
     AllSettled,
     BackoffOver,
@@ -120,7 +120,7 @@ class Orchestrator:
     stop: StopRequests
     facts: Mapping[str, str] = field(default_factory=dict)  #: provenance for every attempt
     clock: Callable[[], float] = time.monotonic
-    free_bytes: ReadFree = free_gpu_bytes_now
+    free_bytes: ReadFree = free_gpu_bytes
     launcher: Launcher | None = None  #: instead of processes of this machine
 
     def __post_init__(self) -> None:

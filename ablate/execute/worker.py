@@ -98,6 +98,7 @@ def attempt(order: Order, stop: StopFlag) -> int:
     """Run the job's program once and write down how it ended; returns the exit code."""
     if order.visible_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_gpu
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's; else the fastest is number 0
     run = RunDirectory(order.run)
     session = WorkerSession(order, stop)
     for folder in (run.path, run.artifacts):
