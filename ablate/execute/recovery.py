@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import psutil
 
+from ablate.errors import StoreError
 from ablate.execute.events import Outcome, Phase
 from ablate.matrix.plan import Matrix
 from ablate.store import checkpoints
@@ -73,6 +74,17 @@ def without(matrix: Matrix, jobs: Mapping[str, str]) -> Matrix:
     """A matrix less some jobs and, by construction, all that needs them."""
     configs = {job: config for job, config in matrix.configs.items() if job not in jobs}
     return replace(matrix, configs=configs)
+
+
+def set_damaged_aside(matrix: Matrix, runs: Runs, say: Callable[[str], None]) -> None:
+    """Let jobs run again whose result cannot be understood; with the orchestrator's lock held."""
+    for job in matrix.configs:
+        try:
+            aside = runs(job).set_damaged_aside()
+        except OSError as error:
+            raise StoreError(f"{runs(job).result_file}: {error.strerror}") from error
+        if aside is not None:
+            say(f"a damaged result was set aside, its job runs again: {aside}")
 
 
 def settle_strays(
@@ -166,7 +178,7 @@ def _write_down(run: RunDirectory, attempt: Attempt) -> None:
 def declare_gone(run: RunDirectory) -> bool:
     """Write down, on a user's word, that the worker of an open attempt is gone; if there is one."""
     attempt = _open_attempt(run)
-    if attempt is None or run.result_file.exists():
+    if attempt is None or run.result() is not None:
         return False
     run.append(
         {

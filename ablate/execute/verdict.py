@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablate.errors import StoreError
 from ablate.execute.events import Ended, Outcome
 from ablate.execute.launcher import Exit
 from ablate.execute.worker import EXIT_BUSY
@@ -36,8 +37,10 @@ class AttemptEnd:
 
 def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
     """Judge an attempt by what it left behind: a result counts, whatever the exit code says."""
-    events = run.events().events
-    result = run.result()
+    try:
+        events, result = run.events().events, run.result()
+    except StoreError as error:
+        return AttemptEnd(Ended(run.id, attempt, Outcome.CRASHED), str(error))
     ours = next((a for a in history(events).attempts if a.number == attempt), None)
     steps = [e.get("step") for e in events if e["event"] == "checkpoint"]
     step = max((s for s in steps if isinstance(s, int)), default=0)

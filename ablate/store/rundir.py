@@ -31,6 +31,8 @@ __all__ = ["EventLog", "RunDirectory", "atomic_write", "run_directories"]
 
 Event = dict[str, Any]
 
+CORRUPT = ".corrupt"  #: suffix of a damaged result, kept for a look
+
 _JOB_ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -42,6 +44,10 @@ class EventLog:
     damaged: int = 0  #: lines that are no events, the unfinished last line not counted
     truncated: bool = False  #: the last line is unfinished: a crash, or a write in progress
     size: int = 0  #: bytes that were read
+
+
+class DamagedError(StoreError):
+    """A file that can be read, but not understood."""
 
 
 class RunDirectory:
@@ -168,8 +174,25 @@ class RunDirectory:
         atomic_write(self.result_file, text.encode() + b"\n")
 
     def result(self) -> dict[str, Any] | None:
-        """Read the result; None while there is none; StoreError if it is damaged."""
-        return _read_object(self.result_file) if self.result_file.exists() else None
+        """Read the result; None while there is none, or only a damaged one: the job is not done.
+
+        Raises StoreError if the file cannot be read, which says nothing of what is in it.
+        """
+        if not self.result_file.exists():
+            return None
+        try:
+            return _read_object(self.result_file)
+        except DamagedError:
+            return None
+
+    def set_damaged_aside(self) -> Path | None:
+        """Rename a damaged result and return its new path, so that the job counts as not done.
+
+        Only for the holder of the orchestrator's lock. Raises OSError and StoreError.
+        """
+        if not self.result_file.exists() or self.result() is not None:
+            return None
+        return self.result_file.replace(self.result_file.with_name("result.json" + CORRUPT))
 
 
 def run_directories(results: Path) -> Iterator[RunDirectory]:
@@ -205,7 +228,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: damaged: {error}") from error
+        raise DamagedError(f"{path}: damaged: {error}") from error
     if not isinstance(value, dict):
-        raise StoreError(f"{path}: damaged: not a JSON object")
+        raise DamagedError(f"{path}: damaged: not a JSON object")
     return value

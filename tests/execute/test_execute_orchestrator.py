@@ -99,6 +99,20 @@ def test_starts_that_always_fail_end_the_run(tmp_path: Path) -> None:
     assert summary.count(Phase.FAILED) == 60
 
 
+def test_a_result_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    def spoil(run: RunDirectory, order: Order) -> None:
+        if order.attempt == 1:
+            run.result_file.mkdir()
+            return
+        run.result_file.rmdir()
+        finish(run, order)
+
+    summary, lines = orchestrate(tmp_path, make_matrix(1), FakeLauncher(spoil), [Device("cpu", 1)])
+    assert summary.count(Phase.DONE) == 1
+    (crashed,) = (detail for _, phase, detail in lines.phases if phase == "backoff")
+    assert crashed.endswith("result.json: Is a directory")
+
+
 def test_modules_are_imported_once_for_what_will_run() -> None:
     assert modules_for(make_matrix(1).configs.values()) == []
 
