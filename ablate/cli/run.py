@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -97,8 +97,7 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
         past = read_past(matrix, runs, held)
         say(opening(matrix, past))
         summary = _orchestrate(without(matrix, past.held), settings, results, past, devices, stop)
-        with Index.open(results, writable=True) as index:  # patiently, for what was put off
-            index.ingest_many(run for run in map(runs, matrix.configs) if run.exists())
+        _catch_up(results, [run for run in map(runs, matrix.configs) if run.exists()])
     say(closing(matrix, summary, past.held, runs))
     return replace(summary, held=len(past.held))
 
@@ -135,6 +134,18 @@ def _orchestrate(
             stop,
             facts=provenance(),
         ).run(past)
+
+
+def _catch_up(results: Path, runs: Iterable[RunDirectory]) -> None:
+    """Bring the index up to date, patiently; a run that ended has ended even if that fails."""
+    from ablate.store.index import Index
+
+    try:
+        with Index.open(results, writable=True) as index:
+            index.ingest_many(runs)
+    except StoreError as error:
+        for sentence in str(error).splitlines():
+            say(f"not in the index: {sentence}")
 
 
 def _make(results: Path) -> None:

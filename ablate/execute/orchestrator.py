@@ -297,7 +297,8 @@ class Orchestrator:
         try:
             self.index.ingest_many(run for run in runs if run.exists())
         except StoreError as error:
-            self._complain(f"{error} (the run goes on)")
+            for sentence in str(error).splitlines():
+                self._complain(f"{sentence} (the run goes on)")
 
     def _complain(self, sentence: str) -> None:
         if sentence not in self._complaints:

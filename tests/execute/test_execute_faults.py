@@ -167,6 +167,18 @@ def test_a_damaged_result_is_set_aside_and_computed_again(
     assert "nothing to run" in workshop.run(study)
 
 
+def test_a_directory_that_cannot_be_read_takes_no_summary_away(workshop: Workshop) -> None:
+    study = workshop.study()
+    workshop.run(study, "--seeds", "0")
+    rotten, _ = workshop.runs()
+    (rotten.path / "config.json").write_text("?")
+    (workshop.results / "ablate.db").unlink()
+    said = workshop.run(study, "--seeds", "0").splitlines()
+    assert said[0] == "study: all 2 jobs are done, nothing to run"
+    assert said[1].startswith(f"not in the index: {rotten.path}/config.json: damaged")
+    assert said[2] == "2 done"
+
+
 def test_a_locked_index_does_not_stop_training(workshop: Workshop, whole: Outcomes) -> None:
     study = workshop.study(method="TAUGHT")
     run = workshop.start("run", study, *SLOW)
