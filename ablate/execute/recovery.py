@@ -100,23 +100,31 @@ def settle_strays(
     """Wait until workers of a dead orchestrator have left, and write down those that died with it.
 
     They noticed its death and are writing their checkpoints; those that have not left after
-    `grace_s` are killed. Call with the orchestrator's lock held: then nobody else's worker can
-    be among them. Returns the jobs that must be left alone, and why: unknown is not dead.
+    `grace_s` are killed, if it is certain whose process that is. Call with the orchestrator's
+    lock held: then nobody else's worker can be among them. Returns the jobs that must be left
+    alone, and why: unknown is not dead.
     """
     strays = _strays(matrix, runs)
     held: dict[str, str] = {}
     living: dict[str, Attempt] = {}
     for job, attempt in strays.items():
-        told = _lives(attempt, runs(job), alive, local)
+        told = _is_at_work(attempt, runs(job), alive, local)
         if told:
             living[job] = attempt
         elif told is None:
             held[job] = f"may still run as process {attempt.pid} on {attempt.host}"
     if living:
         say(f"waiting for {len(living)} workers of an earlier run to write their checkpoints")
-    for job in _outlast(living, lambda j: bool(_lives(living[j], runs(j), alive, local)),
-                        grace_s, stopping):  # fmt: skip
-        held[job] = f"still runs as process {living[job].pid}"
+
+    def still(job: str) -> bool:
+        return bool(_is_at_work(living[job], runs(job), alive, local))
+
+    def kill(job: str) -> None:
+        if lives(living[job], alive):  # else its number is somebody else's here
+            _kill_group(living[job].pid)
+
+    for job in _outlast(list(living), still, kill, grace_s, stopping):
+        held[job] = f"still runs as process {living[job].pid} on {living[job].host}"
     for job, attempt in strays.items():
         if job not in held:
             _write_down(runs(job), attempt)
@@ -139,18 +147,19 @@ def _strays(matrix: Matrix, runs: Runs) -> dict[str, Attempt]:
 
 
 def _outlast(
-    living: Mapping[str, Attempt],
+    left: list[str],
     still: Callable[[str], bool],
+    kill: Callable[[str], None],
     grace_s: float,
     stopping: Callable[[], bool],
 ) -> list[str]:
     """Wait for workers to leave, by force after `grace_s`; returns those that nothing ended."""
-    began, left = time.monotonic(), list(living)
+    began = time.monotonic()
     while left := [job for job in left if still(job)]:
         waited = time.monotonic() - began
         if waited > grace_s:
             for job in left:
-                _kill_group(living[job].pid)
+                kill(job)
         if waited > 2 * grace_s or stopping():
             break
         time.sleep(POLL_S)
@@ -213,10 +222,10 @@ def lives(attempt: Attempt, alive: Alive = is_alive) -> bool | None:
     return alive(attempt.host, attempt.pid, attempt.process_start)
 
 
-def _lives(
+def _is_at_work(
     attempt: Attempt, run: RunDirectory, alive: Alive, local: Callable[[RunDirectory], bool]
 ) -> bool | None:
-    """Whether an attempt's worker lives; None where it cannot be told from here.
+    """Whether an attempt's worker holds its job; None where it cannot be told from here.
 
     A worker holds its job's lock as long as it lives. On a file system of this machine alone
     that settles it, even if the machine has got another name since, as containers do.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -159,6 +160,23 @@ def test_a_machine_that_got_another_name(tmp_path: Path) -> None:
         assert list(held) == [job]
     assert settle_strays(make_matrix(1), runs, 0.1, print, local=lambda _: True) == {}
     assert history(run.events().events).attempts[-1].error == "lost with its orchestrator"
+
+
+def test_a_bystander_with_the_number_of_a_worker_elsewhere_lives_on(tmp_path: Path) -> None:
+    """A worker in another container holds its job, and its number is another process's here."""
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as bystander:
+        run, job = leave_open(tmp_path, "another container", bystander.pid)
+        with FolderLock(run.lock, "a worker in another container"):
+            held = settle_strays(
+                make_matrix(1),
+                lambda name: RunDirectory.of(tmp_path, name),
+                0.05,
+                print,
+                local=lambda _: True,
+            )
+        assert held == {job: f"still runs as process {bystander.pid} on another container"}
+        assert bystander.poll() is None
+        bystander.kill()
 
 
 def test_the_number_of_a_group_alone_kills_nobody(tmp_path: Path) -> None:
