@@ -164,19 +164,20 @@ def test_a_machine_that_got_another_name(tmp_path: Path) -> None:
 
 def test_a_bystander_with_the_number_of_a_worker_elsewhere_lives_on(tmp_path: Path) -> None:
     """A worker in another container holds its job, and its number is another process's here."""
-    with subprocess.Popen(["sleep", "600"], start_new_session=True) as bystander:
-        run, job = leave_open(tmp_path, "another container", bystander.pid)
+    bystander = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    run, job = leave_open(tmp_path, "another container", bystander.pid)
+
+    def runs(name: str) -> RunDirectory:
+        return RunDirectory.of(tmp_path, name)
+
+    try:
         with FolderLock(run.lock, "a worker in another container"):
-            held = settle_strays(
-                make_matrix(1),
-                lambda name: RunDirectory.of(tmp_path, name),
-                0.05,
-                print,
-                local=lambda _: True,
-            )
+            held = settle_strays(make_matrix(1), runs, 0.05, print, local=lambda _: True)
         assert held == {job: f"still runs as process {bystander.pid} on another container"}
         assert bystander.poll() is None
+    finally:
         bystander.kill()
+        bystander.wait()
 
 
 def test_the_number_of_a_group_alone_kills_nobody(tmp_path: Path) -> None:
