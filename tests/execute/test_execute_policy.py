@@ -48,6 +48,15 @@ def test_the_summary_tells_what_went_wrong(workshop: Workshop) -> None:
     assert "\n1 done, 1 failed; 1 resumed from a checkpoint\n" in ending
 
 
+def test_an_error_is_written_down_in_whatever_words(workshop: Workshop) -> None:
+    workshop.environment |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    go_wrong(workshop, "odd_words", 1)
+    first, second = workshop.events("error")
+    assert first["message"] == second["message"] == "ValueError: \udce9 λ"
+    (run,) = (r for r in workshop.runs() if r.result() is None)
+    assert "ValueError: \\udce9 λ" in run.log.read_text(encoding="utf-8")
+
+
 def test_diverged_is_told_and_blocks_nothing_else(workshop: Workshop) -> None:
     said = go_wrong(workshop, "diverge", 1)
     assert "DivergedError: the loss became nan" in said
