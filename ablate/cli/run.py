@@ -175,6 +175,7 @@ def say(sentence: str) -> None:
 class _listening:  # noqa: N801 - reads as a verb in `with`
     """While inside, Ctrl-C, SIGTERM and a closed terminal ask the run to stop.
 
+    Only Ctrl-C asks twice: systemd sends SIGHUP right after SIGTERM.
     What was ignored before stays so: `nohup` means that the run outlives its terminal.
     """
 
@@ -187,8 +188,9 @@ class _listening:  # noqa: N801 - reads as a verb in `with`
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._ask)
 
-    def _ask(self, *_: object) -> None:
-        self._stop.request()
+    def _ask(self, number: int, _: object) -> None:
+        if number == signal.SIGINT or not self._stop.count:
+            self._stop.request()
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

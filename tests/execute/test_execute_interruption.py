@@ -25,14 +25,20 @@ def resumes(workshop: Workshop, study: str, whole: Outcomes) -> None:
     workshop.nothing_runs()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_stops_gently(workshop: Workshop, whole: Outcomes, number: int) -> None:
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGTERM, signal.SIGHUP)]
+)
+def test_one_request_stops_gently(
+    workshop: Workshop, whole: Outcomes, signals: tuple[int, ...]
+) -> None:
+    """systemd sends SIGHUP right after SIGTERM, which is no second request."""
     workshop.settings(checkpoint_every="100 epochs")
     study = workshop.study(method="TAUGHT")
     run = workshop.start("run", study, *SLOW)
     teacher, *_ = workshop.workers()
     until(lambda: workshop.events("epoch"), "an epoch")
-    run.send_signal(number)
+    for number in signals:
+        run.send_signal(number)
     done = workshop.finish(run)
     assert done.returncode == 130
     assert "the same command goes on from here" in done.stderr
