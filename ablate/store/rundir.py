@@ -55,15 +55,13 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         """Name a run directory, whether or not it exists; StoreError if it is named otherwise."""
-        if not _JOB_ID.fullmatch(path.name):
-            raise StoreError(
-                f'{path}: a run directory is named by 64 hex digits, not "{path.name}"'
-            )
+        _check_id(path.name)
         self.path = path
 
     @classmethod
     def of(cls, results: Path, job: str) -> RunDirectory:
-        """Name the run directory of a job; StoreError if `job` is no full job id."""
+        """Name the run directory of a job; StoreError if `job` is no full job id, or a path."""
+        _check_id(job)
         return cls(results / "runs" / job)
 
     @property
@@ -193,6 +191,11 @@ class RunDirectory:
         if not self.result_file.exists() or self.result() is not None:
             return None
         return self.result_file.replace(self.result_file.with_name("result.json" + CORRUPT))
+
+
+def _check_id(name: str) -> None:
+    if not _JOB_ID.fullmatch(name):
+        raise StoreError(f'a run directory is named by 64 hex digits, not "{name}"')
 
 
 def run_directories(results: Path) -> Iterator[RunDirectory]:
