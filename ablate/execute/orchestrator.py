@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -280,8 +281,9 @@ class Orchestrator:
     def _tell_known_peaks(self, done: Iterable[str]) -> None:
         """What earlier runs measured lets jobs share a device from the start."""
         for job in done if self._memory else ():
-            result = RunDirectory.of(self.results, job).result() or {}
-            self._learn_peak(job, peak_bytes(result))
+            with self._complaining():
+                result = RunDirectory.of(self.results, job).result() or {}
+                self._learn_peak(job, peak_bytes(result))
 
     def _learn_peak(self, job: str, peak: int) -> None:
         if self._memory and peak:
@@ -294,8 +296,14 @@ class Orchestrator:
         Nothing is lost by it: whoever ingests a job next takes over all that its directory holds.
         """
         runs = [RunDirectory.of(self.results, job) for job in jobs]
-        try:
+        with self._complaining():
             self.index.ingest_many(run for run in runs if run.exists())
+
+    @contextmanager
+    def _complaining(self) -> Iterator[None]:
+        """Go on where something that only helps or shows could not be read or written."""
+        try:
+            yield
         except StoreError as error:
             for sentence in str(error).splitlines():
                 self._complain(f"{sentence} (the run goes on)")
@@ -308,17 +316,23 @@ class Orchestrator:
     def _show_epochs(self) -> None:
         running = list(self._scheduler.running)
         for job in running:
-            events = RunDirectory.of(self.results, job).events().events
-            epochs = history(events).epochs
-            last = max(epochs, default=0)
-            if last > self._seen_epoch.get(job, 0):
-                self._seen_epoch[job] = last
-                self.display.epoch(job, last, epochs[last])
-            number = self._attempt[job]
-            if any(e["event"] == "epoch" and e.get("attempt") == number for e in events):
-                for reading in self._memory.warmed(job):
-                    self._handle(reading)
+            with self._complaining():
+                self._show_epoch(job)
         self._ingest(running)
+
+    def _show_epoch(self, job: str) -> None:
+        """Look at what is new in a running job's log."""
+        run = RunDirectory.of(self.results, job)
+        events = run.events().events
+        epochs = history(events).epochs
+        last = max(epochs, default=0)
+        if last > self._seen_epoch.get(job, 0):
+            self._seen_epoch[job] = last
+            self.display.epoch(job, last, epochs[last])
+        number = self._attempt[job]
+        if any(e["event"] == "epoch" and e.get("attempt") == number for e in events):
+            for reading in self._memory.warmed(job):
+                self._handle(reading)
 
 
 def _task(job: str, config: JobConfig) -> Task:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_launcher import MIB, FakeLauncher, finish, make_matrix, orchestrate
+from fake_launcher import MIB, FakeLauncher, Lines, finish, make_matrix, orchestrate
 
 from ablate.execute.devices import CONTEXT_BYTES
 from ablate.execute.events import DeviceChanged, Phase
@@ -112,6 +112,28 @@ def test_a_result_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     assert summary.count(Phase.DONE) == 1
     (crashed,) = (detail for _, phase, detail in lines.phases if phase == "backoff")
     assert crashed.endswith("result.json: Is a directory")
+
+
+def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> None:
+    orders: list[Order] = []
+
+    def spoil(run: RunDirectory, order: Order) -> None:
+        run.events_file.mkdir()
+        orders.append(order)
+
+    def ends(job: str) -> bool:
+        if not (run := RunDirectory.of(tmp_path, job)).events_file.is_dir():
+            return True
+        if lines.said:  # after it was looked for epochs
+            run.events_file.rmdir()
+            finish(run, orders[0])
+        return False
+
+    launcher, lines = FakeLauncher(spoil, ends), Lines()
+    summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
+    assert summary.count(Phase.DONE) == 1
+    (said,) = lines.said
+    assert said.endswith("events.jsonl: Is a directory (the run goes on)")
 
 
 def test_modules_are_imported_once_for_what_will_run() -> None:
