@@ -129,6 +129,7 @@ class Orchestrator:
         self._timers: list[tuple[float, str]] = []
         self._kill_at: dict[str, float] = {}
         self._seen_epoch: dict[str, int] = {}
+        self._seen_size: dict[str, int] = {}  #: of event logs
         self._next_ingest = 0.0
         self._launched = self._resumed = 0
         self._settled = False
@@ -323,7 +324,11 @@ class Orchestrator:
     def _show_epoch(self, job: str) -> None:
         """Look at what is new in a running job's log."""
         run = RunDirectory.of(self.results, job)
+        size = run.events_size()
+        if size == self._seen_size.get(job):
+            return
         events = run.events().events
+        self._seen_size[job] = size
         epochs = history(events).epochs
         last = max(epochs, default=0)
         if last > self._seen_epoch.get(job, 0):

@@ -65,7 +65,7 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
     """
     result_size = _size(run.result_file)
     if before and (before.events_size, before.result_size) == (
-        max(_size(run.events_file), 0),
+        run.events_size(),
         result_size,
     ):
         return None

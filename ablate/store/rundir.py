@@ -153,6 +153,13 @@ class RunDirectory:
         if not size:
             sync_folder(self.path)
 
+    def events_size(self) -> int:
+        """Bytes of the event log, 0 if there is none: it changed if and only if it grew."""
+        try:
+            return self.events_file.stat().st_size
+        except OSError:
+            return 0
+
     def events(self) -> EventLog:
         """Read the event log; damaged lines are left out and counted; absent means empty.
 
