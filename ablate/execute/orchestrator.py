@@ -147,6 +147,7 @@ class Orchestrator:
             done=past.done,
             failed=past.failed,
             attempts=past.attempts,
+            steps=past.steps,
             policy=RetryPolicy(execution.max_retries, execution.retry_delay_s),
         )
         preload = modules_for(self.matrix.configs[job] for job in past.open(self.matrix))

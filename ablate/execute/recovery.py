@@ -15,7 +15,7 @@ from ablate.errors import StoreError
 from ablate.execute.events import Outcome, Phase
 from ablate.matrix.plan import Matrix
 from ablate.store import checkpoints
-from ablate.store.history import Attempt, Status, history
+from ablate.store.history import Attempt, Status, history, saved_step
 from ablate.store.locks import FolderLock
 from ablate.store.mounts import is_local
 from ablate.store.processes import Alive, is_alive
@@ -33,6 +33,7 @@ class Past:
     done: frozenset[str]
     failed: Mapping[str, Phase]  #: jobs that only `ablate retry` puts back
     attempts: Mapping[str, int]  #: attempts so far
+    steps: Mapping[str, int]  #: of the furthest checkpoint
     resumable: frozenset[str]  #: begun, not done
     held: Mapping[str, str] = field(default_factory=dict)  #: jobs to leave alone -> why
     epochs: Mapping[str, int] = field(default_factory=dict)  #: of resumable jobs
@@ -48,16 +49,18 @@ _FAILED = {Status.FAILED: Phase.FAILED, Status.DIVERGED: Phase.DIVERGED}
 
 def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
     """Read the run directories of a matrix; what needs a job that is `held` is held with it."""
-    done, failed, attempts, resumable, epochs = set(), {}, {}, set(), {}
+    done, failed, attempts, steps, resumable, epochs = set(), {}, {}, {}, set(), {}
     for job in matrix.configs:
         run = runs(job)
         if run.result_file.exists():
             done.add(job)
             continue
-        past = history(run.events().events)
+        events = run.events().events
+        past = history(events)
         if not past.attempts:
             continue
         attempts[job] = past.attempts[-1].number
+        steps[job] = saved_step(events)
         if past.status in _FAILED:
             failed[job] = _FAILED[past.status]
         else:
@@ -67,7 +70,8 @@ def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
     for job, config in matrix.configs.items():  # upstream first
         if job not in left and job not in done and any(n in left for n in config.upstream.values()):
             left[job] = "waits for a job that is left alone"
-    return Past(frozenset(done), failed, attempts, frozenset(resumable - left.keys()), left, epochs)
+    resumable -= left.keys()
+    return Past(frozenset(done), failed, attempts, steps, frozenset(resumable), left, epochs)
 
 
 def without(matrix: Matrix, jobs: Mapping[str, str]) -> Matrix:

@@ -147,7 +147,8 @@ class _Job:
 class Scheduler:
     """Decides which job runs where and when, from nothing but the events it is told.
 
-    `done`, `failed` (to FAILED or DIVERGED) and `attempts` carry over what earlier runs left.
+    `done`, `failed` (to FAILED or DIVERGED), `attempts` and `steps` (of the furthest checkpoint,
+    so that no attempt counts it as progress again) carry over what earlier runs left.
     Upstream jobs may be named in `done` without being among the tasks. `PeakMeasured` and
     `DeviceChanged` known from before may be handled before `start`.
     """
@@ -160,11 +161,12 @@ class Scheduler:
         done: frozenset[str] = frozenset(),
         failed: Mapping[str, Phase] = {},
         attempts: Mapping[str, int] = {},
+        steps: Mapping[str, int] = {},
         policy: RetryPolicy = RetryPolicy(),
     ) -> None:
         self._policy = policy
         self._placement = Placement(devices)
-        self._jobs = _build(tasks, done, failed, attempts)
+        self._jobs = _build(tasks, done, failed, attempts, steps)
         self._counts = dict.fromkeys(Phase, 0)
         self._running: dict[str, str] = {}
         self._backoff: dict[str, None] = {}  # an ordered set
@@ -350,6 +352,7 @@ def _build(
     done: frozenset[str],
     failed: Mapping[str, Phase],
     attempts: Mapping[str, int],
+    steps: Mapping[str, int],
 ) -> dict[str, _Job]:
     """Link the tasks to a graph without cycles, each with what earlier runs left of it."""
     jobs: dict[str, _Job] = {}
@@ -357,6 +360,7 @@ def _build(
         if task.id in jobs:
             raise ValueError(f"two tasks are called {task.id}")
         job = jobs[task.id] = _Job(task, order, attempts.get(task.id, 0))
+        job.record = Record(step=steps.get(task.id, 0))
         if task.id in done:
             job.phase = Phase.DONE
         elif task.id in failed:

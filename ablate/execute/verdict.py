@@ -10,7 +10,7 @@ from ablate.errors import StoreError
 from ablate.execute.events import Ended, Outcome
 from ablate.execute.launcher import Exit
 from ablate.execute.worker import EXIT_BUSY
-from ablate.store.history import history
+from ablate.store.history import history, saved_step
 from ablate.store.rundir import RunDirectory
 
 TAIL_LINES = 10
@@ -42,8 +42,7 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
     except StoreError as error:
         return AttemptEnd(Ended(run.id, attempt, Outcome.CRASHED), str(error))
     ours = next((a for a in history(events).attempts if a.number == attempt), None)
-    steps = [e.get("step") for e in events if e["event"] == "checkpoint"]
-    step = max((s for s in steps if isinstance(s, int)), default=0)
+    step = saved_step(events)
     resumed = ours is not None and ours.resumed_step is not None
     if result is not None:
         finished = Ended(run.id, attempt, Outcome.FINISHED, step)

@@ -81,6 +81,15 @@ def test_retry_puts_a_job_back(workshop: Workshop) -> None:
     assert "nothing to requeue" not in workshop.ablate("retry").stdout
 
 
+def test_a_resumed_job_has_no_retry_too_many(workshop: Workshop) -> None:
+    workshop.settings(max_retries=1)
+    study = workshop.study("fault", '["crash"]')
+    for attempts in (3, 5):  # progress up to the first checkpoint is made only once
+        workshop.run(study, "--seeds", "0", code=1)
+        assert max(len(h.attempts) for h in workshop.histories()) == attempts
+        assert "requeued" in workshop.ablate("retry").stdout
+
+
 def test_a_second_run_says_who_holds_the_folder_and_leaves(workshop: Workshop) -> None:
     study = workshop.study()
     first = workshop.start("run", study, "--seeds", "0", "--set", "pause=30")

@@ -152,6 +152,15 @@ def test_only_attempts_without_progress_count() -> None:
     assert scheduler.phase("a") is Phase.FAILED
 
 
+def test_a_checkpoint_of_an_earlier_run_is_no_progress_of_this_one() -> None:
+    policy = RetryPolicy(max_retries=1)
+    scheduler = started(task("a"), policy=policy, attempts={"a": 2}, steps={"a": 10})
+    assert end(scheduler, "a", Outcome.CRASHED, step=10) == [WakeAfter("a", 1.0)]
+    scheduler.handle(BackoffOver("a"))
+    assert end(scheduler, "a", Outcome.CRASHED, step=10) == [AllSettled()]
+    assert scheduler.phase("a") is Phase.FAILED
+
+
 def test_the_same_error_twice_is_final() -> None:
     scheduler = started(task("a"))
     assert end(scheduler, "a", Outcome.ERROR, fingerprint="x") == [WakeAfter("a", 1.0)]
