@@ -29,7 +29,6 @@ from ablate.execute.events import (
     Outcome,
     PeakMeasured,
     Phase,
-    Retry,
     StopRequested,
     Task,
     Terminate,
@@ -52,7 +51,6 @@ __all__ = [
     "Outcome",
     "PeakMeasured",
     "Phase",
-    "Retry",
     "RetryPolicy",
     "Scheduler",
     "StopRequested",
@@ -209,8 +207,6 @@ class Scheduler:
                 self._move(self._job(job), Trigger.BACKOFF_OVER)
             case StopRequested():
                 out += self._stop()
-            case Retry(job):
-                self._retry(self._job(job))
             case PeakMeasured(kind, peak):
                 self._placement.measured(kind, peak)
             case DeviceChanged(device, free_bytes):
@@ -236,7 +232,7 @@ class Scheduler:
         idle = rests and not self._running and not self._backoff
         if idle and not self._settled:
             out.append(AllSettled())
-        self._settled = idle  # only a retried job can end this, and then there is an end again
+        self._settled = idle
         return out
 
     def _end(self, end: Ended) -> list[Instruction]:
@@ -267,14 +263,6 @@ class Scheduler:
             self._move(self._jobs[name], Trigger.STOP)
         return [Kill(name) if again else Terminate(name) for name in self._running]
 
-    def _retry(self, job: _Job) -> None:
-        self._move(job, Trigger.RETRY)
-        job.record = replace(job.record, retries=0, fingerprints=frozenset())
-        self._mend_downstream(job)
-        self._look_upstream(job)
-        if job.phase is Phase.BLOCKED:
-            self._break_downstream(job)
-
     def _look_upstream(self, job: _Job) -> None:
         """Move a waiting job on if its upstream jobs let it, or never will."""
         if job.phase is Phase.WAITING and job.broken:
@@ -290,16 +278,6 @@ class Scheduler:
                 below.broken += 1
                 if below.phase is Phase.WAITING:
                     self._move(below, Trigger.UPSTREAM_BROKEN)
-                    spreading.append(below)
-
-    def _mend_downstream(self, job: _Job) -> None:
-        """Unblock all that builds on a job and on no other broken one."""
-        spreading = [job]
-        while spreading:
-            for below in spreading.pop().downstream:
-                below.broken -= 1
-                if below.phase is Phase.BLOCKED and not below.broken:
-                    self._move(below, Trigger.UPSTREAM_MENDED)
                     spreading.append(below)
 
     def _move(self, job: _Job, trigger: Trigger, why: str = "") -> Phase:
