@@ -75,7 +75,7 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
     from ablate.execute.devices import find_devices
     from ablate.execute.orchestrator import StopRequests
     from ablate.execute.recovery import read_past, set_damaged_aside, settle_strays, without
-    from ablate.store.index import Index
+    from ablate.store.index import Index, make_folder
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rundir import RunDirectory
 
@@ -83,7 +83,7 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
         return RunDirectory.of(results, job)
 
     devices = find_devices(settings.execution)
-    _make(results)
+    make_folder(results)
     lock = FolderLock(orchestrator_lock(results), f"ablate run {matrix.plan.name}")
     _take(lock, wait)
     stop = StopRequests()
@@ -146,13 +146,6 @@ def _catch_up(results: Path, runs: Iterable[RunDirectory]) -> None:
     except StoreError as error:
         for sentence in str(error).splitlines():
             say(f"not in the index: {sentence}")
-
-
-def _make(results: Path) -> None:
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{results}: cannot be made: {error.strerror}") from error
 
 
 def _take(lock: FolderLock, wait: bool) -> None:

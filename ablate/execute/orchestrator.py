@@ -37,7 +37,7 @@ from ablate.execute.placement import Device
 from ablate.execute.recovery import Past
 from ablate.execute.scheduler import RetryPolicy, Scheduler
 from ablate.execute.session import Order
-from ablate.execute.verdict import AttemptEnd, peak_bytes, read_end
+from ablate.execute.verdict import peak_bytes, read_end, write_end
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import JobConfig, Machine
 from ablate.settings import Settings
@@ -257,28 +257,12 @@ class Orchestrator:
         instructions = self._scheduler.handle(end.event)
         phase = self._scheduler.phase(job)
         if not finished:
-            self._write_down(run, attempt, end, exit_, phase)
+            try:
+                write_end(run, attempt, end.event.outcome, phase, end.message, exit_)
+            except OSError as error:
+                self._complain(f"{run.path}: {error.strerror}")
         self.display.job(job, phase, end.message)
         self._carry_out(instructions)
-
-    def _write_down(
-        self, run: RunDirectory, attempt: int, end: AttemptEnd, exit_: Exit, phase: Phase
-    ) -> None:
-        """Add the verdict to a job's events; without it the next run finds the attempt open."""
-        verdict = {
-            "event": "ended",
-            "time": time.time(),
-            "attempt": attempt,
-            "outcome": end.event.outcome,
-            "exit_code": exit_.exit_code,
-            "signal": exit_.signal,
-            "phase": phase,
-            "message": end.message,
-        }
-        try:
-            run.append(verdict)
-        except OSError as error:
-            self._complain(f"{run.path}: {error.strerror}")
 
     def _tell_known_peaks(self, done: Iterable[str]) -> None:
         """What earlier runs measured lets jobs share a device from the start."""

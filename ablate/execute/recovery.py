@@ -13,6 +13,7 @@ import psutil
 
 from ablate.errors import StoreError
 from ablate.execute.events import Outcome, Phase
+from ablate.execute.verdict import write_end
 from ablate.matrix.plan import Matrix
 from ablate.store import checkpoints
 from ablate.store.history import Attempt, Status, history, saved_step
@@ -176,16 +177,7 @@ def _write_down(run: RunDirectory, attempt: Attempt) -> None:
     if run.result_file.exists():  # it was killed between its result and its last word
         checkpoints.remove_all(run.checkpoints)
     elif _open_attempt(run) is not None:  # it may have written its own end meanwhile
-        run.append(
-            {
-                "event": "ended",
-                "time": time.time(),
-                "attempt": attempt.number,
-                "outcome": Outcome.CRASHED,
-                "phase": Phase.STOPPED,
-                "message": "lost with its orchestrator",
-            }
-        )
+        _write_lost(run, attempt, "lost with its orchestrator")
 
 
 def declare_gone(run: RunDirectory) -> bool:
@@ -193,17 +185,12 @@ def declare_gone(run: RunDirectory) -> bool:
     attempt = _open_attempt(run)
     if attempt is None or run.result() is not None:
         return False
-    run.append(
-        {
-            "event": "ended",
-            "time": time.time(),
-            "attempt": attempt.number,
-            "outcome": Outcome.CRASHED,
-            "phase": Phase.STOPPED,
-            "message": f"declared gone from {attempt.host}",
-        }
-    )
+    _write_lost(run, attempt, f"declared gone from {attempt.host}")
     return True
+
+
+def _write_lost(run: RunDirectory, attempt: Attempt, why: str) -> None:
+    write_end(run, attempt.number, Outcome.CRASHED, Phase.STOPPED, why)
 
 
 def _open_attempt(run: RunDirectory) -> Attempt | None:

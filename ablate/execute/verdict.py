@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import StoreError
-from ablate.execute.events import Ended, Outcome
+from ablate.execute.events import Ended, Outcome, Phase
 from ablate.execute.launcher import Exit
 from ablate.execute.worker import EXIT_BUSY
 from ablate.store.history import history, saved_step
@@ -53,6 +54,28 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
     if not message and outcome is Outcome.CRASHED:
         message = how_it_ended(exit_)
     return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, resumed)
+
+
+def write_end(
+    run: RunDirectory,
+    attempt: int,
+    outcome: Outcome,
+    phase: Phase,
+    message: str,
+    exit_: Exit | None = None,
+) -> None:
+    """Add the verdict to a job's events; without it the next run finds the attempt open."""
+    run.append(
+        {
+            "event": "ended",
+            "time": time.time(),
+            "attempt": attempt,
+            "outcome": outcome,
+            "phase": phase,
+            "message": message,
+            **({"exit_code": exit_.exit_code, "signal": exit_.signal} if exit_ else {}),
+        }
+    )
 
 
 def peak_bytes(result: Mapping[str, Any]) -> int:

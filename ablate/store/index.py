@@ -48,7 +48,7 @@ class Index:
         database = results / DATABASE
         if writable:
             if not database.exists():
-                _make_folder(results)
+                make_folder(results)
                 rebuild(results)
             elif _version(cls(results, None, busy_seconds)) < schema.VERSION:
                 rebuild(results)
@@ -224,7 +224,8 @@ class Index:
             self._seen |= self.read(lambda connection: rows.seen(connection, unknown))
 
 
-def _make_folder(results: Path) -> None:
+def make_folder(results: Path) -> None:
+    """Make a results folder, if it is not there; StoreError where that is not possible."""
     try:
         results.mkdir(parents=True, exist_ok=True)
     except OSError as error:
