@@ -152,11 +152,11 @@ def _matrix(
         overrides=dict(under.overrides),
         variants=tuple(row.variant for row in found),
         jobs=tuple(jobs.planned),
+        rows=jobs.rows,
         part_labels={part.name: part.symbol or part.label for part in method.parts},
         footnotes=tuple(jobs.footnotes),
         code=training_code(method.file),
         conditions=_digest(under, jobs.inputs, pairs),
-        rows=jobs.rows,
     )
     files = {row.method.name: row.method.file for row in found if ".py:" in row.method.name}
     return Matrix(plan, jobs.configs, jobs.files, files)

@@ -36,10 +36,10 @@ PLANS = st.builds(
         max_size=3,
     ).map(tuple),
     part_labels=st.dictionaries(TEXT, TEXT, max_size=2),
+    rows=st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT, max_size=2), max_size=2),
     footnotes=st.lists(TEXT, max_size=2).map(tuple),
     code=TEXT,
     conditions=TEXT,
-    rows=st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT, max_size=2), max_size=2),
 )  # fmt: skip
 
 
