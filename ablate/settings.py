@@ -51,7 +51,11 @@ class Profile(Strict):
 
 
 class Execution(Strict):
-    """How the executor uses this machine; nothing here changes a result."""
+    """How the executor uses this machine.
+
+    To the bit, a result depends on the kind of device and on `threads`, which are recorded with
+    it; on nothing else here.
+    """
 
     devices: Names = "auto"
     jobs_per_device: Count = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -74,8 +74,8 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
     """Run what is left of a matrix with the results folder locked, and tell how it went."""
     from ablate.execute.devices import find_devices
     from ablate.execute.orchestrator import StopRequests
-    from ablate.execute.recovery import read_past, settle_strays, without
-    from ablate.store.index import Index
+    from ablate.execute.recovery import read_past, set_damaged_aside, settle_strays, without
+    from ablate.store.index import Index, make_folder
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rundir import RunDirectory
 
@@ -83,21 +83,21 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
         return RunDirectory.of(results, job)
 
     devices = find_devices(settings.execution)
-    _make(results)
+    make_folder(results)
     lock = FolderLock(orchestrator_lock(results), f"ablate run {matrix.plan.name}")
     _take(lock, wait)
     stop = StopRequests()
     with lock, _listening(stop):
         with Index.open(results, writable=True) as index:
             index.register(matrix.plan)
+        set_damaged_aside(matrix, runs, say)
         held = settle_strays(
             matrix, runs, settings.execution.grace_s, say, stopping=lambda: stop.count > 0
         )
         past = read_past(matrix, runs, held)
         say(opening(matrix, past))
         summary = _orchestrate(without(matrix, past.held), settings, results, past, devices, stop)
-        with Index.open(results, writable=True) as index:  # patiently, for what was put off
-            index.ingest_many(run for run in map(runs, matrix.configs) if run.exists())
+        _catch_up(results, [run for run in map(runs, matrix.configs) if run.exists()])
     say(closing(matrix, summary, past.held, runs))
     return replace(summary, held=len(past.held))
 
@@ -136,11 +136,16 @@ def _orchestrate(
         ).run(past)
 
 
-def _make(results: Path) -> None:
+def _catch_up(results: Path, runs: Iterable[RunDirectory]) -> None:
+    """Bring the index up to date, patiently; a run that ended has ended even if that fails."""
+    from ablate.store.index import Index
+
     try:
-        results.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{results}: cannot be made: {error.strerror}") from error
+        with Index.open(results, writable=True) as index:
+            index.ingest_many(runs)
+    except StoreError as error:
+        for sentence in str(error).splitlines():
+            say(f"not in the index: {sentence}")
 
 
 def _take(lock: FolderLock, wait: bool) -> None:
@@ -163,6 +168,7 @@ def say(sentence: str) -> None:
 class _listening:  # noqa: N801 - reads as a verb in `with`
     """While inside, Ctrl-C, SIGTERM and a closed terminal ask the run to stop.
 
+    Only Ctrl-C asks twice: systemd sends SIGHUP right after SIGTERM.
     What was ignored before stays so: `nohup` means that the run outlives its terminal.
     """
 
@@ -175,8 +181,9 @@ class _listening:  # noqa: N801 - reads as a verb in `with`
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._ask)
 
-    def _ask(self, *_: object) -> None:
-        self._stop.request()
+    def _ask(self, number: int, _: object) -> None:
+        if number == signal.SIGINT or not self._stop.count:
+            self._stop.request()
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

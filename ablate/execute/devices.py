@@ -22,8 +22,9 @@ def find_devices(execution: Execution, gpus: list[int] | None = None) -> list[De
     `gpus`: free bytes by index, read through NVML unless given. InputError for a device that is
     not there.
     """
-    gpus = free_gpu_bytes() if gpus is None else gpus
     names = execution.devices
+    if gpus is None:
+        gpus = free_gpu_bytes() if names != ["cpu"] else []
     if names == "auto":
         names = [f"cuda:{index}" for index in range(len(gpus))] or ["cpu"]
     devices = []
@@ -50,42 +51,44 @@ def cpu_slots(execution: Execution) -> int:
 
 
 def free_gpu_bytes() -> list[int]:
-    """Free bytes of every GPU by index, through NVML; [] where there is no driver or no binding.
+    """Free bytes of every GPU by index, through NVML; [] where it cannot tell, or is not there.
 
     CUDA_VISIBLE_DEVICES is respected: it is how clusters say which GPUs are ours.
     """
     pynvml = _nvml()
     if pynvml is None:
         return []
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        handles = [
-            pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
-        ]
-    else:
-        handles = [_handle(pynvml, name.strip()) for name in visible.split(",") if name.strip()]
-    return [int(pynvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in handles]
-
-
-def free_gpu_bytes_now() -> list[int]:
-    """As `free_gpu_bytes`, for looks in passing: [] where the driver cannot tell at the moment."""
     try:
-        return free_gpu_bytes()
-    except Exception:  # NVML's errors have no common base that is there without NVML
+        return [int(pynvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in _handles(pynvml)]
+    except pynvml.NVMLError:
         return []
 
 
 def visible_name(index: int) -> str:
     """What CUDA_VISIBLE_DEVICES of a worker must say for our GPU number `index`."""
+    names = _visible_names()
+    return str(index) if names is None else names[index]
+
+
+def _visible_names() -> list[str] | None:
+    """The entries of CUDA_VISIBLE_DEVICES; None where all GPUs are ours."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = [name.strip() for name in visible.split(",")] if visible else []
-    return names[index] if index < len(names) else str(index)
+    return None if visible is None else [name.strip() for name in visible.split(",")]
 
 
-def _handle(pynvml: Any, name: str) -> Any:
-    if name.isdecimal():
-        return pynvml.nvmlDeviceGetHandleByIndex(int(name))
-    return pynvml.nvmlDeviceGetHandleByUUID(name)
+def _handles(pynvml: Any) -> list[Any]:
+    """Our GPUs, in our order; as for CUDA, the list ends at the first name of none."""
+    by_index = pynvml.nvmlDeviceGetHandleByIndex
+    names = _visible_names()
+    if names is None:
+        return [by_index(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    handles = []
+    with contextlib.suppress(pynvml.NVMLError):
+        for name in names:
+            numbered = name.isdecimal()
+            handle = by_index(int(name)) if numbered else pynvml.nvmlDeviceGetHandleByUUID(name)
+            handles.append(handle)
+    return handles
 
 
 def _nvml() -> Any | None:

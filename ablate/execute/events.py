@@ -37,7 +37,6 @@ class Trigger(StrEnum):
 
     UPSTREAM_DONE = "upstream done"
     UPSTREAM_BROKEN = "upstream broken"
-    UPSTREAM_MENDED = "upstream mended"
     LAUNCH = "launch"
     FINISH = "finish"
     DIVERGE = "diverge"
@@ -46,13 +45,11 @@ class Trigger(StrEnum):
     REPEAT_NOW = "repeat now"
     STOP = "stop"
     BACKOFF_OVER = "backoff over"
-    RETRY = "retry"
 
 
 TRANSITIONS: Mapping[tuple[Phase, Trigger], Phase] = {
     (Phase.WAITING, Trigger.UPSTREAM_DONE): Phase.READY,
     (Phase.WAITING, Trigger.UPSTREAM_BROKEN): Phase.BLOCKED,
-    (Phase.BLOCKED, Trigger.UPSTREAM_MENDED): Phase.WAITING,
     (Phase.READY, Trigger.LAUNCH): Phase.RUNNING,
     (Phase.RUNNING, Trigger.FINISH): Phase.DONE,
     (Phase.RUNNING, Trigger.DIVERGE): Phase.DIVERGED,
@@ -63,8 +60,6 @@ TRANSITIONS: Mapping[tuple[Phase, Trigger], Phase] = {
     (Phase.BACKOFF, Trigger.BACKOFF_OVER): Phase.READY,
     (Phase.BACKOFF, Trigger.STOP): Phase.STOPPED,
     (Phase.STOPPED, Trigger.BACKOFF_OVER): Phase.STOPPED,  # a wake-up asked for before the stop
-    (Phase.FAILED, Trigger.RETRY): Phase.WAITING,
-    (Phase.DIVERGED, Trigger.RETRY): Phase.WAITING,
 }
 BROKEN = frozenset({Phase.FAILED, Phase.DIVERGED, Phase.BLOCKED})  #: nothing can build on these
 
@@ -99,13 +94,6 @@ class BackoffOver:
 @dataclass(frozen=True)
 class StopRequested:
     """Somebody wants to stop: once gently, a second time at once."""
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Somebody wants a failed or diverged job to be tried again, with fresh retries."""
-
-    job: str
 
 
 @dataclass(frozen=True)
@@ -157,8 +145,8 @@ class WakeAfter:
 
 @dataclass(frozen=True)
 class AllSettled:
-    """Nothing runs, and nothing will unless somebody retries a job."""
+    """Nothing runs, and nothing will: said once, at the end."""
 
 
-Event = Ended | BackoffOver | StopRequested | Retry | PeakMeasured | DeviceChanged
+Event = Ended | BackoffOver | StopRequested | PeakMeasured | DeviceChanged
 Instruction = Launch | Terminate | Kill | WakeAfter | AllSettled

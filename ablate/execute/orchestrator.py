@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ablate.errors import StoreError
-from ablate.execute.devices import free_gpu_bytes_now, visible_name
+from ablate.execute.devices import free_gpu_bytes, visible_name
 from ablate.execute.events import (
     AllSettled,
     BackoffOver,
@@ -36,7 +37,7 @@ from ablate.execute.placement import Device
 from ablate.execute.recovery import Past
 from ablate.execute.scheduler import RetryPolicy, Scheduler
 from ablate.execute.session import Order
-from ablate.execute.verdict import AttemptEnd, peak_bytes, read_end
+from ablate.execute.verdict import peak_bytes, read_end, write_end
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import JobConfig, Machine
 from ablate.settings import Settings
@@ -120,7 +121,7 @@ class Orchestrator:
     stop: StopRequests
     facts: Mapping[str, str] = field(default_factory=dict)  #: provenance for every attempt
     clock: Callable[[], float] = time.monotonic
-    free_bytes: ReadFree = free_gpu_bytes_now
+    free_bytes: ReadFree = free_gpu_bytes
     launcher: Launcher | None = None  #: instead of processes of this machine
 
     def __post_init__(self) -> None:
@@ -128,6 +129,7 @@ class Orchestrator:
         self._timers: list[tuple[float, str]] = []
         self._kill_at: dict[str, float] = {}
         self._seen_epoch: dict[str, int] = {}
+        self._seen_size: dict[str, int] = {}  #: of event logs
         self._next_ingest = 0.0
         self._launched = self._resumed = 0
         self._settled = False
@@ -145,6 +147,7 @@ class Orchestrator:
             done=past.done,
             failed=past.failed,
             attempts=past.attempts,
+            steps=past.steps,
             policy=RetryPolicy(execution.max_retries, execution.retry_delay_s),
         )
         preload = modules_for(self.matrix.configs[job] for job in past.open(self.matrix))
@@ -254,34 +257,19 @@ class Orchestrator:
         instructions = self._scheduler.handle(end.event)
         phase = self._scheduler.phase(job)
         if not finished:
-            self._write_down(run, attempt, end, exit_, phase)
+            try:
+                write_end(run, attempt, end.event.outcome, phase, end.message, exit_)
+            except OSError as error:
+                self._complain(f"{run.path}: {error.strerror}")
         self.display.job(job, phase, end.message)
         self._carry_out(instructions)
-
-    def _write_down(
-        self, run: RunDirectory, attempt: int, end: AttemptEnd, exit_: Exit, phase: Phase
-    ) -> None:
-        """Add the verdict to a job's events; without it the next run finds the attempt open."""
-        verdict = {
-            "event": "ended",
-            "time": time.time(),
-            "attempt": attempt,
-            "outcome": end.event.outcome,
-            "exit_code": exit_.exit_code,
-            "signal": exit_.signal,
-            "phase": phase,
-            "message": end.message,
-        }
-        try:
-            run.append(verdict)
-        except OSError as error:
-            self._complain(f"{run.path}: {error.strerror}")
 
     def _tell_known_peaks(self, done: Iterable[str]) -> None:
         """What earlier runs measured lets jobs share a device from the start."""
         for job in done if self._memory else ():
-            result = RunDirectory.of(self.results, job).result() or {}
-            self._learn_peak(job, peak_bytes(result))
+            with self._complaining():
+                result = RunDirectory.of(self.results, job).result() or {}
+                self._learn_peak(job, peak_bytes(result))
 
     def _learn_peak(self, job: str, peak: int) -> None:
         if self._memory and peak:
@@ -294,10 +282,17 @@ class Orchestrator:
         Nothing is lost by it: whoever ingests a job next takes over all that its directory holds.
         """
         runs = [RunDirectory.of(self.results, job) for job in jobs]
-        try:
+        with self._complaining():
             self.index.ingest_many(run for run in runs if run.exists())
+
+    @contextmanager
+    def _complaining(self) -> Iterator[None]:
+        """Go on where something that only helps or shows could not be read or written."""
+        try:
+            yield
         except StoreError as error:
-            self._complain(f"{error} (the run goes on)")
+            for sentence in str(error).splitlines():
+                self._complain(f"{sentence} (the run goes on)")
 
     def _complain(self, sentence: str) -> None:
         if sentence not in self._complaints:
@@ -307,17 +302,27 @@ class Orchestrator:
     def _show_epochs(self) -> None:
         running = list(self._scheduler.running)
         for job in running:
-            events = RunDirectory.of(self.results, job).events().events
-            epochs = history(events).epochs
-            last = max(epochs, default=0)
-            if last > self._seen_epoch.get(job, 0):
-                self._seen_epoch[job] = last
-                self.display.epoch(job, last, epochs[last])
-            number = self._attempt[job]
-            if any(e["event"] == "epoch" and e.get("attempt") == number for e in events):
-                for reading in self._memory.warmed(job):
-                    self._handle(reading)
+            with self._complaining():
+                self._show_epoch(job)
         self._ingest(running)
+
+    def _show_epoch(self, job: str) -> None:
+        """Look at what is new in a running job's log."""
+        run = RunDirectory.of(self.results, job)
+        size = run.events_size()
+        if size == self._seen_size.get(job):
+            return
+        events = run.events().events
+        self._seen_size[job] = size
+        epochs = history(events).epochs
+        last = max(epochs, default=0)
+        if last > self._seen_epoch.get(job, 0):
+            self._seen_epoch[job] = last
+            self.display.epoch(job, last, epochs[last])
+        number = self._attempt[job]
+        if any(e["event"] == "epoch" and e.get("attempt") == number for e in events):
+            for reading in self._memory.warmed(job):
+                self._handle(reading)
 
 
 def _task(job: str, config: JobConfig) -> Task:

@@ -16,14 +16,21 @@ def provenance(folder: Path = Path()) -> dict[str, str]:
             facts[package] = version(package)
         except PackageNotFoundError:
             continue
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit:
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-        facts["git"] = commit + (" with local changes" if changed else "")
+    if commit := _git(folder, "rev-parse", "HEAD"):
+        facts["git"] = commit + _changes(folder)
     return facts
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def _changes(folder: Path) -> str:
+    """What is to be said after a commit's name; a state that nobody could see is not clean."""
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    if changed is None:
+        return ", local changes unknown"
+    return " with local changes" if changed else ""
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says; None if it fails, or takes too long."""
     try:
         done = subprocess.run(
             ["git", *arguments],  # noqa: S607 - whichever git the user has
@@ -34,5 +41,5 @@ def _git(folder: Path, *arguments: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 
 import psutil
 
+from ablate.errors import StoreError
 from ablate.execute.events import Outcome, Phase
+from ablate.execute.verdict import write_end
 from ablate.matrix.plan import Matrix
 from ablate.store import checkpoints
-from ablate.store.history import Attempt, Status, history
+from ablate.store.history import Attempt, Status, history, saved_step
 from ablate.store.locks import FolderLock
 from ablate.store.mounts import is_local
 from ablate.store.processes import Alive, is_alive
@@ -32,6 +34,7 @@ class Past:
     done: frozenset[str]
     failed: Mapping[str, Phase]  #: jobs that only `ablate retry` puts back
     attempts: Mapping[str, int]  #: attempts so far
+    steps: Mapping[str, int]  #: of the furthest checkpoint
     resumable: frozenset[str]  #: begun, not done
     held: Mapping[str, str] = field(default_factory=dict)  #: jobs to leave alone -> why
     epochs: Mapping[str, int] = field(default_factory=dict)  #: of resumable jobs
@@ -47,16 +50,18 @@ _FAILED = {Status.FAILED: Phase.FAILED, Status.DIVERGED: Phase.DIVERGED}
 
 def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
     """Read the run directories of a matrix; what needs a job that is `held` is held with it."""
-    done, failed, attempts, resumable, epochs = set(), {}, {}, set(), {}
+    done, failed, attempts, steps, resumable, epochs = set(), {}, {}, {}, set(), {}
     for job in matrix.configs:
         run = runs(job)
         if run.result_file.exists():
             done.add(job)
             continue
-        past = history(run.events().events)
+        events = run.events().events
+        past = history(events)
         if not past.attempts:
             continue
         attempts[job] = past.attempts[-1].number
+        steps[job] = saved_step(events)
         if past.status in _FAILED:
             failed[job] = _FAILED[past.status]
         else:
@@ -66,13 +71,25 @@ def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
     for job, config in matrix.configs.items():  # upstream first
         if job not in left and job not in done and any(n in left for n in config.upstream.values()):
             left[job] = "waits for a job that is left alone"
-    return Past(frozenset(done), failed, attempts, frozenset(resumable - left.keys()), left, epochs)
+    resumable -= left.keys()
+    return Past(frozenset(done), failed, attempts, steps, frozenset(resumable), left, epochs)
 
 
 def without(matrix: Matrix, jobs: Mapping[str, str]) -> Matrix:
     """A matrix less some jobs and, by construction, all that needs them."""
     configs = {job: config for job, config in matrix.configs.items() if job not in jobs}
     return replace(matrix, configs=configs)
+
+
+def set_damaged_aside(matrix: Matrix, runs: Runs, say: Callable[[str], None]) -> None:
+    """Let jobs run again whose result cannot be understood; with the orchestrator's lock held."""
+    for job in matrix.configs:
+        try:
+            aside = runs(job).set_damaged_aside()
+        except OSError as error:
+            raise StoreError(f"{runs(job).result_file}: {error.strerror}") from error
+        if aside is not None:
+            say(f"a damaged result was set aside, its job runs again: {aside}")
 
 
 def settle_strays(
@@ -88,23 +105,31 @@ def settle_strays(
     """Wait until workers of a dead orchestrator have left, and write down those that died with it.
 
     They noticed its death and are writing their checkpoints; those that have not left after
-    `grace_s` are killed. Call with the orchestrator's lock held: then nobody else's worker can
-    be among them. Returns the jobs that must be left alone, and why: unknown is not dead.
+    `grace_s` are killed, if it is certain whose process that is. Call with the orchestrator's
+    lock held: then nobody else's worker can be among them. Returns the jobs that must be left
+    alone, and why: unknown is not dead.
     """
     strays = _strays(matrix, runs)
     held: dict[str, str] = {}
     living: dict[str, Attempt] = {}
     for job, attempt in strays.items():
-        told = _lives(attempt, runs(job), alive, local)
+        told = _is_at_work(attempt, runs(job), alive, local)
         if told:
             living[job] = attempt
         elif told is None:
             held[job] = f"may still run as process {attempt.pid} on {attempt.host}"
     if living:
         say(f"waiting for {len(living)} workers of an earlier run to write their checkpoints")
-    for job in _outlast(living, lambda j: bool(_lives(living[j], runs(j), alive, local)),
-                        grace_s, stopping):  # fmt: skip
-        held[job] = f"still runs as process {living[job].pid}"
+
+    def still(job: str) -> bool:
+        return bool(_is_at_work(living[job], runs(job), alive, local))
+
+    def kill(job: str) -> None:
+        if lives(living[job], alive):  # else its number is somebody else's here
+            _kill_group(living[job].pid)
+
+    for job in _outlast(list(living), still, kill, grace_s, stopping):
+        held[job] = f"still runs as process {living[job].pid} on {living[job].host}"
     for job, attempt in strays.items():
         if job not in held:
             _write_down(runs(job), attempt)
@@ -127,18 +152,19 @@ def _strays(matrix: Matrix, runs: Runs) -> dict[str, Attempt]:
 
 
 def _outlast(
-    living: Mapping[str, Attempt],
+    left: list[str],
     still: Callable[[str], bool],
+    kill: Callable[[str], None],
     grace_s: float,
     stopping: Callable[[], bool],
 ) -> list[str]:
     """Wait for workers to leave, by force after `grace_s`; returns those that nothing ended."""
-    began, left = time.monotonic(), list(living)
+    began = time.monotonic()
     while left := [job for job in left if still(job)]:
         waited = time.monotonic() - began
         if waited > grace_s:
             for job in left:
-                _kill_group(living[job].pid)
+                kill(job)
         if waited > 2 * grace_s or stopping():
             break
         time.sleep(POLL_S)
@@ -151,34 +177,20 @@ def _write_down(run: RunDirectory, attempt: Attempt) -> None:
     if run.result_file.exists():  # it was killed between its result and its last word
         checkpoints.remove_all(run.checkpoints)
     elif _open_attempt(run) is not None:  # it may have written its own end meanwhile
-        run.append(
-            {
-                "event": "ended",
-                "time": time.time(),
-                "attempt": attempt.number,
-                "outcome": Outcome.CRASHED,
-                "phase": Phase.STOPPED,
-                "message": "lost with its orchestrator",
-            }
-        )
+        _write_lost(run, attempt, "lost with its orchestrator")
 
 
 def declare_gone(run: RunDirectory) -> bool:
     """Write down, on a user's word, that the worker of an open attempt is gone; if there is one."""
     attempt = _open_attempt(run)
-    if attempt is None or run.result_file.exists():
+    if attempt is None or run.result() is not None:
         return False
-    run.append(
-        {
-            "event": "ended",
-            "time": time.time(),
-            "attempt": attempt.number,
-            "outcome": Outcome.CRASHED,
-            "phase": Phase.STOPPED,
-            "message": f"declared gone from {attempt.host}",
-        }
-    )
+    _write_lost(run, attempt, f"declared gone from {attempt.host}")
     return True
+
+
+def _write_lost(run: RunDirectory, attempt: Attempt, why: str) -> None:
+    write_end(run, attempt.number, Outcome.CRASHED, Phase.STOPPED, why)
 
 
 def _open_attempt(run: RunDirectory) -> Attempt | None:
@@ -201,10 +213,10 @@ def lives(attempt: Attempt, alive: Alive = is_alive) -> bool | None:
     return alive(attempt.host, attempt.pid, attempt.process_start)
 
 
-def _lives(
+def _is_at_work(
     attempt: Attempt, run: RunDirectory, alive: Alive, local: Callable[[RunDirectory], bool]
 ) -> bool | None:
-    """Whether an attempt's worker lives; None where it cannot be told from here.
+    """Whether an attempt's worker holds its job; None where it cannot be told from here.
 
     A worker holds its job's lock as long as it lives. On a file system of this machine alone
     that settles it, even if the machine has got another name since, as containers do.

@@ -29,7 +29,6 @@ from ablate.execute.events import (
     Outcome,
     PeakMeasured,
     Phase,
-    Retry,
     StopRequested,
     Task,
     Terminate,
@@ -52,7 +51,6 @@ __all__ = [
     "Outcome",
     "PeakMeasured",
     "Phase",
-    "Retry",
     "RetryPolicy",
     "Scheduler",
     "StopRequested",
@@ -147,7 +145,8 @@ class _Job:
 class Scheduler:
     """Decides which job runs where and when, from nothing but the events it is told.
 
-    `done`, `failed` (to FAILED or DIVERGED) and `attempts` carry over what earlier runs left.
+    `done`, `failed` (to FAILED or DIVERGED), `attempts` and `steps` (of the furthest checkpoint,
+    so that no attempt counts it as progress again) carry over what earlier runs left.
     Upstream jobs may be named in `done` without being among the tasks. `PeakMeasured` and
     `DeviceChanged` known from before may be handled before `start`.
     """
@@ -160,11 +159,12 @@ class Scheduler:
         done: frozenset[str] = frozenset(),
         failed: Mapping[str, Phase] = {},
         attempts: Mapping[str, int] = {},
+        steps: Mapping[str, int] = {},
         policy: RetryPolicy = RetryPolicy(),
     ) -> None:
         self._policy = policy
         self._placement = Placement(devices)
-        self._jobs = _build(tasks, done, failed, attempts)
+        self._jobs = _build(tasks, done, failed, attempts, steps)
         self._counts = dict.fromkeys(Phase, 0)
         self._running: dict[str, str] = {}
         self._backoff: dict[str, None] = {}  # an ordered set
@@ -207,8 +207,6 @@ class Scheduler:
                 self._move(self._job(job), Trigger.BACKOFF_OVER)
             case StopRequested():
                 out += self._stop()
-            case Retry(job):
-                self._retry(self._job(job))
             case PeakMeasured(kind, peak):
                 self._placement.measured(kind, peak)
             case DeviceChanged(device, free_bytes):
@@ -234,7 +232,7 @@ class Scheduler:
         idle = rests and not self._running and not self._backoff
         if idle and not self._settled:
             out.append(AllSettled())
-        self._settled = idle  # only a retried job can end this, and then there is an end again
+        self._settled = idle
         return out
 
     def _end(self, end: Ended) -> list[Instruction]:
@@ -265,14 +263,6 @@ class Scheduler:
             self._move(self._jobs[name], Trigger.STOP)
         return [Kill(name) if again else Terminate(name) for name in self._running]
 
-    def _retry(self, job: _Job) -> None:
-        self._move(job, Trigger.RETRY)
-        job.record = replace(job.record, retries=0, fingerprints=frozenset())
-        self._mend_downstream(job)
-        self._look_upstream(job)
-        if job.phase is Phase.BLOCKED:
-            self._break_downstream(job)
-
     def _look_upstream(self, job: _Job) -> None:
         """Move a waiting job on if its upstream jobs let it, or never will."""
         if job.phase is Phase.WAITING and job.broken:
@@ -288,16 +278,6 @@ class Scheduler:
                 below.broken += 1
                 if below.phase is Phase.WAITING:
                     self._move(below, Trigger.UPSTREAM_BROKEN)
-                    spreading.append(below)
-
-    def _mend_downstream(self, job: _Job) -> None:
-        """Unblock all that builds on a job and on no other broken one."""
-        spreading = [job]
-        while spreading:
-            for below in spreading.pop().downstream:
-                below.broken -= 1
-                if below.phase is Phase.BLOCKED and not below.broken:
-                    self._move(below, Trigger.UPSTREAM_MENDED)
                     spreading.append(below)
 
     def _move(self, job: _Job, trigger: Trigger, why: str = "") -> Phase:
@@ -350,6 +330,7 @@ def _build(
     done: frozenset[str],
     failed: Mapping[str, Phase],
     attempts: Mapping[str, int],
+    steps: Mapping[str, int],
 ) -> dict[str, _Job]:
     """Link the tasks to a graph without cycles, each with what earlier runs left of it."""
     jobs: dict[str, _Job] = {}
@@ -357,6 +338,7 @@ def _build(
         if task.id in jobs:
             raise ValueError(f"two tasks are called {task.id}")
         job = jobs[task.id] = _Job(task, order, attempts.get(task.id, 0))
+        job.record = Record(step=steps.get(task.id, 0))
         if task.id in done:
             job.phase = Phase.DONE
         elif task.id in failed:

@@ -81,6 +81,12 @@ class StopFlag:
         self.reason = self.reason or reason
 
 
+def _log(sentence: str) -> None:
+    """Say something in the job's log, if the disk that it lies on lets us."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{sentence}\n")
+
+
 class WorkerSession:
     """The `Session` that a program gets in a worker process."""
 
@@ -193,23 +199,27 @@ class WorkerSession:
         payload = snapshot()
         try:
             checkpoints.save(self._run.checkpoints, position.step, payload)
-            self._saved = position
-            self._run.append(self._stamped("checkpoint", self._told(payload, began)), durable=False)
         except OSError as error:
-            with contextlib.suppress(OSError):  # the log lies on the same disk
-                sys.stderr.write(f"checkpoint at step {position.step} failed: {error}\n")
+            _log(f"checkpoint at step {position.step} failed: {error}")
+        else:
+            self._saved = position
+            self._tell_saved(payload, began)
         self._cost_s = self._clock() - began
 
-    def _told(self, payload: bytes, began: float) -> dict[str, object]:
-        """What a checkpoint's event says; all of it can be told without it, so losing it to a
-        power cut would do no harm, and waiting for the disk once more is not worth it."""
-        return {
+    def _tell_saved(self, payload: bytes, began: float) -> None:
+        """Write a checkpoint's event; all of it can be told without it, so losing it to a power
+        cut would do no harm, and waiting for the disk once more is not worth it."""
+        told = {
             "step": self._saved.step,
             "epoch": self._saved.epoch,
             "seconds": self._clock() - began,
             "bytes": len(payload),
             "trained_s": self.seconds,
         }
+        try:
+            self._run.append(self._stamped("checkpoint", told), durable=False)
+        except OSError as error:
+            _log(f"checkpoint at step {self._saved.step} was saved, but not written down: {error}")
 
     def _beat(self, position: Position) -> None:
         """Note how far the training is; nobody judges life or death by it."""

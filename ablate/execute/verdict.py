@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ablate.execute.events import Ended, Outcome
+from ablate.errors import StoreError
+from ablate.execute.events import Ended, Outcome, Phase
 from ablate.execute.launcher import Exit
 from ablate.execute.worker import EXIT_BUSY
-from ablate.store.history import history
+from ablate.store.history import history, saved_step
 from ablate.store.rundir import RunDirectory
 
 TAIL_LINES = 10
@@ -36,11 +38,12 @@ class AttemptEnd:
 
 def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
     """Judge an attempt by what it left behind: a result counts, whatever the exit code says."""
-    events = run.events().events
-    result = run.result()
+    try:
+        events, result = run.events().events, run.result()
+    except StoreError as error:
+        return AttemptEnd(Ended(run.id, attempt, Outcome.CRASHED), str(error))
     ours = next((a for a in history(events).attempts if a.number == attempt), None)
-    steps = [e.get("step") for e in events if e["event"] == "checkpoint"]
-    step = max((s for s in steps if isinstance(s, int)), default=0)
+    step = saved_step(events)
     resumed = ours is not None and ours.resumed_step is not None
     if result is not None:
         finished = Ended(run.id, attempt, Outcome.FINISHED, step)
@@ -51,6 +54,28 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
     if not message and outcome is Outcome.CRASHED:
         message = how_it_ended(exit_)
     return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, resumed)
+
+
+def write_end(
+    run: RunDirectory,
+    attempt: int,
+    outcome: Outcome,
+    phase: Phase,
+    message: str,
+    exit_: Exit | None = None,
+) -> None:
+    """Add the verdict to a job's events; without it the next run finds the attempt open."""
+    run.append(
+        {
+            "event": "ended",
+            "time": time.time(),
+            "attempt": attempt,
+            "outcome": outcome,
+            "phase": phase,
+            "message": message,
+            **({"exit_code": exit_.exit_code, "signal": exit_.signal} if exit_ else {}),
+        }
+    )
 
 
 def peak_bytes(result: Mapping[str, Any]) -> int:

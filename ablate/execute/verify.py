@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ablate.execute.recovery import lives
 from ablate.matrix.plan import Matrix
-from ablate.store.history import history
+from ablate.store.history import Attempt, history
 from ablate.store.rundir import RunDirectory
 
 RunMatrix = Callable[[Matrix, Path], object]  #: carries out a matrix in a results folder
@@ -80,7 +81,7 @@ def prove(
                 copy = RunDirectory.of(folder, upstream).path
                 shutil.copytree(done.path, copy, dirs_exist_ok=True)
         ours = RunDirectory.of(folder, job)
-        with _saboteur(ours, count, pause_s, random.Random(seed)):  # noqa: S311 - no secret
+        with saboteur(ours, count, pause_s, random.Random(seed)):  # noqa: S311 - no secret
             run(part, folder)
         trials.append(_trial(ours))
         pause_s = float((ours.result() or {}).get("costs", {}).get("train_seconds", 0)) / (
@@ -100,8 +101,14 @@ def _trial(run: RunDirectory) -> Trial:
     )
 
 
+def _living(run: RunDirectory) -> Attempt | None:
+    """The attempt whose worker lives now, if there is one."""
+    attempts = history(run.events().events, run.result()).attempts
+    return attempts[-1] if attempts and attempts[-1].open and lives(attempts[-1]) else None
+
+
 @contextmanager
-def _saboteur(run: RunDirectory, kills: int, pause_s: float, rng: random.Random) -> Iterator[None]:
+def saboteur(run: RunDirectory, kills: int, pause_s: float, rng: random.Random) -> Iterator[None]:
     """While inside, SIGKILL the job's worker `kills` times, each at most `pause_s` after it had
     something to lose."""
     over = threading.Event()
@@ -109,14 +116,16 @@ def _saboteur(run: RunDirectory, kills: int, pause_s: float, rng: random.Random)
     def sabotage() -> None:
         hit = 0
         while hit < kills and not over.wait(0.02):
-            attempts = history(run.events().events, run.result()).attempts
-            if len(attempts) <= hit or not attempts[-1].open or attempts[-1].last_step == 0:
+            seen = _living(run)
+            if seen is None or seen.number <= hit or seen.last_step == 0:
                 continue  # wait for its first checkpoint or epoch, so that there is work to lose
             if over.wait(rng.uniform(0.0, pause_s)):
                 return
-            with suppress(ProcessLookupError, TypeError):
-                os.killpg(attempts[-1].pid, signal.SIGKILL)  # type: ignore[arg-type]
-                hit += 1
+            now = _living(run)  # it may have ended meanwhile, and its pid be somebody else's
+            if now and now.pid and now.number == seen.number:
+                with suppress(ProcessLookupError):
+                    os.killpg(now.pid, signal.SIGKILL)
+                    hit += 1
 
     thread = threading.Thread(target=sabotage, daemon=True, name="saboteur")
     thread.start()

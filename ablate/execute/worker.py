@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import TextIO
 
 from ablate.errors import DeviceMemoryError, DivergedError, Interrupted
 from ablate.execute.session import Order, StopFlag, WorkerSession
@@ -75,8 +76,14 @@ def _redirect(log: Path) -> None:
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.close(descriptor)
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    sys.stdout, sys.stderr = _stream(1), _stream(2)
+
+
+def _stream(descriptor: int) -> TextIO:
+    """A stream that takes any text, whatever the locale."""
+    return os.fdopen(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
 
 
 def _watch_orchestrator(stop: StopFlag, grace_s: float) -> None:
@@ -98,6 +105,7 @@ def attempt(order: Order, stop: StopFlag) -> int:
     """Run the job's program once and write down how it ended; returns the exit code."""
     if order.visible_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_gpu
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's; else the fastest is number 0
     run = RunDirectory(order.run)
     session = WorkerSession(order, stop)
     for folder in (run.path, run.artifacts):
@@ -127,15 +135,16 @@ def attempt(order: Order, stop: StopFlag) -> int:
 
 
 def _tell(session: WorkerSession, error: BaseException) -> None:
-    """Write down what ended the program, in the log and as an event if the disk lets us."""
-    with contextlib.suppress(OSError):
-        traceback.print_exception(error)
-        sys.stderr.flush()
+    """Write down what ended the program, as an event and in the log if the disk lets us."""
+    trouble = ""
     try:
         session.event("error", **describe_error(error))
     except OSError as full:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(f"this could not be written to the event log: {full}\n")
+        trouble = f"this could not be written to the event log: {full}\n"
+    with contextlib.suppress(OSError):
+        traceback.print_exception(error)
+        sys.stderr.write(trouble)
+        sys.stderr.flush()
 
 
 def load_program(path: str, method_file: str) -> Program:

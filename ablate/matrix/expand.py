@@ -152,6 +152,7 @@ def _matrix(
         overrides=dict(under.overrides),
         variants=tuple(row.variant for row in found),
         jobs=tuple(jobs.planned),
+        rows=jobs.rows,
         part_labels={part.name: part.symbol or part.label for part in method.parts},
         footnotes=tuple(jobs.footnotes),
         code=training_code(method.file),

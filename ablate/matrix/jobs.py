@@ -42,6 +42,7 @@ class Jobs:
     inputs: Mapping[str, str]  #: what decides every result besides settings and code
     planned: list[PlannedJob] = field(default_factory=list)
     configs: dict[str, JobConfig] = field(default_factory=dict)
+    rows: dict[str, dict[str, str]] = field(default_factory=dict)  #: label -> pair -> digest
     files: dict[str, Path] = field(default_factory=dict)
     footnotes: dict[str, None] = field(default_factory=dict)  #: ordered set
     _grounds: dict[tuple[str, Pair], _Ground] = field(default_factory=dict)
@@ -70,6 +71,8 @@ class Jobs:
         config = _with_changes(ground, row)
         self._check_effect(row, config, ground, pair)
         self.footnotes.update(dict.fromkeys(row.method.footnotes(config)))
+        of_label = self.rows.setdefault(row.variant.label, {})
+        of_label[pair.name] = self._content(row.method, config, pair)
         for seed in seeds:
             self._add_job(row.method, replace(config, seed=seed), row.variant.label, pair)
 
@@ -161,6 +164,12 @@ class Jobs:
                 ids[role] = self._plan(job, None, job.teacher)
             self._before = pair, upstream, ids
         self._plan(replace(config, upstream=dict(ids)), label, pair.name)
+
+    def _content(self, method: Method, config: JobConfig, pair: Pair) -> str:
+        """Digest of what a row computes, whatever the seeds: settings, code, upstream work."""
+        upstream = method.upstream(config, self._recipe).items()
+        ids = {role: job_id(self._given(needed, pair)) for role, needed in upstream}
+        return job_id(replace(config, upstream=ids))
 
     def _recipe(self, method: Method, network: str) -> dict[str, Value]:
         """Settings of upstream work: those of the profile, never of the study."""

@@ -63,6 +63,8 @@ class StudyPlan:
     overrides: Mapping[str, Value]  #: what --set changed in the profile
     variants: tuple[Variant, ...]
     jobs: tuple[PlannedJob, ...]  #: upstream jobs before those that need them
+    #: label -> pair -> digest of all that the row computes there, whatever the seed
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     part_labels: Mapping[str, str] = field(default_factory=dict)  #: part -> symbol or label
     footnotes: tuple[str, ...] = ()
     code: str = ""  #: digest of the training code

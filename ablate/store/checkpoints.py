@@ -69,11 +69,15 @@ def newest(folder: Path) -> tuple[Checkpoint | None, tuple[Path, ...]]:
 
 
 def remove_all(folder: Path) -> None:
-    """Remove every checkpoint of a job that ended, sound or not; the folder stays."""
-    remove_temporaries(folder)
-    for path in [*folder.glob("step-*.ckpt"), *folder.glob(f"step-*{CORRUPT}")]:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+    """Remove every checkpoint of a job that ended, sound or not; the folder stays.
+
+    What cannot be removed now does no harm, and is tried again by the next run.
+    """
+    with contextlib.suppress(OSError):
+        remove_temporaries(folder)
+        for path in [*folder.glob("step-*.ckpt"), *folder.glob(f"step-*{CORRUPT}")]:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _newest_first(folder: Path) -> list[Path]:

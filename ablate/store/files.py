@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
 
 TEMPORARY = ".tmp"  #: suffix of files that no reader looks at
 
+#: What file systems say that cannot bring a folder onto the disk: network mounts, FUSE
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+
 
 def atomic_write(path: Path, content: bytes) -> None:
     """Write a file so that readers see the old content or all of the new, even after power loss.
 
     Raises OSError as the system gives it (a full disk: ENOSPC); then `path` is as it was before
-    and nothing is left next to it. A writer that is killed may leave a temporary file behind,
-    which `remove_temporaries` takes away.
+    and nothing is left next to it. Only a disk that fails as the new name is brought onto it may
+    leave the new content there. A writer that is killed may leave a temporary file behind, which
+    `remove_temporaries` takes away.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
     try:
@@ -29,10 +34,16 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names that were added to, or renamed in, a folder survive power loss."""
+    """Make names that were added to, or renamed in, a folder survive power loss.
+
+    Some file systems cannot do that for a folder; the names are there all the same.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
 

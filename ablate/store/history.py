@@ -112,6 +112,12 @@ def history(
     )
 
 
+def saved_step(events: Iterable[Mapping[str, Any]]) -> int:
+    """The furthest step that a checkpoint of a job reached, over all attempts."""
+    steps = (_whole(e.get("step")) for e in events if e.get("event") == "checkpoint")
+    return max((step for step in steps if step is not None), default=0)
+
+
 def numbers(value: object) -> dict[str, float]:
     """Those entries of a mapping that are numbers, as floats."""
     if not isinstance(value, Mapping):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -48,7 +48,7 @@ class Index:
         database = results / DATABASE
         if writable:
             if not database.exists():
-                _make_folder(results)
+                make_folder(results)
                 rebuild(results)
             elif _version(cls(results, None, busy_seconds)) < schema.VERSION:
                 rebuild(results)
@@ -173,18 +173,31 @@ class Index:
     def ingest_many(self, runs: Iterable[RunDirectory]) -> int:
         """Take over what is new in run directories; returns in how many something was.
 
-        Files are read outside the transactions, which stay short. Raises StoreError as `ingest`.
+        Files are read outside the transactions, which stay short. Raises StoreError as `ingest`,
+        for directories that cannot be read with a line for each, once all others are taken over.
         """
-        changed, iterator = 0, iter(runs)
+        changed, iterator, unreadable = 0, iter(runs), list[str]()
         while batch := list(itertools.islice(iterator, rows.BATCH)):
             self._look_up([run.id for run in batch])
-            gathered = [rows.gather(run, self._seen.get(run.id)) for run in batch]
-            records = [record for record in gathered if record is not None]
+            records = list(self._new(batch, unreadable))
             if records:
                 self.write(partial(rows.write, records=records))
                 self._seen |= {record.job["id"]: record.seen for record in records}
                 changed += len(records)
+        if unreadable:
+            raise StoreError("\n".join(unreadable))
         return changed
+
+    def _new(self, batch: Iterable[RunDirectory], unreadable: list[str]) -> Iterator[rows.Record]:
+        """What is new in run directories; a sentence about each that cannot be read."""
+        for run in batch:
+            try:
+                record = rows.gather(run, self._seen.get(run.id))
+            except StoreError as error:
+                unreadable.append(str(error))
+            else:
+                if record is not None:
+                    yield record
 
     def find_job(self, prefix: str) -> str:
         """Full id of the job whose id starts so; InputError if there is none, or several."""
@@ -211,7 +224,8 @@ class Index:
             self._seen |= self.read(lambda connection: rows.seen(connection, unknown))
 
 
-def _make_folder(results: Path) -> None:
+def make_folder(results: Path) -> None:
+    """Make a results folder, if it is not there; StoreError where that is not possible."""
     try:
         results.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -65,11 +65,11 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
     """
     result_size = _size(run.result_file)
     if before and (before.events_size, before.result_size) == (
-        max(_size(run.events_file), 0),
+        run.events_size(),
         result_size,
     ):
         return None
-    result, problem = _result(run)
+    result, problem = _result(run, result_size)
     log = run.events()
     told = history(log.events, result)
     old = before.events_count if before else 0
@@ -156,12 +156,14 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _result(run: RunDirectory) -> tuple[Mapping[str, Any] | None, str]:
+def _result(run: RunDirectory, size: int) -> tuple[Mapping[str, Any] | None, str]:
     """A result that cannot be read is none, and its job's error says so."""
     try:
-        return run.result(), ""
+        result = run.result()
     except StoreError as error:
         return None, str(error)
+    damaged = result is None and size >= 0
+    return result, f"{run.result_file}: damaged; the next run does the job again" if damaged else ""
 
 
 def job_row(

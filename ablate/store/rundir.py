@@ -31,6 +31,8 @@ __all__ = ["EventLog", "RunDirectory", "atomic_write", "run_directories"]
 
 Event = dict[str, Any]
 
+CORRUPT = ".corrupt"  #: suffix of a damaged result, kept for a look
+
 _JOB_ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -44,20 +46,22 @@ class EventLog:
     size: int = 0  #: bytes that were read
 
 
+class DamagedError(StoreError):
+    """A file that can be read, but not understood."""
+
+
 class RunDirectory:
     """The files of one job, under the folder that carries its id."""
 
     def __init__(self, path: Path) -> None:
         """Name a run directory, whether or not it exists; StoreError if it is named otherwise."""
-        if not _JOB_ID.fullmatch(path.name):
-            raise StoreError(
-                f'{path}: a run directory is named by 64 hex digits, not "{path.name}"'
-            )
+        _check_id(path.name)
         self.path = path
 
     @classmethod
     def of(cls, results: Path, job: str) -> RunDirectory:
-        """Name the run directory of a job; StoreError if `job` is no full job id."""
+        """Name the run directory of a job; StoreError if `job` is no full job id, or a path."""
+        _check_id(job)
         return cls(results / "runs" / job)
 
     @property
@@ -149,6 +153,13 @@ class RunDirectory:
         if not size:
             sync_folder(self.path)
 
+    def events_size(self) -> int:
+        """Bytes of the event log, 0 if there is none: it changed if and only if it grew."""
+        try:
+            return self.events_file.stat().st_size
+        except OSError:
+            return 0
+
     def events(self) -> EventLog:
         """Read the event log; damaged lines are left out and counted; absent means empty.
 
@@ -168,8 +179,30 @@ class RunDirectory:
         atomic_write(self.result_file, text.encode() + b"\n")
 
     def result(self) -> dict[str, Any] | None:
-        """Read the result; None while there is none; StoreError if it is damaged."""
-        return _read_object(self.result_file) if self.result_file.exists() else None
+        """Read the result; None while there is none, or only a damaged one: the job is not done.
+
+        Raises StoreError if the file cannot be read, which says nothing of what is in it.
+        """
+        if not self.result_file.exists():
+            return None
+        try:
+            return _read_object(self.result_file)
+        except DamagedError:
+            return None
+
+    def set_damaged_aside(self) -> Path | None:
+        """Rename a damaged result and return its new path, so that the job counts as not done.
+
+        Only for the holder of the orchestrator's lock. Raises OSError and StoreError.
+        """
+        if not self.result_file.exists() or self.result() is not None:
+            return None
+        return self.result_file.replace(self.result_file.with_name("result.json" + CORRUPT))
+
+
+def _check_id(name: str) -> None:
+    if not _JOB_ID.fullmatch(name):
+        raise StoreError(f'a run directory is named by 64 hex digits, not "{name}"')
 
 
 def run_directories(results: Path) -> Iterator[RunDirectory]:
@@ -205,7 +238,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: damaged: {error}") from error
+        raise DamagedError(f"{path}: damaged: {error}") from error
     if not isinstance(value, dict):
-        raise StoreError(f"{path}: damaged: not a JSON object")
+        raise DamagedError(f"{path}: damaged: not a JSON object")
     return value

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.errors import StoreError
-from ablate.matrix.plan import PlannedJob, StudyPlan, Variant
+from ablate.matrix.plan import PlannedJob, StudyPlan
 from ablate.store.files import atomic_write
 
 
@@ -59,8 +59,8 @@ def document_paths(results: Path) -> Iterator[Path]:
 def merge(earlier: StudyPlan, new: StudyPlan) -> StudyPlan:
     """Add to a plan the seeds that were asked for earlier.
 
-    Rows that the new plan no longer has, or understands differently, are dropped; whatever the
-    kept jobs wait for is kept with them.
+    Rows that the new plan no longer has, or that compute something else by now, are dropped: one
+    row must not mix results of old and new code. Whatever the kept jobs wait for is kept with them.
     """
     if earlier.data != new.data:
         return new
@@ -81,14 +81,13 @@ def merge(earlier: StudyPlan, new: StudyPlan) -> StudyPlan:
 
 
 def _unchanged(earlier: StudyPlan, new: StudyPlan) -> set[tuple[str | None, str]]:
-    """Rows (variant, pair) of the new plan whose variant is what it was earlier."""
-
-    def meaning(variant: Variant) -> tuple[object, ...]:
-        return variant.role, variant.method, dict(variant.changes)
-
-    before = {variant.label: meaning(variant) for variant in earlier.variants}
-    same = {v.label for v in new.variants if before.get(v.label) == meaning(v)}
-    return {(job.variant, job.pair) for job in new.jobs if job.variant in same}
+    """Rows (variant, pair) of the new plan that compute what they did earlier."""
+    return {
+        (label, pair)
+        for label, pairs in new.rows.items()
+        for pair, content in pairs.items()
+        if earlier.rows.get(label, {}).get(pair) == content
+    }
 
 
 def _upstream(plan: StudyPlan, needing: list[PlannedJob]) -> set[str]:

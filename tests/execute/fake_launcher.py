@@ -112,12 +112,13 @@ def orchestrate(
     launcher: FakeLauncher,
     devices: Sequence[Device],
     free: Callable[[], Sequence[int]] = list,
+    lines: Lines | None = None,
 ) -> tuple[Summary, Lines]:
     """Run a matrix to its end with a fake launcher."""
     results.mkdir(exist_ok=True)
     execution = Execution(retry_delay_s=0.0, max_retries=1)
     settings = Settings(profile="toy", profiles={"toy": Profile(data="none")}, execution=execution)
-    lines = Lines()
+    lines = lines or Lines()
     with Index.open(results, writable=True) as index:
         index.register(matrix.plan)
         past = read_past(matrix, lambda job: RunDirectory.of(results, job))

@@ -147,6 +147,38 @@ def test_a_truncated_last_event(workshop: Workshop, whole: Outcomes) -> None:
     assert run.events().damaged == 1
 
 
+def test_a_damaged_result_is_set_aside_and_computed_again(
+    workshop: Workshop, whole: Outcomes
+) -> None:
+    study = workshop.study(method="TAUGHT")
+    workshop.run(study)
+    damaged, failed, *_ = workshop.runs()
+    damaged.result_file.write_bytes(b"")
+    failed.result_file.unlink()
+    last = max(e["attempt"] for e in failed.events().events)
+    failed.append({"event": "ended", "attempt": last, "outcome": "error", "phase": "failed"})
+    retried = workshop.ablate("retry")
+    assert (retried.returncode, retried.stdout) == (0, f"requeued {failed.id[:10]}\n")
+    said = workshop.run(study)
+    assert f"a damaged result was set aside, its job runs again: {damaged.result_file}" in said
+    assert "5 jobs, 3 done" in said
+    assert damaged.result_file.with_name("result.json.corrupt").exists()
+    assert workshop.outcomes() == whole
+    assert "nothing to run" in workshop.run(study)
+
+
+def test_a_directory_that_cannot_be_read_takes_no_summary_away(workshop: Workshop) -> None:
+    study = workshop.study()
+    workshop.run(study, "--seeds", "0")
+    rotten, _ = workshop.runs()
+    (rotten.path / "config.json").write_text("?")
+    (workshop.results / "ablate.db").unlink()
+    said = workshop.run(study, "--seeds", "0").splitlines()
+    assert said[0] == "study: all 2 jobs are done, nothing to run"
+    assert said[1].startswith(f"not in the index: {rotten.path}/config.json: damaged")
+    assert said[2] == "2 done"
+
+
 def test_a_locked_index_does_not_stop_training(workshop: Workshop, whole: Outcomes) -> None:
     study = workshop.study(method="TAUGHT")
     run = workshop.start("run", study, *SLOW)

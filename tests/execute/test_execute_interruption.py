@@ -25,14 +25,20 @@ def resumes(workshop: Workshop, study: str, whole: Outcomes) -> None:
     workshop.nothing_runs()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_stops_gently(workshop: Workshop, whole: Outcomes, number: int) -> None:
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGTERM, signal.SIGHUP)]
+)
+def test_one_request_stops_gently(
+    workshop: Workshop, whole: Outcomes, signals: tuple[int, ...]
+) -> None:
+    """systemd sends SIGHUP right after SIGTERM, which is no second request."""
     workshop.settings(checkpoint_every="100 epochs")
     study = workshop.study(method="TAUGHT")
     run = workshop.start("run", study, *SLOW)
     teacher, *_ = workshop.workers()
     until(lambda: workshop.events("epoch"), "an epoch")
-    run.send_signal(number)
+    for number in signals:
+        run.send_signal(number)
     done = workshop.finish(run)
     assert done.returncode == 130
     assert "the same command goes on from here" in done.stderr
@@ -58,6 +64,7 @@ def test_every_running_job_checkpoints(workshop: Workshop) -> None:
 
 
 def test_twice_ends_at_once_and_loses_no_more_than_an_interval(workshop: Workshop) -> None:
+    workshop.settings(grace_s=600)  # so that nothing but the second signal can be it
     study = workshop.study("fault", '["hang"]')
     run = workshop.start("run", study, "--seeds", "0")
     hanging = workshop.hanging()
@@ -150,16 +157,20 @@ def test_a_terminals_ctrl_c_reaches_the_orchestrator_alone(workshop: Workshop) -
 def test_stopping_before_anything_runs(workshop: Workshop) -> None:
     """A stop while workers of an earlier run are waited for launches nothing."""
     study = workshop.study("fault", '["hang"]')
-    first = workshop.start("run", study, "--seeds", "0")
-    hanging = workshop.hanging()
-    signal_worker(hanging[0], signal.SIGSTOP)  # its own watch cannot end it either
+    first = workshop.start("run", study, "--seeds", "0,1,2")
+    hanging = workshop.hanging(2)  # a third job that would hang waits for its turn
+    for attempt in hanging:
+        signal_worker(attempt, signal.SIGSTOP)  # their own watch cannot end them either
     first.kill()
     first.wait()
-    second = workshop.start("run", study, "--seeds", "0", stderr=subprocess.PIPE)
+    started = workshop.events("started")
+    second = workshop.start("run", study, "--seeds", "0,1,2", stderr=subprocess.PIPE)
     assert second.stderr is not None
-    assert "waiting for 1 workers" in second.stderr.readline()
+    assert "waiting for 2 workers" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
     done = workshop.finish(second)
     assert done.returncode == 130, done.stderr
-    assert is_running(hanging[0].pid or 0)
-    signal_worker(hanging[0], signal.SIGKILL)
+    assert workshop.events("started") == started
+    for attempt in hanging:
+        assert is_running(attempt.pid or 0)
+        signal_worker(attempt, signal.SIGKILL)

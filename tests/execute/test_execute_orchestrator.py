@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from fake_launcher import MIB, FakeLauncher, finish, make_matrix, orchestrate
+from fake_launcher import MIB, FakeLauncher, Lines, finish, make_matrix, orchestrate
 
 from ablate.execute.devices import CONTEXT_BYTES
 from ablate.execute.events import DeviceChanged, Phase
@@ -99,6 +100,42 @@ def test_starts_that_always_fail_end_the_run(tmp_path: Path) -> None:
     assert summary.count(Phase.FAILED) == 60
 
 
+def test_a_result_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    def spoil(run: RunDirectory, order: Order) -> None:
+        if order.attempt == 1:
+            run.result_file.mkdir()
+            return
+        run.result_file.rmdir()
+        finish(run, order)
+
+    summary, lines = orchestrate(tmp_path, make_matrix(1), FakeLauncher(spoil), [Device("cpu", 1)])
+    assert summary.count(Phase.DONE) == 1
+    (crashed,) = (detail for _, phase, detail in lines.phases if phase == "backoff")
+    assert crashed.endswith("result.json: Is a directory")
+
+
+def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> None:
+    orders: list[Order] = []
+
+    def spoil(run: RunDirectory, order: Order) -> None:
+        run.events_file.mkdir()
+        orders.append(order)
+
+    def ends(job: str) -> bool:
+        if not (run := RunDirectory.of(tmp_path, job)).events_file.is_dir():
+            return True
+        if lines.said:  # after it was looked for epochs
+            run.events_file.rmdir()
+            finish(run, orders[0])
+        return False
+
+    launcher, lines = FakeLauncher(spoil, ends), Lines()
+    summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
+    assert summary.count(Phase.DONE) == 1
+    (said,) = lines.said
+    assert said.endswith("events.jsonl: Is a directory (the run goes on)")
+
+
 def test_modules_are_imported_once_for_what_will_run() -> None:
     assert modules_for(make_matrix(1).configs.values()) == []
 
@@ -145,6 +182,24 @@ def test_a_machine_that_got_another_name(tmp_path: Path) -> None:
         assert list(held) == [job]
     assert settle_strays(make_matrix(1), runs, 0.1, print, local=lambda _: True) == {}
     assert history(run.events().events).attempts[-1].error == "lost with its orchestrator"
+
+
+def test_a_bystander_with_the_number_of_a_worker_elsewhere_lives_on(tmp_path: Path) -> None:
+    """A worker in another container holds its job, and its number is another process's here."""
+    bystander = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    run, job = leave_open(tmp_path, "another container", bystander.pid)
+
+    def runs(name: str) -> RunDirectory:
+        return RunDirectory.of(tmp_path, name)
+
+    try:
+        with FolderLock(run.lock, "a worker in another container"):
+            held = settle_strays(make_matrix(1), runs, 0.05, print, local=lambda _: True)
+        assert held == {job: f"still runs as process {bystander.pid} on another container"}
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
 
 
 def test_the_number_of_a_group_alone_kills_nobody(tmp_path: Path) -> None:

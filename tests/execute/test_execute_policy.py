@@ -48,6 +48,15 @@ def test_the_summary_tells_what_went_wrong(workshop: Workshop) -> None:
     assert "\n1 done, 1 failed; 1 resumed from a checkpoint\n" in ending
 
 
+def test_an_error_is_written_down_in_whatever_words(workshop: Workshop) -> None:
+    workshop.environment |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    go_wrong(workshop, "odd_words", 1)
+    first, second = workshop.events("error")
+    assert first["message"] == second["message"] == "ValueError: \udce9 λ"
+    (run,) = (r for r in workshop.runs() if r.result() is None)
+    assert "ValueError: \\udce9 λ" in run.log.read_text(encoding="utf-8")
+
+
 def test_diverged_is_told_and_blocks_nothing_else(workshop: Workshop) -> None:
     said = go_wrong(workshop, "diverge", 1)
     assert "DivergedError: the loss became nan" in said
@@ -70,6 +79,15 @@ def test_retry_puts_a_job_back(workshop: Workshop) -> None:
     assert "1 diverged" in done.stderr
     assert "failed" not in done.stderr
     assert "nothing to requeue" not in workshop.ablate("retry").stdout
+
+
+def test_a_resumed_job_has_no_retry_too_many(workshop: Workshop) -> None:
+    workshop.settings(max_retries=1)
+    study = workshop.study("fault", '["crash"]')
+    for attempts in (3, 5):  # progress up to the first checkpoint is made only once
+        workshop.run(study, "--seeds", "0", code=1)
+        assert max(len(h.attempts) for h in workshop.histories()) == attempts
+        assert "requeued" in workshop.ablate("retry").stdout
 
 
 def test_a_second_run_says_who_holds_the_folder_and_leaves(workshop: Workshop) -> None:

@@ -166,6 +166,17 @@ def test_a_full_disk_is_tried_again_when_the_next_is_due(
     assert tried == [3, 6]
 
 
+def test_a_checkpoint_whose_event_fails_did_not_fail(
+    order: Order, capsys: pytest.CaptureFixture[str]
+) -> None:
+    RunDirectory(order.run).events_file.mkdir()
+    session = WorkerSession(replace(order, interval=(1, "step")), StopFlag(), Clock())
+    session.step_done(Position(1, 1), lambda: b"state")
+    newest, _ = checkpoints.newest(order.run / "checkpoints")
+    assert newest is not None
+    assert "checkpoint at step 1 was saved, but not written down" in capsys.readouterr().err
+
+
 def test_an_artifact_is_no_path(order: Order) -> None:
     session = WorkerSession(order, StopFlag())
     for name in ("../elsewhere", ".hidden", "a/b"):

@@ -21,7 +21,6 @@ from ablate.execute.scheduler import (
     Outcome,
     PeakMeasured,
     Phase,
-    Retry,
     RetryPolicy,
     Scheduler,
     StopRequested,
@@ -152,6 +151,15 @@ def test_only_attempts_without_progress_count() -> None:
     assert scheduler.phase("a") is Phase.FAILED
 
 
+def test_a_checkpoint_of_an_earlier_run_is_no_progress_of_this_one() -> None:
+    policy = RetryPolicy(max_retries=1)
+    scheduler = started(task("a"), policy=policy, attempts={"a": 2}, steps={"a": 10})
+    assert end(scheduler, "a", Outcome.CRASHED, step=10) == [WakeAfter("a", 1.0)]
+    scheduler.handle(BackoffOver("a"))
+    assert end(scheduler, "a", Outcome.CRASHED, step=10) == [AllSettled()]
+    assert scheduler.phase("a") is Phase.FAILED
+
+
 def test_the_same_error_twice_is_final() -> None:
     scheduler = started(task("a"))
     assert end(scheduler, "a", Outcome.ERROR, fingerprint="x") == [WakeAfter("a", 1.0)]
@@ -232,45 +240,6 @@ def test_a_failure_at_the_head_of_a_long_chain_blocks_it_without_recursion() -> 
     scheduler = started(*chain)
     assert end(scheduler, "j0", Outcome.DIVERGED) == [AllSettled()]
     assert scheduler.counts()[Phase.BLOCKED] == 9_999
-    assert scheduler.handle(Retry("j0")) == [Launch("j0", 2, "wide")]
-    assert scheduler.counts()[Phase.WAITING] == 9_999
-
-
-def test_retry_unblocks_what_no_other_failure_blocks() -> None:
-    tasks = [task("a"), task("b"), task("c", "a"), task("d", "c", "b"), task("e", "c")]
-    scheduler = started(*tasks, policy=RetryPolicy(max_retries=0))
-    end(scheduler, "b", Outcome.DIVERGED)
-    assert end(scheduler, "a", Outcome.CRASHED) == [AllSettled()]
-    assert scheduler.handle(Retry("a")) == [Launch("a", 2, "wide")]
-    scheduler.check_invariants()
-    assert phases(scheduler, "c d e") == ["waiting", "blocked", "waiting"]
-    end(scheduler, "a", Outcome.FINISHED)
-    end(scheduler, "c", Outcome.FINISHED)
-    assert end(scheduler, "e", Outcome.FINISHED) == [AllSettled()]  # there was work again
-    assert scheduler.handle(Retry("b")) == [Launch("b", 2, "wide")]
-    assert end(scheduler, "b", Outcome.FINISHED) == [Launch("d", 1, "wide")]
-
-
-def test_retry_gives_fresh_retries() -> None:
-    scheduler = started(task("a"))
-    for fingerprint in "xx":
-        end(scheduler, "a", Outcome.ERROR, fingerprint=fingerprint)
-        if scheduler.phase("a") is Phase.BACKOFF:
-            scheduler.handle(BackoffOver("a"))
-    assert scheduler.handle(Retry("a")) == [Launch("a", 3, "wide")]
-    assert end(scheduler, "a", Outcome.ERROR, fingerprint="x") == [WakeAfter("a", 1.0)]
-
-
-def test_a_retried_job_of_an_earlier_run_waits_for_its_upstream_jobs() -> None:
-    failed = {"b": Phase.FAILED, "c": Phase.FAILED}
-    scheduler = started(task("a"), task("b", "a"), task("c", "b"), task("d", "c"), failed=failed)
-    scheduler.handle(Retry("c"))
-    scheduler.check_invariants()
-    assert phases(scheduler, "b c d") == ["failed", "blocked", "blocked"]
-    assert scheduler.handle(Retry("b")) == []
-    scheduler.check_invariants()
-    assert phases(scheduler, "b c d") == ["waiting", "waiting", "waiting"]
-    assert end(scheduler, "a", Outcome.FINISHED) == [Launch("b", 1, "wide")]
 
 
 # --- stopping ----------------------------------------------------------------------------------
@@ -326,15 +295,6 @@ def test_a_job_in_backoff_is_stopped_and_its_late_wake_up_is_harmless() -> None:
     assert scheduler.phase("a") is Phase.STOPPED
 
 
-def test_a_retry_during_a_stop_waits_for_the_next_run() -> None:
-    scheduler = started(task("a"), task("b"))
-    end(scheduler, "a", Outcome.DIVERGED)
-    scheduler.handle(StopRequested())
-    assert scheduler.handle(Retry("a")) == []
-    assert end(scheduler, "b", Outcome.INTERRUPTED) == [AllSettled()]
-    assert phases(scheduler, "a b") == ["ready", "stopped"]
-
-
 # --- memory, as told by events -----------------------------------------------------------------
 
 
@@ -372,10 +332,8 @@ def test_an_illegal_event_names_the_job_and_its_history_and_changes_nothing() ->
         Ended("b", 0, Outcome.FINISHED),
         BackoffOver("a"),
         BackoffOver("b"),
-        Retry("a"),
-        Retry("b"),
         Ended("f", 1, Outcome.FINISHED),
-        Retry("nobody"),
+        BackoffOver("nobody"),
     ]
     for event in illegal:
         with pytest.raises(IllegalTransitionError) as caught:

@@ -32,7 +32,6 @@ from ablate.execute.scheduler import (
     Outcome,
     PeakMeasured,
     Phase,
-    Retry,
     RetryPolicy,
     Scheduler,
     StopRequested,
@@ -85,7 +84,7 @@ class Watcher:
         self.alone: set[str] = set()
         self.pauses: set[str] = set()
         self.peaks: dict[str, int] = {}
-        self.stops = self.settled = self.retries = 0
+        self.stops = self.settled = 0
 
     @property
     def running(self) -> list[str]:
@@ -104,8 +103,6 @@ class Watcher:
                 self.pauses.remove(job)
             case StopRequested():
                 self.stops += 1
-            case Retry():
-                self.retries += 1
             case PeakMeasured(kind, peak):
                 self.peaks[kind] = max(peak, self.peaks.get(kind, 0))
                 for guests in self.guests.values():
@@ -132,7 +129,7 @@ class Watcher:
                     self.pauses.add(job)
                 case AllSettled():
                     self.settled += 1
-                    assert self.settled <= 1 + self.retries
+                    assert self.settled == 1
                     assert each is instructions[-1] and not self.running
                     assert self.stops or not self.pauses
 
@@ -200,11 +197,6 @@ class RandomHistory(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_pause_is_over(self, data: st.DataObject) -> None:
         self.send(BackoffOver(data.draw(st.sampled_from(sorted(self.watcher.pauses)))))
-
-    @precondition(lambda self: self.all_in(Phase.FAILED, Phase.DIVERGED))
-    @rule(data=st.data())
-    def somebody_retries(self, data: st.DataObject) -> None:
-        self.send(Retry(data.draw(st.sampled_from(self.all_in(Phase.FAILED, Phase.DIVERGED)))))
 
     @rule(kind=st.sampled_from(sorted(PEAKS)), extra=st.integers(0, 50))
     def a_peak_is_measured(self, kind: str, extra: int) -> None:

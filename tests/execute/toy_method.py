@@ -23,7 +23,7 @@ STEPS_PER_EPOCH = 10
 FAULTS = Choice(
     (
         "none", "bug", "diverge", "oom_once", "exit_0", "ignore_sigterm", "grandchild",
-        "crash_once", "crash", "flaky_bug", "hang",
+        "crash_once", "crash", "flaky_bug", "hang", "odd_words",
     )
 )  # fmt: skip
 
@@ -110,6 +110,8 @@ def _go_wrong(fault: str, step: int, *, resumed: bool) -> None:
         return
     if fault == "bug":
         raise ValueError("this always goes wrong")
+    if fault == "odd_words":
+        raise ValueError("\udce9 λ")
     if fault == "diverge":
         raise DivergedError("the loss became nan")
     if fault == "oom_once" and not resumed:

@@ -97,7 +97,8 @@ class Workshop:
         orders.mkdir(exist_ok=True)
         for number, point in enumerate(points):
             (orders / f"{point}.{number}").touch()
-        self.environment |= {"TOY_ORDERS": str(orders), "PYTHONPATH": str(HERE / "sabotage")}
+        path = [str(HERE / "sabotage"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.environment |= {"TOY_ORDERS": str(orders), "PYTHONPATH": os.pathsep.join(path)}
 
     def orders_left(self) -> list[str]:
         return sorted(path.name.partition(".")[0] for path in (self.folder / "orders").iterdir())

@@ -15,6 +15,8 @@ from study_lab import Lab, configs, labels
 from ablate.matrix.expand import expand
 from ablate.matrix.plan import Role
 from ablate.methods.session import JobConfig, Outcome, Position
+from ablate.methods.teachers import TEACHER
+from ablate.store.studies import merge
 from ablate.study.parse import read_study
 
 HERE = Path(__file__).parent
@@ -104,6 +106,33 @@ def test_it_may_be_a_reference_of_another_study(walks: Lab) -> None:
         ("Random walk", Role.REFERENCE),
     ]
     assert set(matrix.method_files) == {"own_method.py:WALK"}
+
+
+def test_new_code_of_a_reference_takes_no_old_seeds_into_its_row(walks: Lab) -> None:
+    other = Path(shutil.copy(HERE / "own_method.py", walks.folder / "other.py"))
+    text = HEAD + 'references = ["other.py:WALK"]\n' + STRIDE
+    before = walks.expand(text, seeds=[0, 1]).plan
+    other.write_text(other.read_text().replace("(-1, 1)", "(-1, 0, 1)"))
+    after = walks.expand(text, seeds=[0]).plan
+    assert after.key == before.key, "its own code is what it was"
+    merged = merge(before, after)
+    kept = {job.variant for job in merged.jobs if job.seed == 1}
+    assert kept == {"s = 1", "s = 2", "s = 3"}
+    assert merged.variants[-1].role is Role.REFERENCE
+
+
+def test_a_new_recipe_of_the_teacher_takes_no_old_seeds_along(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade may change what a row waits for without changing any code that trains."""
+    text = 'title = "T"\nmethod = "kd"\nreferences = ["student"]\npairs = ["resnet14/resnet8"]\n'
+    before = lab.expand(text, seeds=[0, 1]).plan
+    recipe = {part.name: part.baseline for part in TEACHER.parts}
+    changed = TEACHER.with_baseline("teacher", "Teacher", lr=float(recipe["lr"]) / 2)
+    monkeypatch.setattr("ablate.methods.teachers.TEACHER", changed)
+    after = lab.expand(text, seeds=[0]).plan
+    kept = [job.variant for job in merge(before, after).jobs if job.seed == 1]
+    assert kept == ["Student"]
 
 
 def test_upstream_work_of_the_packages_own_does_not_depend_on_its_code(walks: Lab) -> None:

@@ -65,6 +65,7 @@ class Lab:
             "seeds": tuple(seeds), "baseline": {"tau": 0.1}, "overrides": {},
             "variants": tuple(variants),
             "jobs": (PlannedJob(TEACHER_ID, "teacher", None, "t", 0), *students), "code": "c0de",
+            "rows": {v.label: {"t/s": self.id(v, 0)} for v in variants},
         }  # fmt: skip
         return StudyPlan(**{**fields, **changes})
 

@@ -41,6 +41,14 @@ def test_a_corrupt_newest_is_reported_once_and_the_one_before_used(tmp_path, dam
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_cannot_be_removed_keeps_nothing_else(tmp_path):
+    stubborn = tmp_path / f"step-000000001-{'a' * 16}.ckpt"
+    stubborn.mkdir()
+    save(tmp_path, 2, b"x")
+    remove_all(tmp_path)
+    assert list(tmp_path.iterdir()) == [stubborn]
+
+
 def test_an_unreadable_newest_keeps_its_name(tmp_path):
     save(tmp_path, 1, b"state")
     unreadable = tmp_path / f"step-000000002-{'0' * 16}.ckpt"

@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -68,6 +69,35 @@ def test_a_full_disk_leaves_the_old_content_alone(tmp_path, monkeypatch, call):
     assert raised.value.errno == errno.ENOSPC
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def failing_folders(monkeypatch, number):
+    """A file system that cannot fsync a folder, and says so by this number."""
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EBADF])
+def test_a_file_system_that_cannot_sync_folders_is_written_to(tmp_path, monkeypatch, number):
+    failing_folders(monkeypatch, number)
+    atomic_write(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    run = RunDirectory(tmp_path / ("a" * 64))
+    run.path.mkdir()
+    run.append({"event": "started"})
+    assert len(run.events().events) == 1
+
+
+def test_a_disk_that_fails_says_so(tmp_path, monkeypatch):
+    failing_folders(monkeypatch, errno.EIO)
+    with pytest.raises(OSError, match="Input/output error"):
+        atomic_write(tmp_path / "file", b"new")
 
 
 def test_a_really_full_disk_keeps_the_checkpoints_from_before(tiny_disk):

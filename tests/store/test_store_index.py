@@ -80,6 +80,21 @@ def test_reindex_says_what_it_left_out(filled):
     assert "config.json" in rebuilt.left_out[1]
 
 
+def test_a_directory_that_cannot_be_read_keeps_no_other_out(lab):
+    runs = [lab.finish(config) for config in lab.configs()]
+    (runs[0].path / "config.json").write_text("?")
+    runs[2].events_file.unlink()
+    runs[2].events_file.mkdir()
+    with Index.open(lab.results, writable=True) as index:
+        runs[1].append({"event": "retry", "time": 99.0})
+        with pytest.raises(StoreError) as raised:
+            index.ingest_many(runs)
+        first, second = str(raised.value).splitlines()
+        assert f"{runs[0].id}/config.json: damaged" in first
+        assert f"{runs[2].id}/events.jsonl: Is a directory" in second
+        assert index.ingest_many(runs[1:2]) == 0, "it was taken over all the same"
+
+
 def test_reindex_leaves_a_working_orchestrator_alone(filled):
     with FolderLock(orchestrator_lock(filled.results), "ablate run x"), pytest.raises(BusyError):
         reindex(filled.results)

@@ -29,10 +29,10 @@ def test_create_mends_a_damaged_config(run_directory, make_config, damage):
     assert run_directory.config() == make_config()
 
 
-@pytest.mark.parametrize("name", ["", "abc", "A" * 64, "a" * 63, "a" * 65, "../" + "a" * 64])
+@pytest.mark.parametrize(
+    "name", ["", "abc", "A" * 64, "a" * 63, "a" * 65, "../" + "a" * 64, "a" * 64 + "\n"]
+)
 def test_only_full_ids_name_run_directories(tmp_path, name):
-    if "/" in name:  # its last part is an id, but it is not that of the config
-        return
     with pytest.raises(StoreError, match="64 hex digits"):
         RunDirectory.of(tmp_path, name)
 
@@ -59,8 +59,19 @@ def test_result_round_trips_exactly(run_directory):
     result = {"metrics": {"top1": 0.1 + 0.2, "loss": 5e-324}, "best_epoch": 3}
     run_directory.write_result(result)
     assert run_directory.result() == result
-    run_directory.result_file.write_text("{")
-    with pytest.raises(StoreError, match=r"result\.json: damaged"):
+    assert run_directory.set_damaged_aside() is None
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "\0" * 40])
+def test_a_damaged_result_is_none_and_can_be_set_aside(run_directory, damage):
+    run_directory.result_file.write_text(damage)
+    assert run_directory.result() is None
+    aside = run_directory.set_damaged_aside()
+    assert aside.name == "result.json.corrupt"
+    assert aside.read_text() == damage
+    assert not run_directory.result_file.exists()
+    run_directory.result_file.mkdir()
+    with pytest.raises(StoreError, match=r"result\.json: Is a directory"):
         run_directory.result()
 
 
