@@ -1,7 +1,8 @@
 """From a study's runs to cells: who has how many seeds, and what the comparisons say.
 
 The family that Holm adjusts for is every comparison of a variant with the baseline, over all
-pairs of the study, for one metric: that is the set of claims a reader takes from its tables.
+pairs of the study, for one metric: that is the set of claims a reader takes from its tables. One
+that cannot be tested yet counts from the start, so that no mark is taken back as results come in.
 Reference rows (other methods) are compared with the baseline but stay outside the family.
 """
 
@@ -36,6 +37,7 @@ POWER = 0.8
 NOISE = 1e-6
 
 _NOT_TESTED = Adjusted(None, None, None, None)
+_OPEN = frozenset({Status.WAITING, Status.RUNNING, Status.INTERRUPTED})  #: may yet give a value
 _Key = tuple[str, str]  #: (variant, pair)
 
 
@@ -47,7 +49,8 @@ class Analysis:
     metric: Metric
     selection: Selection
     cells: Mapping[tuple[str, str], Cell]  #: (variant, pair) -> cell
-    family: int  #: comparisons with a p value that Holm adjusted for
+    family: int  #: comparisons that Holm adjusted for: with a p value, or with one to come
+    waiting: int  #: those of the family that cannot be tested yet
 
     @property
     def baseline(self) -> str:
@@ -95,13 +98,13 @@ def analyse(results: StudyResults, metric: Metric, selection: Selection) -> Anal
     """Cells, comparisons and ranks of one study for one metric."""
     plan = results.plan
     cells = _cells(results, metric, selection)
-    comparisons, family = _compare(plan, cells, metric)
+    comparisons, family, waiting = _compare(plan, cells, metric)
     ranks = _ranks(plan, cells, metric)
     finished = {
         key: replace(cell, rank=ranks.get(key), comparison=comparisons.get(key))
         for key, cell in cells.items()
     }
-    return Analysis(plan, metric, selection, finished, family)
+    return Analysis(plan, metric, selection, finished, family, waiting)
 
 
 def _cells(results: StudyResults, metric: Metric, selection: Selection) -> dict[_Key, Cell]:
@@ -152,8 +155,8 @@ def _cell(
 
 def _compare(
     plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric
-) -> tuple[dict[_Key, Comparison], int]:
-    """What each cell but the baseline's says against it, and how many tests that is."""
+) -> tuple[dict[_Key, Comparison], int, int]:
+    """What each cell but the baseline's says against it, how many tests that is, and will be."""
     baseline = baseline_label(plan)
     values = {key: dict(cell.values) for key, cell in cells.items()}
     differences = {
@@ -162,16 +165,31 @@ def _compare(
         if cell.role is not Role.BASELINE
     }
     tested = [key for key in differences if cells[key].role is Role.VARIANT]
-    adjusted = dict(
-        zip(tested, adjusted_intervals([differences[k] for k in tested], 1 - ALPHA), strict=True)
+    waiting = sum(
+        differences[key].p is None
+        and _may_grow(differences[key], cells[key], cells[baseline, key[1]])
+        for key in tested
     )
-    family = sum(one.p is not None for one in adjusted.values())
+    intervals = adjusted_intervals([differences[key] for key in tested], 1 - ALPHA, waiting)
+    adjusted = dict(zip(tested, intervals, strict=True))
+    family = waiting + sum(one.p is not None for one in intervals)
     level = ALPHA / max(1, family)
     compared = {
         key: _comparison(cells[key], difference, adjusted.get(key), metric, level)
         for key, difference in differences.items()
     }
-    return compared, family
+    return compared, family, waiting
+
+
+def _may_grow(difference: Difference, cell: Cell, baseline: Cell) -> bool:
+    """Whether open jobs can still give the comparison so many common seeds that it has a test."""
+    possible = len(_seeds(cell) & _seeds(baseline))
+    return possible > max(1, difference.n)
+
+
+def _seeds(cell: Cell) -> set[int]:
+    """Seeds that have a value, or may yet get one."""
+    return {seed for seed, _ in cell.values} | {seed for seed, why in cell.missing if why in _OPEN}
 
 
 def _comparison(

@@ -93,18 +93,13 @@ def reading(analysis: Analysis, *, details: bool) -> tuple[str, ...]:
 
 
 def _tests(analysis: Analysis) -> str:
-    m = analysis.family
-    family = (
-        f"Holm-adjusted over the {m} comparisons of this study and metric"
-        if m > 1
-        else "the only comparison of this study and metric, so not adjusted"
-        if m == 1
-        else "Holm-adjusted; no comparison has two common seeds yet that vary"
-    )
     line = (
         "Difference: row minus baseline over common seeds, with its unadjusted "
-        f"{100 * (1 - ALPHA):.0f} % paired t interval; p: two-sided paired t test, {family}."
+        f"{100 * (1 - ALPHA):.0f} % paired t interval"
     )
+    if analysis.comparisons:
+        line += f"; p: two-sided paired t test, {_family(analysis)}"
+    line += "."
     if any(c.comparison and not c.comparison.in_family for c in analysis.cells.values()):
         line += " Reference rows are compared but not tested."
     if any(c.comparison and c.comparison.undefined for c in analysis.cells.values()):
@@ -112,9 +107,22 @@ def _tests(analysis: Analysis) -> str:
     return line
 
 
+def _family(analysis: Analysis) -> str:
+    """What the p values are adjusted for: "Holm-adjusted over the 3 comparisons of ..."."""
+    m, waiting = analysis.family, analysis.waiting
+    if m == waiting:
+        return f"Holm-adjusted; no comparison has two common seeds{' yet' * (m > 0)} that vary"
+    if m == 1:
+        alone = "" if len(analysis.comparisons) == 1 else " that can be tested"
+        return f"the only comparison of this study and metric{alone}, so not adjusted"
+    later = f", {waiting} of which cannot be tested yet" if waiting else ""
+    return f"Holm-adjusted over the {m} comparisons of this study and metric{later}"
+
+
 def _marks(analysis: Analysis) -> str:
-    few = any(c.n < FEWEST_PAIRS_FOR_MARKS for c in analysis.comparisons)
-    enough = any(c.n >= FEWEST_PAIRS_FOR_MARKS for c in analysis.comparisons)
+    common = [c.comparison.n for c in analysis.comparisons if c.comparison]
+    few = any(n < FEWEST_PAIRS_FOR_MARKS for n in common)
+    enough = any(n >= FEWEST_PAIRS_FOR_MARKS for n in common)
     lines = []
     if enough:
         lines.append(

@@ -152,7 +152,7 @@ def paired_difference(
     return Difference(n, mean, std, error, low, high, t, p, False, missing, float(confidence))
 
 
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
+def holm(p_values: Sequence[float | None], waiting: int = 0) -> list[float | None]:
     """Holm's step-down adjusted p values, in the order given.
 
     With m p values in ascending order, the k-th is adjusted to the largest (m - j + 1) p_(j) over
@@ -161,21 +161,24 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     dependence, such as that through a shared baseline.
 
     None, a comparison that is undefined or too small to test, stays None and does not count in m:
-    it can never be marked, so it needs no share of alpha. Values outside [0, 1] raise ValueError.
+    it can never be marked, so it needs no share of alpha. `waiting` more comparisons, whose p
+    values are yet to come, count in m as if they were 1: whatever they turn out to be, no adjusted
+    value then grows, so nothing that was rejected early is taken back. Values outside [0, 1] raise
+    ValueError.
     """
     for p in p_values:
         if p is not None and not 0 <= p <= 1:
             raise ValueError(f"a p value lies in [0, 1], not {p}")
     adjusted: list[float | None] = [None] * len(p_values)
     running = 0.0
-    for index, p, step in _steps(p_values):
+    for index, p, step in _steps(p_values, waiting):
         running = min(1.0, max(running, step * p))
         adjusted[index] = running
     return adjusted
 
 
 def adjusted_intervals(
-    differences: Sequence[Difference], confidence: float = 0.95
+    differences: Sequence[Difference], confidence: float = 0.95, waiting: int = 0
 ) -> list[Adjusted]:
     """Give each comparison of a family the interval that fits its Holm-adjusted p value.
 
@@ -187,15 +190,15 @@ def adjusted_intervals(
     plain interval.
 
     Only the decision "excludes zero" is simultaneous over the family; the intervals are not a
-    joint confidence region. Comparisons without a p value get None and do not count in m. The
-    differences' own `confidence` plays no part.
+    joint confidence region. Comparisons without a p value get None and do not count in m, but for
+    `waiting` of them as in `holm`. The differences' own `confidence` plays no part.
     """
     alpha = _alpha(confidence)
     raw = [difference.p for difference in differences]
     adjusted = [Adjusted(None, None, None, None)] * len(raw)
-    p_adjusted = holm(raw)
+    p_adjusted = holm(raw, waiting)
     failed_step: int | None = None
-    for index, _, own_step in _steps(raw):
+    for index, _, own_step in _steps(raw, waiting):
         difference, p = differences[index], p_adjusted[index]
         mean, error = difference.mean, difference.standard_error
         if p is None or mean is None or error is None:
@@ -263,13 +266,14 @@ def two_sided_p(t: float, df: int) -> float:
     return min(1.0, max(2 * float(stdtr(df, -abs(t))), sys.float_info.min))
 
 
-def _steps(p_values: Sequence[float | None]) -> list[tuple[int, float, int]]:
+def _steps(p_values: Sequence[float | None], waiting: int) -> list[tuple[int, float, int]]:
     """(index, p, m - k + 1) in ascending order of p; equal p values share their first k."""
     order = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
     steps: list[tuple[int, float, int]] = []
+    m = len(order) + waiting
     for k, (p, index) in enumerate(order):
         tied = bool(steps) and steps[-1][1] == p
-        steps.append((index, p, steps[-1][2] if tied else len(order) - k))
+        steps.append((index, p, steps[-1][2] if tied else m - k))
     return steps
 
 

@@ -345,6 +345,27 @@ def test_the_equivalence_holds_where_p_all_but_equals_alpha(
             assert (known(plain.low) > 0 or known(plain.high) < 0) == (plain.p < alpha)
 
 
+@MORE
+@given(st.lists(pairs, min_size=1, max_size=6), st.data())
+def test_what_is_rejected_early_stays_so(
+    family: list[list[tuple[float, float]]], data: st.DataObject
+) -> None:
+    differences = [compare(values) for values in family]
+    known = data.draw(st.integers(0, len(family)))
+    later = [d for d in differences[known:] if d.p is not None or data.draw(st.booleans())]
+    early = adjusted_intervals(differences[:known], waiting=len(later))
+    whole = adjusted_intervals(differences[:known] + later)
+    for before, after in zip(early, whole, strict=False):
+        assert before.p is None or (after.p is not None and before.p >= after.p)
+        assert after.excludes_zero or not before.excludes_zero
+
+
+def test_waiting_comparisons_count_as_if_they_came_last() -> None:
+    assert holm([0.01, None, 0.02], waiting=2) == [0.04, None, 0.06]
+    assert holm([0.01, 0.02, 1.0, 1.0])[:2] == [0.04, 0.06]
+    assert holm([0.01], waiting=0) == [0.01]
+
+
 def test_adjusted_levels_by_hand() -> None:
     sure = of_differences(9.9, 10.0, 10.1, 10.2, 9.8)  # p near 1e-8
     fair = of_differences(1.0, 2.0, 3.0, 1.5, 2.5)  # p = 0.0048

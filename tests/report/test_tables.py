@@ -122,6 +122,58 @@ def test_zero_variance_is_undefined():
     assert [cells_of(table)[label].rank for label in (BOTH, PRED, SYM)] == [1, 2, 1]
 
 
+BASELINE = [90.0, 90.6, 90.3, 90.1, 90.4]
+BARELY = [90.1, 91.05, 90.45, 90.35, 91.1]  #: enough for a mark alone, not as one of two
+
+
+def test_an_arrow_waits_for_comparisons_that_cannot_be_tested_yet():
+    seeds = range(5)
+    alone = single(BASELINE, BARELY, ["failed"] * 5, seeds=seeds)
+    assert shown(alone, PRED)["difference"].startswith("↑ +0.33")
+    partial = single(BASELINE, BARELY, [], seeds=seeds)
+    whole = single(BASELINE, BARELY, [90.1, 90.5, 90.35, 90.0, 90.5], seeds=seeds)
+    for table in (partial, whole):
+        assert shown(table, PRED)["difference"].startswith("+0.33")
+        assert table.family == 2
+    assert shown(partial, PRED) == shown(whole, PRED)
+    assert "over the 2 comparisons of this study and metric, 1 of which cannot be tested yet" in (
+        footer(partial)
+    )
+    assert "cannot be tested yet" not in footer(whole)
+
+
+@pytest.mark.parametrize(
+    ("sym", "family"),
+    [
+        (["waiting"] * 5, 2),
+        ([90.1, "running", "interrupted", "failed", "diverged"], 2),
+        ([90.1, "failed", "diverged", "blocked", "failed"], 1),
+        ([91.0, 91.6, 91.3, 91.1, "waiting"], 2),  # the same difference in each, so far
+        ([91.0, 91.6, 91.3, 91.1, 91.4], 1),
+        ([91.0, 91.6, 91.3, 91.1, "failed"], 1),
+    ],
+)
+def test_only_comparisons_that_may_get_a_p_value_count_in_the_family(sym, family):
+    table = single(BASELINE, BARELY, sym, seeds=range(5))
+    assert table.family == family
+    if family == 1:
+        assert "the only comparison of this study and metric that can be tested" in footer(table)
+
+
+def test_a_baseline_that_failed_leaves_nothing_to_test():
+    table = single(["failed"] * 5, BARELY, [], seeds=range(5))
+    assert table.family == 0
+    assert "no comparison has two common seeds that vary" in footer(table)
+    assert "two common seeds yet that vary" in footer(single(["waiting"] * 5, BARELY, []))
+
+
+def test_marks_follow_the_common_seeds_and_not_the_row_s_own():
+    gaps = [90.0, 90.6, 90.3, "failed", "failed"]
+    table = single(gaps, BARELY, [90.1, 90.5, 90.35, 90.0, 90.5], seeds=range(5))
+    assert "n < 4: descriptive" in footer(table)
+    assert "↑ ↓" not in footer(table)
+
+
 def test_single_precision_noise_is_no_variance():
     noise = [94.00000001, 94.0, 93.99999999, 94.0]
     table = single([94.0] * 4, noise, noise, seeds=range(4))
@@ -163,7 +215,7 @@ def test_pairs_stand_abreast_with_teacher_on_top():
         PAIRS[1]: "69.55 ± 0.07 (2 of 4, 1 failed, 1 diverged)",
     }
     assert shown(first, SYM)[PAIRS[1]] == "—"
-    assert first.family == 3
+    assert first.family == 4
 
 
 def test_many_pairs_are_split():
