@@ -59,15 +59,17 @@ def one_part(results: StudyResults, analysis: Analysis, pair: str) -> Table:
         Column(metric.name, (metric.label,), Show.VALUE),
         Column("n", ("n",), Show.N),
         Column("difference", ("Difference [95\u00a0%\u00a0CI]",), Show.DIFFERENCE),
-        Column("p", ("p (Holm)",), Show.P),
-        Column("mde", ("MDE",), Show.MDE),
     ]
+    if analysis.comparisons:
+        columns.append(Column("p", ("p (Holm)",), Show.P))
+        columns.append(Column("mde", ("MDE",), Show.MDE))
+    measured = len(columns)
     if beside:
         columns.append(Column("published", ("published",), Show.QUANTITY))
     rows = []
     for variant in ordered(plan):
         cell = analysis.cells[variant.label, pair]
-        cells: list[Cell | Quantity | None] = [cell] * 5
+        cells: list[Cell | Quantity | None] = [cell] * measured
         if beside:
             cells.append(_published_cell(published_for(variant, pair)))
         rows.append(Row(variant.label, tuple(cells), variant.role, variant.group))

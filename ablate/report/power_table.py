@@ -86,6 +86,11 @@ def _seeds(count: int | None) -> Quantity:
 
 
 def _reading(analysis: Analysis, size: str) -> tuple[str, ...]:
+    if not analysis.comparisons:
+        return (
+            "The study has no ablated variants: other methods are compared with the baseline but "
+            "not tested, so there is no test whose power could be told.",
+        )
     lines = [
         "Spread: sample standard deviation of the paired differences over common seeds. Seeds: "
         f"how many a two-sided paired t test needs to find a true difference of {size} with "

@@ -6,6 +6,7 @@ interval that excludes zero after Holm's adjustment.
 
 from __future__ import annotations
 
+from ablate.matrix.plan import Role
 from ablate.report.analysis import Analysis
 from ablate.report.statistics import FEWEST_PAIRS_FOR_MARKS, Mark
 from ablate.report.table import Cell, Comparison
@@ -44,7 +45,7 @@ def study_verdict(analysis: Analysis) -> str:
     """The comparisons of a study in one sentence."""
     cells = analysis.comparisons
     if not cells:
-        return "The study compares nothing with its baseline."
+        return _untested(analysis)
     if len(cells) == 1:
         return verdict(analysis, cells[0])
     found = [
@@ -53,7 +54,7 @@ def study_verdict(analysis: Analysis) -> str:
         for cell in cells
         if cell.comparison and cell.comparison.mark in (Mark.BETTER, Mark.WORSE)
     ]
-    open_ones = sum(1 for c in cells if not c.complete or not c.comparison or not c.comparison.n)
+    open_ones = any(not c.comparison or c.comparison.n < c.planned for c in cells)
     so_far = "So far, of" if open_ones else "Of"
     start = f"{so_far} {len(cells)} comparisons with {analysis.baseline}{_metric_place(cells[0])}"
     if found:
@@ -65,6 +66,15 @@ def study_verdict(analysis: Analysis) -> str:
             f"{FEWEST_PAIRS_FOR_MARKS} seeds, so the numbers only describe."
         )
     return f"{start}, none can be told from zero."
+
+
+def _untested(analysis: Analysis) -> str:
+    """A study without ablated variants: other methods are compared, and no claim is tested."""
+    others = [v.label for v in analysis.plan.variants if v.role is Role.REFERENCE]
+    if not others:
+        return "The study compares nothing with its baseline."
+    methods = f"{len(others)} method{'s' * (len(others) > 1)}"
+    return f"The study compares {methods} with {analysis.baseline}, untested: {', '.join(others)}."
 
 
 def _nothing_yet(analysis: Analysis, cell: Cell) -> str:

@@ -34,6 +34,20 @@ def two_pairs(**changes) -> StudyResults:
     )  # fmt: skip
 
 
+def methods_only(**changes) -> StudyResults:
+    """Methods beside each other, none of them ablated."""
+    rows = (
+        variant("CoCoRD", "baseline"),
+        variant("KD", "reference", "kd"),
+        variant("CRD", "reference", "crd"),
+    )
+    columns = [[72.4, 72.1, 72.8, 72.5], [71.2, 71.5, 71.1, 71.4], [72.0, 72.2, 71.9, 72.3]]
+    return build(
+        {"top1": one_pair(*columns, variants=rows)}, rows, seeds=(0, 1, 2, 3),
+        **{"title": "Published pairs", **changes},
+    )  # fmt: skip
+
+
 def momentum_grid() -> StudyResults:
     """m_c × m_r around a baseline, the variants in its row and column changing one part only."""
     cells = {(0.0, 0.0): 70.1, (0.0, 0.9): 71.0, (0.999, 0.0): 71.2, (1.0, 0.0): 70.4,

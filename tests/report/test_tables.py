@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from report_studies import PAIRS, costs, many_rows, momentum_grid, two_pairs
+from report_studies import PAIRS, costs, many_rows, methods_only, momentum_grid, two_pairs
 from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 from ablate import report
@@ -165,6 +165,17 @@ def test_a_baseline_that_failed_leaves_nothing_to_test():
     assert table.family == 0
     assert "no comparison has two common seeds that vary" in footer(table)
     assert "two common seeds yet that vary" in footer(single(["waiting"] * 5, BARELY, []))
+
+
+def test_methods_beside_each_other_are_compared_and_not_tested():
+    [table] = report.tables(methods_only())
+    assert [column.key for column in table.columns] == ["top1", "n", "difference"]
+    assert "Reference rows are compared but not tested." in footer(table)
+    for words in ("Holm", "p:", "MDE"):
+        assert words not in footer(table)
+    power = report.power_report(methods_only(), 0.3)
+    assert not power.rows
+    assert "has no ablated variants" in footer(power)
 
 
 def test_marks_follow_the_common_seeds_and_not_the_row_s_own():

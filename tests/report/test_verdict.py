@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from report_studies import two_pairs
+from report_studies import methods_only, two_pairs
 from results_builder import BOTH, PRED, build, one_pair
 
 from ablate import report
@@ -64,6 +64,17 @@ def test_undefined_incomplete_and_nothing():
         "With one seed the difference of L_pred only to L_pred + L̃_pred, −1.00 points, has no "
         "interval: one seed says nothing about chance."
     )
+
+
+def test_a_study_without_variants_says_so():
+    assert report.verdicts(methods_only()) == (
+        "The study compares 2 methods with CoCoRD, untested: KD, CRD.",
+    )
+
+
+def test_seeds_that_only_the_baseline_lacks_leave_the_study_open():
+    study, *_ = sentences([94.0, 93.0, "running"], [93.5, 93.1, 93.3], [94.1, 93.2, 93.9])
+    assert study.startswith("So far, of 2 comparisons")
 
 
 def test_pair_and_metric_are_named_where_it_matters():
