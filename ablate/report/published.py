@@ -8,10 +8,17 @@ from importlib.resources import files
 
 from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.metrics import Metric
+from ablate.methods.parts import same
+from ablate.methods.recipe import DETERMINISTIC
+from ablate.methods.references import STUDENT
 from ablate.methods.registry import BUILT_IN
+from ablate.methods.teachers import TEACHER_PARTS
 
 SOURCE = "CIFAR-100 top-1 from the figures in the authors' README of CoCoRD"
 _DATA = "CIFAR-100"
+
+#: How a number is computed, or which of equal teachers taught; no part of a recipe.
+_NO_RECIPE = frozenset(part.name for part in (DETERMINISTIC, *TEACHER_PARTS))
 
 
 @lru_cache(maxsize=1)
@@ -31,8 +38,21 @@ def published(pair: str, title: str) -> float | None:
 
 def comparable(plan: StudyPlan, metric: Metric) -> bool:
     """Whether published values belong beside this table: same data, recipe and metric."""
-    published_recipe = plan.profile == "paper" and not plan.overrides
-    return published_recipe and plan.data == _DATA and metric.name == "top1"
+    if metric.name != "top1" or plan.data != _DATA or plan.profile != "paper" or plan.overrides:
+        return False
+    return _follows_recipe(plan)
+
+
+def _follows_recipe(plan: StudyPlan) -> bool:
+    """Whether the baseline is the method as published; a user's method may share its recipe."""
+    name = next(v.method for v in plan.variants if v.role is Role.BASELINE)
+    teacher, _, student = plan.pairs[0].rpartition("/")
+    recipe = BUILT_IN.get(name, STUDENT).baseline(teacher, student)
+    return all(
+        same(plan.baseline.get(part, value), value)
+        for part, value in recipe.items()
+        if part not in _NO_RECIPE
+    )
 
 
 def published_for(variant: Variant, pair: str) -> float | None:

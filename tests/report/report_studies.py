@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
+from ablate.methods.cocord import COCORD
 from ablate.store.results import StudyResults
 
 NASTY = (
@@ -32,6 +33,12 @@ def two_pairs(**changes) -> StudyResults:
         {"top1": top1}, rows, PAIRS, (0, 1, 2, 3),
         **{"footnotes": ("feature widths differ; mismatch rule: matching layers",), **changes},
     )  # fmt: skip
+
+
+def paper(**changes) -> StudyResults:
+    """The same study as published: recipe and data."""
+    recipe = {**COCORD.baseline(*PAIRS[0].split("/")), **changes.pop("baseline", {})}
+    return two_pairs(**{"profile": "paper", "data": "CIFAR-100", "baseline": recipe, **changes})
 
 
 def methods_only(**changes) -> StudyResults:

@@ -11,7 +11,7 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from report_studies import NASTY, costs, many_rows, momentum_grid, nasty, two_pairs
+from report_studies import NASTY, costs, many_rows, momentum_grid, nasty, paper, two_pairs
 
 from ablate import report
 from ablate.console import Grid, Styled, escape, grids_text
@@ -145,7 +145,7 @@ def test_tex(text, expected):
 def test_latex_of_every_layout_compiles(tmp_path):
     tables = [table for study in (two_pairs(), momentum_grid(), nasty(), costs(), many_rows(60))
               for table in report.tables(study)]  # fmt: skip
-    tables += report.tables(two_pairs(profile="paper", data="CIFAR-100"))
+    tables += report.tables(paper())
     tables.append(report.power_report(two_pairs(), 0.3))
     assert {table.layout for table in tables} == {"pairs", "one_part", "grid", "costs", "power"}
     pasted = report.render(tables, "latex")

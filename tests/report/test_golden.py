@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_studies import momentum_grid, two_pairs
+from report_studies import momentum_grid, paper, two_pairs
 
 from ablate import report
 from ablate.report.formats import FORMATS
@@ -24,7 +24,7 @@ def two_pairs_tables():
 
 
 def published_tables():
-    return report.tables(two_pairs(profile="paper", data="CIFAR-100"))[:1]
+    return report.tables(paper())[:1]
 
 
 def grid_tables():

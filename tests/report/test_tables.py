@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from report_studies import PAIRS, costs, many_rows, methods_only, momentum_grid, two_pairs
+from report_studies import PAIRS, costs, many_rows, methods_only, momentum_grid, paper, two_pairs
 from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 from ablate import report
@@ -248,7 +248,7 @@ def test_student_row_stands_on_top_and_does_not_compete():
 
 
 def test_published_values_only_with_the_paper_profile():
-    tables = report.tables(two_pairs(profile="paper", data="CIFAR-100"))
+    tables = report.tables(paper())
     pairs, details = tables[0], tables[1]
     assert pairs.columns[1].heads == ("resnet110", "resnet32", "published")
     line = shown(pairs, BOTH)
@@ -262,8 +262,26 @@ def test_published_values_only_with_the_paper_profile():
     plain = report.tables(two_pairs())
     same = {cell.variant: (cell.rank, cell.mean) for _, cell in plain[1].cells}
     assert {cell.variant: (cell.rank, cell.mean) for _, cell in details.cells} == same
-    for other in (two_pairs(), two_pairs(profile="paper"), two_pairs(data="CIFAR-100")):
-        assert "ublished" not in report.render(report.tables(other), "terminal")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"profile": "quick"},
+        {"data": "CIFAR-10"},
+        {"overrides": {"teacher.epochs": 10}},
+        {"baseline": {"epochs": 3}},
+        {"baseline": {"loss.pred": 0.0}},
+        {"baseline": {"lr": 0.01}},
+    ],
+)
+def test_no_published_values_beside_another_recipe(changes):
+    assert "ublished" not in report.render(report.tables(paper(**changes)), "terminal")
+
+
+def test_how_it_was_computed_is_no_part_of_the_recipe():
+    same = paper(baseline={"deterministic": False, "teacher.table": "off", "teacher.seed": 3})
+    assert "ublished" in report.render(report.tables(same), "terminal")
 
 
 def test_grid_holds_the_baseline_in_its_cell():
