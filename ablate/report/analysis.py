@@ -36,6 +36,8 @@ POWER = 0.8
 #: Metrics pass through single precision, so a spread below this share of their size is rounding.
 NOISE = 1e-6
 
+OTHER_METHODS = "other methods"  #: heading of reference rows
+
 _NOT_TESTED = Adjusted(None, None, None, None)
 _OPEN = frozenset({Status.WAITING, Status.RUNNING, Status.INTERRUPTED})  #: may yet give a value
 _Key = tuple[str, str]  #: (variant, pair)

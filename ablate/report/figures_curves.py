@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.metrics import Metric
+from ablate.report.analysis import OTHER_METHODS, baseline_label
 from ablate.report.figures_style import LINES, finish, label, new_figure, spread, wrapped
 from ablate.store.results import Point, StudyResults
 
@@ -63,11 +64,11 @@ def find_panels(results: StudyResults, curves: Sequence[Point], metric: Metric) 
 
 def _lots(plan: StudyPlan) -> Iterator[tuple[str, list[str]]]:
     """(group, variants that share a figure), each with the baseline on top."""
-    baseline = next(v.label for v in plan.variants if v.role is Role.BASELINE)
+    baseline = baseline_label(plan)
     groups: dict[str, list[str]] = {}
     for variant in plan.variants:
         if variant.role is not Role.BASELINE:
-            heading = "other methods" if variant.role is Role.REFERENCE else variant.group
+            heading = OTHER_METHODS if variant.role is Role.REFERENCE else variant.group
             groups.setdefault(heading, []).append(variant.label)
     if not groups:
         yield "", [baseline]

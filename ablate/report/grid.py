@@ -9,7 +9,7 @@ from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.parts import Value, format_value
 from ablate.methods.registry import BUILT_IN
 from ablate.report import footer
-from ablate.report.analysis import Analysis, rerank
+from ablate.report.analysis import Analysis, baseline_label, rerank
 from ablate.report.table import Cell, Column, Row, Show, Table
 from ablate.store.results import StudyResults
 
@@ -55,8 +55,7 @@ def _axes(plan: StudyPlan, index: int) -> tuple[str, str]:
 
 def _shape(plan: StudyPlan, group: str, members: list[int], first: str, second: str) -> Grid:
     base: _Spot = (plan.baseline[first], plan.baseline[second])
-    baseline = next(v.label for v in plan.variants if v.role is Role.BASELINE)
-    labels: dict[_Spot, str] = {base: baseline}
+    labels: dict[_Spot, str] = {base: baseline_label(plan)}
     for index in members:
         changes = plan.variants[index].changes
         spot = (changes.get(first, base[0]), changes.get(second, base[1]))

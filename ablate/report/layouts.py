@@ -10,7 +10,7 @@ from itertools import islice
 from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.metrics import Metric
 from ablate.report import footer
-from ablate.report.analysis import Analysis, analyse, plan_metrics
+from ablate.report.analysis import OTHER_METHODS, Analysis, analyse, plan_metrics
 from ablate.report.grid import find_grids, grid
 from ablate.report.published import SOURCE, comparable, published, published_for
 from ablate.report.table import Cell, Column, Quantity, Row, Selection, Show, Table
@@ -67,12 +67,12 @@ def one_part(results: StudyResults, analysis: Analysis, pair: str) -> Table:
     if beside:
         columns.append(Column("published", ("published",), Show.QUANTITY))
     rows = []
-    for variant in ordered(plan):
+    for variant, heading in ordered(plan):
         cell = analysis.cells[variant.label, pair]
         cells: list[Cell | Quantity | None] = [cell] * measured
         if beside:
             cells.append(_published_cell(published_for(variant, pair)))
-        rows.append(Row(variant.label, tuple(cells), variant.role, variant.group))
+        rows.append(Row(variant.label, tuple(cells), variant.role, heading))
     shown = [analysis.cells[variant.label, pair] for variant in plan.variants]
     return _table(
         results,
@@ -134,13 +134,13 @@ def _pair_rows(
 ) -> list[Row]:
     plan = analysis.plan
 
-    def row(variant: Variant) -> Row:
+    def row(variant: Variant, heading: str) -> Row:
         cells: list[Cell | Quantity | None] = []
         for pair in block:
             cells.append(analysis.cells[variant.label, pair])
             if beside:
                 cells.append(_published_cell(published_for(variant, pair)))
-        return Row(variant.label, tuple(cells), variant.role, variant.group)
+        return Row(variant.label, tuple(cells), variant.role, heading)
 
     rows = []
     if analysis.metric.name == "top1":
@@ -151,13 +151,13 @@ def _pair_rows(
                 cells.append(_published_cell(published(pair, "Teacher")))
         rows.append(Row("Teacher", tuple(cells)))
     variants = ordered(plan)
-    has_student = any(_is_student(v) for v in variants)
+    has_student = any(_is_student(variant) for variant, _ in variants)
     if beside and not has_student:
         cells = []
         for pair in block:
             cells += [None, _published_cell(published(pair, "Student"))]
         rows.append(Row("Student", tuple(cells)))
-    return rows + [row(variant) for variant in variants]
+    return rows + [row(variant, heading) for variant, heading in variants]
 
 
 def _teacher_cell(results: StudyResults, network: str) -> Quantity:
@@ -183,9 +183,9 @@ def cost_tables(results: StudyResults, analyses: Sequence[Analysis]) -> list[Tab
     for pair in plan.pairs:
         columns = [Column(a.metric.name, (a.metric.label,), Show.OUTCOME) for a in analyses]
         rows = []
-        for variant in ordered(plan):
+        for variant, heading in ordered(plan):
             cells = [_bare(a.cells[variant.label, pair]) for a in analyses]
-            rows.append(Row(variant.label, tuple(cells), variant.role, variant.group))
+            rows.append(Row(variant.label, tuple(cells), variant.role, heading))
         shown = [first.cells[variant.label, pair] for variant in plan.variants]
         lines = (
             *footer.provenance(results, first.selection),
@@ -220,9 +220,17 @@ def _is_student(variant: Variant) -> bool:
     return variant.role is Role.REFERENCE and variant.method == "student"
 
 
-def ordered(plan: StudyPlan) -> list[Variant]:
-    """Rows in the plan's order, with the student trained alone on top of them."""
-    return sorted(plan.variants, key=lambda variant: not _is_student(variant))
+def ordered(plan: StudyPlan) -> list[tuple[Variant, str]]:
+    """Rows and their headings in the plan's order, with the student trained alone on top of them.
+
+    Other methods below a group's rows would read as its members, so they get a heading, too.
+    """
+    rows, grouped = [], False
+    for variant in sorted(plan.variants, key=lambda variant: not _is_student(variant)):
+        grouped = grouped or bool(variant.group)
+        apart = grouped and variant.role is Role.REFERENCE
+        rows.append((variant, OTHER_METHODS if apart else variant.group))
+    return rows
 
 
 def _blocks(items: Sequence[str], width: int) -> Iterator[tuple[str, ...]]:

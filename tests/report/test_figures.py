@@ -108,7 +108,7 @@ def test_differences_show_seeds_intervals_and_why_there_is_no_result():
     assert "↓ −1.30, n = 4" in words
     assert "−0.20, n = 2 of 4\ndescriptive" in words
     assert "no result\n4 waiting" in words
-    assert "after Holm's adjustment over 3 comparisons" in one.caption
+    assert "after Holm's adjustment over 4 comparisons" in one.caption
     axes = one.figure.axes[0]
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     assert [len(line.get_xdata()) for line in dots] == [4, 4, 2]

@@ -118,7 +118,7 @@ def test_hostile_labels_are_inert(browser):
 
 def test_sorting_by_click(browser):
     driver = browser()
-    table = tables(driver)[1]  # one pair: KD, baseline, two variants in a group
+    table = tables(driver)[1]  # one pair: baseline, two variants in a group, KD
     order = column(driver, table, 0)
     button = table.find_element("css selector", "thead th:nth-child(2) button")
     head = table.find_element("css selector", "thead th:nth-child(2)")

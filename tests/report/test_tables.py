@@ -219,7 +219,7 @@ def test_pairs_stand_abreast_with_teacher_on_top():
     assert [column.heads for column in first.columns] == [
         ("resnet110", "resnet32"), ("vgg13", "MobileNetV2"),
     ]  # fmt: skip
-    assert [row.label for row in first.rows] == ["Teacher", "KD", BOTH, PRED, SYM]
+    assert [row.label for row in first.rows] == ["Teacher", BOTH, PRED, SYM, "KD"]
     assert shown(first, "Teacher") == dict(zip(PAIRS, ("71.00", "72.00"), strict=True))
     assert shown(first, PRED) == {
         PAIRS[0]: "↓ 71.15 ± 0.21",
@@ -227,6 +227,18 @@ def test_pairs_stand_abreast_with_teacher_on_top():
     }
     assert shown(first, SYM)[PAIRS[1]] == "—"
     assert first.family == 4
+
+
+def test_other_methods_below_an_ablation_stand_apart_from_it():
+    for table in report.tables(two_pairs(metrics=("top1", "train_seconds"))):
+        assert [row.group for row in table.rows if row.label in (SYM, "KD")] == [
+            "symmetrization of the prediction loss", "other methods",
+        ]  # fmt: skip
+    html, markdown = (report.render(report.tables(two_pairs()), f) for f in ("html", "markdown"))
+    assert html.count("<tbody>\n") == 3 * 3  # what has no group, the ablation, other methods
+    assert markdown.count("| *other methods* |") == 3
+    [alone] = report.tables(methods_only())
+    assert {row.group for row in alone.rows} == {""}
 
 
 def test_many_pairs_are_split():
