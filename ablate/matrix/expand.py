@@ -69,7 +69,8 @@ def expand(
     draft.check()
     jobs.footnotes.update(dict.fromkeys(left_out(wanted, table.found, profile)))
     title = data.title if data else under.data
-    return _matrix(jobs, method, title, table, pairs, chosen, metrics)
+    about = settings.profiles[profile].title
+    return _matrix(jobs, method, title, table, pairs, chosen, metrics, about)
 
 
 def _methods(draft: Draft) -> tuple[Method | None, dict[str, Method]]:
@@ -135,6 +136,7 @@ def _matrix(
     pairs: Sequence[Pair],
     seeds: Sequence[int],
     metrics: Sequence[str],
+    profile_title: str,
 ) -> Matrix:
     study, under = jobs.draft.study, jobs.under
     found: list[TableRow] = table.found
@@ -157,6 +159,7 @@ def _matrix(
         footnotes=tuple(jobs.footnotes),
         code=training_code(method.file),
         conditions=_digest(under, jobs.inputs, pairs),
+        profile_title=profile_title,
     )
     files = {row.method.name: row.method.file for row in found if ".py:" in row.method.name}
     return Matrix(plan, jobs.configs, jobs.files, files)

@@ -69,6 +69,7 @@ class StudyPlan:
     footnotes: tuple[str, ...] = ()
     code: str = ""  #: digest of the training code
     conditions: str = ""  #: digest of what else all jobs share: data, recipe of teachers
+    profile_title: str = ""  #: what ablate.toml says of the profile in a line
 
     @property
     def key(self) -> str:

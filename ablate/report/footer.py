@@ -43,6 +43,7 @@ def provenance(results: StudyResults, selection: Selection) -> tuple[str, ...]:
         line
         for line in (
             _sentence(setting),
+            _sentence([f"Profile {plan.profile}: {plan.profile_title}"] * bool(plan.profile_title)),
             _sentence(machine),
             _teachers(results),
             *(_sentence([note]) for note in plan.footnotes),

@@ -40,6 +40,7 @@ PLANS = st.builds(
     footnotes=st.lists(TEXT, max_size=2).map(tuple),
     code=TEXT,
     conditions=TEXT,
+    profile_title=TEXT,
 )  # fmt: skip
 
 
@@ -91,3 +92,9 @@ def test_whatever_all_jobs_share_is_in_the_key(lab: Lab) -> None:
     lab.use('[profiles.quick]\ndata = "digits"\nsettings.teacher.epochs = 2\n')
     keys.append(lab.expand(HEAD + TAU).plan.key)
     assert len(set(keys)) == len(keys)
+
+
+def test_a_profile_s_title_is_carried_and_names_nothing(lab: Lab) -> None:
+    plan = lab.expand(HEAD + TAU).plan
+    assert plan.profile_title == "quick check on a small data set; not the published setting"
+    assert replace(plan, profile_title="").key == plan.key

@@ -38,7 +38,8 @@ def two_pairs(**changes) -> StudyResults:
 def paper(**changes) -> StudyResults:
     """The same study as published: recipe and data."""
     recipe = {**COCORD.baseline(*PAIRS[0].split("/")), **changes.pop("baseline", {})}
-    return two_pairs(**{"profile": "paper", "data": "CIFAR-100", "baseline": recipe, **changes})
+    about = {"profile": "paper", "profile_title": "the published recipe", "data": "CIFAR-100"}
+    return two_pairs(**{**about, "baseline": recipe, **changes})
 
 
 def methods_only(**changes) -> StudyResults:

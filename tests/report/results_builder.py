@@ -63,6 +63,7 @@ def build(
             "question": "Does the swapped view's prediction help?",
             "answers": "plan",
             "profile": "quick",
+            "profile_title": "quick check on a small data set; not the published setting",
             "data": "digits",
             "metrics": tuple(scores),
             "pairs": tuple(pairs),
