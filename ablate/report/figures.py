@@ -117,7 +117,7 @@ def _planned(
     def place(pair: str) -> list[str]:
         return [pair] if several else []
 
-    pages = [rows for rows in figures_differences.pages(analysis) if any(row.cell for row in rows)]
+    pages = figures_differences.pages(analysis)
     for index, rows in enumerate(pages, start=1):
         words = [str(index)] if len(pages) > 1 else []
         part = f" ({index} of {len(pages)})" if len(pages) > 1 else ""

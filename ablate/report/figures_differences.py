@@ -45,13 +45,24 @@ class _Row:
 
 
 def pages(analysis: Analysis) -> list[list[_Row]]:
-    """The comparisons of a study, cut into figures of a page's height at most."""
-    rows: list[_Row] = []
+    """The comparisons of a study, cut into figures of a page's height at most.
+
+    A pair that goes on over the page has its heading there again; none ends a page.
+    """
+    found: list[list[_Row]] = []
     several = len(analysis.plan.pairs) > 1
-    for pair in analysis.plan.pairs:
-        rows += [_Row(None, pair)] if several else []
-        rows += [_Row(cell) for cell in analysis.comparisons if cell.pair == pair]
-    return [rows[i : i + _MOST_ROWS] for i in range(0, len(rows), _MOST_ROWS)]
+    of_pair: dict[str, list[_Row]] = {}
+    for cell in analysis.comparisons:
+        of_pair.setdefault(cell.pair, []).append(_Row(cell))
+    for pair in (pair for pair in analysis.plan.pairs if pair in of_pair):
+        heading = [_Row(None, pair)] * several
+        for index, row in enumerate(of_pair[pair]):
+            above = heading if index == 0 else []
+            if not found or len(found[-1]) + len(above) + 1 > _MOST_ROWS:
+                found.append([])
+                above = heading
+            found[-1] += [*above, row]
+    return found
 
 
 def differences(

@@ -133,6 +133,24 @@ def test_one_wide_interval_does_not_press_the_others_into_lines():
     assert high - low < 6
 
 
+@pytest.mark.parametrize("comparisons", [13, 18, 19])
+def test_headings_of_pairs_stand_above_their_rows_on_every_page(comparisons):
+    rows = many_rows(comparisons + 1).plan.variants
+    pairs = ("t0/s0", "t1/s1", "t2/s2")
+    scores = {(row.label, pair): [1.0, 2.0, 3.0] for row in rows for pair in pairs}
+    results = build({"top1": scores}, rows, pairs=pairs)
+    pages = figures_differences.pages(analyse(results, find_metric("top1"), Selection.LAST))
+    for page in pages:
+        assert len(page) <= 20
+        assert page[-1].cell is not None
+        heading = ""
+        for row in page:
+            heading = row.heading or heading
+            assert row.cell is None or row.cell.pair == heading
+    shown = [row.cell.pair for page in pages for row in page if row.cell]
+    assert shown == [pair for pair in pairs for _ in range(comparisons)]
+
+
 def test_many_comparisons_are_cut_into_pages():
     study = many_rows()
     analysis = analyse(study, find_metric("top1"), Selection.LAST)
