@@ -66,13 +66,6 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
 
 
-def escape(text: str) -> str:
-    """Text in which rich finds no markup."""
-    from rich.markup import escape as rich_escape
-
-    return rich_escape(text)
-
-
 def stands_out(out: Console) -> bool:
     """Whether bold and underlined text can be told apart there."""
     return out.color_system is not None
@@ -87,7 +80,7 @@ def print_lines(out: Console, lines: Iterable[Line]) -> None:
     from rich.text import Span, Text
 
     text = Text("\n").join(
-        Text(_clean(line.text), spans=[Span(start, end, style) for style, start, end in line.spans])
+        Text(clean(line.text), spans=[Span(start, end, style) for style, start, end in line.spans])
         for line in lines
     )
     out.print(text, no_wrap=True, overflow="ignore", crop=False)
@@ -99,10 +92,10 @@ def grids_text(grids: Sequence[Grid], width: int = PLAIN_WIDTH) -> str:
 
 
 def _plain(lines: Iterable[Line]) -> str:
-    return _clean("".join(line.text.rstrip(" ") + "\n" for line in lines))
+    return clean("".join(line.text.rstrip(" ") + "\n" for line in lines))
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Text that cannot move a terminal's cursor or change its colours."""
     return _CONTROLS.sub("\ufffd", text).replace(_NBSP, " ")
 

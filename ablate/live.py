@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ablate.console import console, escape
+from ablate.console import clean, console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -112,8 +112,10 @@ class Live:
 
     def say(self, sentence: str) -> None:
         """Print a line above the bars."""
-        with _sturdy():
-            self._console.print(escape(sentence))
+        from rich.text import Text
+
+        with _sturdy():  # a text of its own: in a string rich looks for markup and emoji
+            self._console.print(Text(clean(sentence)), soft_wrap=True)
 
     def job(self, job: str, phase: str, detail: str = "") -> None:
         """A job entered a phase: show its bar while it runs, a line when it ends."""
@@ -148,7 +150,7 @@ class Live:
             name = name[: LONGEST_NAME - 1] + "…"
         total = self._work[job].epochs if job in self._work else 1
         bar = self._progress.add_task(
-            f"  {escape(name)}",
+            f"  {clean(name)}",
             total=total,
             completed=self._done.get(job, 0),
             note="",
@@ -196,10 +198,10 @@ def _progress(out: Console) -> Progress:
             return Text(duration(task.fields["left"]()), style="cyan")
 
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         TextColumn("{task.completed:.0f}/{task.total:.0f} epochs"),
-        TextColumn("[dim]{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
         TimeLeft(),
         console=out,
         transient=True,

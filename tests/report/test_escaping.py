@@ -14,7 +14,7 @@ import pytest
 from report_studies import NASTY, costs, many_rows, momentum_grid, nasty, paper, two_pairs
 
 from ablate import report
-from ablate.console import Grid, Styled, escape, grids_text
+from ablate.console import Grid, Styled, grids_text
 from ablate.report.render_html import inline
 from ablate.report.render_markdown import escape as escape_markdown
 from ablate.report.tex import tex
@@ -27,12 +27,6 @@ def test_terminal_shows_markup_as_text():
     assert "[red]no[/red]" in flat
     assert all(word in flat for word in NASTY[1].split())
     assert "\x1b" not in text
-
-
-def test_console_escape():
-    from rich.text import Text
-
-    assert Text.from_markup(escape("[bold]x[/]")).plain == "[bold]x[/]"
 
 
 @pytest.mark.parametrize("width", [60, 100, 140])
