@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from ablate.console import clean
 from ablate.errors import AblateError, InputError, Problem
 
 if TYPE_CHECKING:
@@ -67,7 +68,12 @@ def complain(error: AblateError) -> None:
     """Print an error to stderr, a line for each problem."""
     problems = error.problems if isinstance(error, InputError) else [str(error)]
     for problem in problems:
-        typer.echo(f"error: {problem}", err=True)
+        tell(f"error: {problem}", err=True)
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Print text for people, with nothing in it that steers their terminal."""
+    typer.echo(clean(text), err=err)
 
 
 def settings_for(study: Path | None = None) -> Settings:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded
+from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
 from ablate.errors import InputError, Problem
 from ablate.matrix.identity import short
 
@@ -42,7 +42,7 @@ def show(
 
     folder = existing_results(results)
     with Index.open(folder) as index:
-        typer.echo("\n".join(job_lines(query.job(index, find_run(folder, job).id))))
+        tell("\n".join(job_lines(query.job(index, find_run(folder, job).id))))
 
 
 @guarded

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded
+from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
 from ablate.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]
     last = max(found, key=attrgetter("registered"))
     if len(found) > 1:
         others = f"{len(found) - 1} other stud{'y' if len(found) == 2 else 'ies'}"
-        typer.echo(
+        tell(
             f"{last.name}, the study that was run last; {others}: `ablate report NAME` or --all",
             err=True,
         )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded
+from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
 from ablate.errors import InputError, Problem, did_you_mean
 
 JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -41,11 +41,11 @@ def status(
         typer.echo(json.dumps([_record(s, states[s.plan.key]) for s in chosen], indent=2))
         return
     for summary in chosen:
-        typer.echo(study_line(summary))
+        tell(study_line(summary))
         jobs = states[summary.plan.key]
         listed = jobs if all_ or len(jobs) <= MANY else [j for j in jobs if _tells_something(j)]
         for line in status_lines(listed):
-            typer.echo(line)
+            tell(line)
         if len(listed) < len(jobs):
             typer.echo(f"  and {len(jobs) - len(listed)} jobs done or waiting (--all lists them)")
 

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import io
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
+
+from results_builder import SYMMETRY
+from results_folder import make_results
 
 from ablate import live
+from ablate.cli.app import app
 from ablate.live import Live, Work
+from ablate.store.index import Index
+from ablate.store.query import export
 
 STEERING = "\x1b[31mred\x1b]0;title\x07 \x9b2J :100: [bold]no[/bold] " + "word " * 40 + "end"
 
@@ -38,3 +50,17 @@ def test_bars_name_jobs_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "top-1 50.0 %" in text
     assert ":100: [bold]no[/bold]" in text
     assert "\x1b[31m" not in text
+
+
+@pytest.mark.parametrize("command", [["status"], ["show", "JOB"], ["status", "no\x1b[31m study"]])
+def test_commands_print_nothing_that_steers_a_terminal(tmp_path: Path, command: list[str]) -> None:
+    results = make_results(
+        tmp_path, (SYMMETRY[0], *(replace(v, label=v.label + STEERING) for v in SYMMETRY[1:]))
+    )
+    with Index.open(results) as index:
+        job = next(one["id"] for one in export(index) if "title" in str(one["variant"]))
+    told = CliRunner().invoke(
+        app, [job if word == "JOB" else word for word in command] + ["--results", str(results)]
+    )
+    assert "\ufffd[31m" in told.output
+    assert not set("\x1b\x07\x9b") & set(told.output)
