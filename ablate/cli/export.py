@@ -50,13 +50,9 @@ def export(
 
 
 def _text(records: list[dict[str, Any]], format_: Format) -> str:
-    import json
+    from ablate.report.exports import to_csv, to_json
 
-    from ablate.report.exports import to_csv
-
-    if format_ is Format.CSV:
-        return to_csv(records)
-    return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
+    return to_csv(records) if format_ is Format.CSV else to_json(records)
 
 
 def _write(records: list[dict[str, Any]], format_: Format, results: Path, out: Path) -> str:

@@ -25,12 +25,13 @@ from __future__ import annotations
 
 import csv
 import io
-import math
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ablate.errors import InputError, Problem, StoreError
+from ablate.report.records import finite
 from ablate.store.files import atomic_write
 
 COLUMNS: dict[str, type] = {
@@ -76,10 +77,15 @@ def tidy(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
         names = sorted({*measured, *record["best"]}) or [None]
         for name in names:
             numbers = {
-                "value": _finite(measured.get(name)),
-                "best_value": _finite(record["best"].get(name)),
+                "value": finite(measured.get(name)),
+                "best_value": finite(record["best"].get(name)),
             }
             yield {**about, "metric": name, **numbers, **end}
+
+
+def to_json(records: Sequence[Record]) -> str:
+    """A list of the records, indented, in UTF-8 characters; what is no number is null."""
+    return json.dumps(_plain(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(records: Sequence[Record]) -> str:
@@ -122,11 +128,21 @@ def missing_extra(extra: str, package: str) -> InputError:
     )
 
 
+def no_formula(text: str) -> str:
+    """The text, with an apostrophe in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return no_formula(value)
     return "" if value is None else repr(value)
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _plain(value: Any) -> Any:
+    """A record's value, or all values in it, without NaN and infinity, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return finite(value) if isinstance(value, float) else value

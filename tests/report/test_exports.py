@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from results_builder import SYMMETRY
 from results_folder import make_results
 
 from ablate.errors import InputError, StoreError
-from ablate.report.exports import COLUMNS, to_csv, write_parquet
+from ablate.report.exports import COLUMNS, to_csv, to_json, write_parquet
 from ablate.report.exports_tensorboard import run_name, write_tensorboard
 from ablate.store.index import Index
 from ablate.store.query import export
@@ -46,6 +47,15 @@ def test_csv_has_a_row_per_job_and_metric(records):
     assert pd.isna(one.best_value["train_seconds"])
     assert set(one.attempts) == {2}
     assert set(one.status) == {"done"}
+
+
+def test_json_has_null_for_what_is_no_number(records):
+    changed = [{**records[1], "metrics": {"top1": float("nan")}, "best": {"top1": float("inf")},
+                "costs": {"train_seconds": 7.5}}]  # fmt: skip
+    [read] = json.loads(to_json(changed), parse_constant=pytest.fail)
+    assert (read["metrics"], read["best"]) == ({"top1": None}, {"top1": None})
+    assert read["costs"] == {"train_seconds": 7.5}
+    assert read["seed"] == records[1]["seed"]
 
 
 def test_a_job_without_results_has_a_row(records):
