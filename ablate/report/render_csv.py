@@ -1,4 +1,7 @@
-"""CSV: the tidy records, one line each; `values` and `missing` as "seed=value" joined by spaces."""
+"""CSV: the tidy records, one line each; `values` and `missing` as "0=71.2; 1=71.5".
+
+A text that a spreadsheet would take for a formula has an apostrophe in front, as in exports.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from ablate.report.exports import no_formula
 from ablate.report.records import records
 from ablate.report.table import Table
 
@@ -33,4 +37,4 @@ def _text(value: Any) -> Any:
     if isinstance(value, dict):
         return "; ".join(f"{key}={one!r}" if isinstance(one, float) else f"{key}={one}"
                          for key, one in value.items())  # fmt: skip
-    return value
+    return no_formula(value) if isinstance(value, str) else value

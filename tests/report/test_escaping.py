@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 from report_studies import NASTY, costs, many_rows, momentum_grid, nasty, paper, two_pairs
+from results_builder import build, one_pair, variant
 
 from ablate import report
 from ablate.console import Grid, Styled, grids_text
@@ -40,6 +41,17 @@ def test_terminal_keeps_to_its_width(width):
     assert len(numbers) >= 10
     if width >= 100:
         assert max(map(cell_len, lines)) <= width
+
+
+def test_csv_has_no_formulas():
+    formulas = ('=HYPERLINK("http://x")', "+1", "-1+1", "@SUM(A1)")
+    rows = (variant(formulas[0], "baseline"), *(variant(f, group=f) for f in formulas[1:]))
+    columns = [[-1.0, 2.0, 3.5]] * len(rows)
+    results = build({"top1": one_pair(*columns, variants=rows)}, rows)
+    lines = list(csv.DictReader(io.StringIO(report.render(report.tables(results), "csv"))))
+    assert [line["variant"] for line in lines] == [f"'{formula}" for formula in formulas]
+    assert lines[0]["values"] == "0=-1.0; 1=2.0; 2=3.5"
+    assert lines[1]["difference"] == "0.0"
 
 
 def test_wide_cells_break_at_blanks_and_lose_nothing():
