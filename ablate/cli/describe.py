@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ablate.matrix.identity import short
 from ablate.methods.parts import format_value
 
 if TYPE_CHECKING:
+    from ablate.methods.session import JobConfig
     from ablate.store.history import Attempt
     from ablate.store.query import JobDetails, JobState, Resumption, StudySummary
 
@@ -65,21 +66,36 @@ def job_lines(job: JobDetails) -> Iterator[str]:
     for attempt in job.history.attempts:
         yield from _attempt_lines(attempt)
     if job.result:
-        for name, value in sorted(job.result["metrics"].items()):
-            yield f"metric   {name} = {value:.6g}"
-        yield f"weights  {job.result['weights_digest']}"
+        yield from _result_lines(job.result)
     elif job.history.error:
         yield f"error    {job.history.error}"
     for name, text in sorted(job.history.facts.items()):
         yield f"fact     {name} = {text}"
     if job.config is not None:
-        config = job.config
-        yield f"config   method = {config.method}, data = {config.data}, profile = {config.profile}"
-        yield f"config   code = {config.code}"
-        for name, setting in sorted(config.settings.items()):
-            yield f"config   {name} = {format_value(setting)}"
-        for role, needed in config.upstream.items():
-            yield f"upstream {role} = {short(needed)}"
+        yield from _config_lines(job.config)
+
+
+def _result_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    """What a finished job measured, at its last epoch and at its best one, and what it left."""
+    for name, value in sorted(result["metrics"].items()):
+        yield f"metric   {name} = {value:.6g}"
+    for name, value in sorted(result.get("best", {}).items()):
+        yield f"best     {name} = {value:.6g}, epoch {result.get('best_epoch', '-')}"
+    for name, value in sorted(result.get("costs", {}).items()):
+        yield f"cost     {name} = {value:.6g}"
+    yield f"weights  {result['weights_digest']}"
+
+
+def _config_lines(config: JobConfig) -> Iterator[str]:
+    yield f"config   method = {config.method}, data = {config.data}, profile = {config.profile}"
+    yield f"config   networks = {config.pair or '-'}, seed = {config.seed}"
+    yield f"config   code = {config.code}"
+    for name, setting in sorted(config.settings.items()):
+        yield f"config   {name} = {format_value(setting)}"
+    for name, digest in sorted(config.inputs.items()):
+        yield f"input    {name} = {digest}"
+    for role, needed in config.upstream.items():
+        yield f"upstream {role} = {short(needed)}"
 
 
 def _attempt_lines(attempt: Attempt) -> Iterator[str]:
@@ -90,8 +106,8 @@ def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     )
     if attempt.resumed_step is not None:
         lost = f", lost {attempt.lost_seconds:.1f} s" if attempt.lost_seconds is not None else ""
-        place = f"epoch {attempt.resumed_epoch}, step {attempt.resumed_step}"
-        yield f"           resumed from {place}{lost}"
+        epoch = f"epoch {attempt.resumed_epoch}, " if attempt.resumed_epoch is not None else ""
+        yield f"           resumed from {epoch}step {attempt.resumed_step}{lost}"
     for name in attempt.rejected:
         yield f"           corrupt checkpoint passed over: {name}"
     if attempt.error:
