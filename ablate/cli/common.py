@@ -33,6 +33,8 @@ SeedsOption = Annotated[
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 StudyArgument = Annotated[Path, typer.Argument(help="Study file.", show_default=False)]
 
+_SEED_DIGITS = 19  #: of 2^63 - 1, the largest number that the index holds
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -105,17 +107,26 @@ def parse_overrides(texts: list[str] | None) -> dict[str, TomlValue]:
     problems = []
     for text in texts or []:
         key, equals, value = text.partition("=")
-        if not equals or not key.strip():
+        name = key.strip()
+        if not equals or not name:
             problems.append(Problem("--set", text, "is no setting", "key=value"))
-            continue
-        try:
-            parsed = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed = value
-        values[key.strip()] = parsed
+        elif len(text.splitlines()) > 1:  # TOML would take what follows for other keys
+            problems.append(Problem("--set", name, "has a line break in it", "one line"))
+        elif name in values:
+            problems.append(Problem("--set", name, "is set twice", "each key once"))
+        else:
+            values[name] = _toml_value(value)
     if problems:
         raise InputError(problems)
     return values
+
+
+def _toml_value(text: str) -> TomlValue:
+    try:
+        value: TomlValue = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):  # no TOML, or a number of thousands of digits
+        return text.strip()
+    return value
 
 
 def parse_seeds(text: str | None) -> list[int] | None:
@@ -123,6 +134,16 @@ def parse_seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
     words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words or not all(word.isdecimal() for word in words) or len(set(words)) < len(words):
-        raise InputError(Problem("--seeds", "", f'"{text}" is no list of seeds', "e.g. 0,1,2"))
-    return [int(word) for word in words]
+    problems = [
+        Problem("--seeds", "", f'"{word}" is no seed', "a whole number from 0 to 2^63 - 1")
+        for word in words
+        if not word.isdecimal() or len(word) > _SEED_DIGITS or int(word) >= 2**63
+    ]
+    if not words:
+        problems.append(Problem("--seeds", "", f'"{text}" is no list of seeds', "e.g. 0,1,2"))
+    if problems:
+        raise InputError(problems)
+    seeds = [int(word) for word in words]
+    if len(set(seeds)) < len(seeds):
+        raise InputError(Problem("--seeds", "", f'"{text}" has a seed twice', "each seed once"))
+    return seeds

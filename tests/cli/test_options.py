@@ -1,0 +1,57 @@
+"""Options as users type them: what cannot be meant is refused, all of it at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from ablate.cli.common import parse_overrides, parse_seeds
+from ablate.errors import InputError
+
+
+def told(call, argument) -> str:
+    with pytest.raises(InputError) as caught:
+        call(argument)
+    return str(caught.value)
+
+
+def test_seeds() -> None:
+    assert parse_seeds(None) is None
+    assert parse_seeds("0, 1,2,") == [0, 1, 2]
+    assert parse_seeds(str(2**63 - 1)) == [2**63 - 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0,00", "has a seed twice"),
+        (str(2**63), "2^63 - 1"),
+        ("9" * 5000, "2^63 - 1"),
+        ("-1", '"-1" is no seed'),
+        ("1.5", '"1.5" is no seed'),
+        (" , ", "is no list of seeds"),
+    ],
+)
+def test_what_is_no_list_of_seeds(text: str, words: str) -> None:
+    assert words in told(parse_seeds, text)
+
+
+def test_every_wrong_seed_is_named() -> None:
+    assert len(told(parse_seeds, "1,x,2,-3").splitlines()) == 2
+
+
+def test_overrides() -> None:
+    assert parse_overrides(None) == {}
+    assert parse_overrides(["lr=0.1", "views.augmentation = none", "a=true", "b=x=y"]) == {
+        "lr": 0.1, "views.augmentation": "none", "a": True, "b": "x=y",
+    }  # fmt: skip
+    assert parse_overrides(["epochs=" + "9" * 5000]) == {"epochs": "9" * 5000}
+
+
+def test_what_is_no_override() -> None:
+    lines = told(parse_overrides, ["lr=1\nepochs=2", "lr", "=3", "a=1", "a = 2"]).splitlines()
+    assert len(lines) == 4
+    for line, words in zip(
+        lines, ("lr: has a line break", "is no setting", "is no setting", "a: is set twice"),
+        strict=True,
+    ):  # fmt: skip
+        assert words in line
