@@ -6,11 +6,11 @@ import math
 
 from ablate.errors import InputError, Problem
 from ablate.methods.metrics import Metric
+from ablate.methods.parts import format_value
 from ablate.report import footer
 from ablate.report.analysis import ALPHA, POWER, Analysis, analyse
 from ablate.report.power import power_of, seeds_needed
 from ablate.report.table import Cell, Column, Quantity, Row, Selection, Show, Table
-from ablate.report.text import number
 from ablate.store.results import StudyResults
 
 _MOST_SEEDS = 10_000
@@ -39,7 +39,7 @@ def power_table(
         for cell in analysis.comparisons
         if cell.pair == pair
     ]
-    size = number(effect, metric.digits) + (" points" if metric.unit == "%" else "")
+    size = format_value(effect) + (" points" if metric.unit == "%" else "")
     return Table(
         "power",
         plan.name,
@@ -59,6 +59,7 @@ def power_table(
         plan.profile,
         plan.data,
         analysis.family,
+        effect=effect,
     )
 
 

@@ -12,12 +12,16 @@ mark ("better", "worse", "none", "descriptive"), undefined,
 published (value of the source that the table's footer names; no part of any statistic).
 
 A cell that stands in several tables gives one record; its rank is that among all rows of its pair.
+
+A table on power gives a record per comparison instead: study, key, metric, selection, effect (the
+difference to detect, in the metric's unit), row, group (the pair, where there are several), then
+what the table shows, and notes ({column: why it is None}, such as "over 10,000" seeds).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ablate.report.table import Cell, Comparison, Quantity, Row, Table
@@ -42,15 +46,29 @@ def records(tables: Sequence[Table]) -> list[Record]:
 def _plain_records(tables: Sequence[Table]) -> list[Record]:
     """Rows of tables that hold quantities only, such as those on power."""
     return [
-        {"study": table.study, "key": table.key, "row": row.label, "group": row.group}
-        | {
-            column.key: finite(cell.value) if isinstance(cell, Quantity) else None
-            for column, cell in zip(table.columns, row.cells, strict=True)
+        {
+            "study": table.study,
+            "key": table.key,
+            "metric": table.metric.name if table.metric else None,
+            "selection": table.selection.value,
+            "effect": finite(table.effect),
+            "row": row.label,
+            "group": row.group,
         }
+        | {name: finite(quantity.value) for name, quantity in _quantities(table, row)}
+        | {"notes": {name: quantity.note for name, quantity in _quantities(table, row)
+                     if quantity.note}}
         for table in tables
         if not table.cells
         for row in table.rows
-    ]
+    ]  # fmt: skip
+
+
+def _quantities(table: Table, row: Row) -> Iterator[tuple[str, Quantity]]:
+    """Name of its column and quantity, for each of a row."""
+    for column, cell in zip(table.columns, row.cells, strict=True):
+        if isinstance(cell, Quantity):
+            yield column.key, cell
 
 
 def _record(table: Table, row: Row, cell: Cell) -> Record:

@@ -138,6 +138,7 @@ class Table:
     data: str = ""
     family: int = 0  #: comparisons that Holm adjusts for
     published: str = ""  #: source of the published values, "" where the table has none
+    effect: float | None = None  #: the difference that a table on power is about
 
     @property
     def cells(self) -> list[tuple[Row, Cell]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -386,6 +387,22 @@ def test_power_report():
     assert shown_last(table)["spread"] == "—"
     with pytest.raises(InputError):
         report.power_report(two_pairs(), 0.0)
+
+
+def test_power_report_in_formats_for_machines():
+    table = report.power_report(two_pairs(), 0.004)
+    assert "seeds to detect 0.004 points" in table.title
+    assert "a true difference of 0.004 points" in footer(table)
+    first, *_, last = json.loads(report.render([table], "json"))["records"]
+    assert (first["metric"], first["selection"], first["effect"]) == ("top1", "last", 0.004)
+    assert (first["row"], first["group"], first["n"]) == (PRED, PAIRS[0], 4)
+    assert last["seeds_alone"] is None
+    assert last["notes"] == {}
+    far = report.power_report(two_pairs(), 0.0001)
+    first = json.loads(report.render([far], "json"))["records"][0]
+    assert first["seeds_alone"] is None
+    assert first["notes"] == {"seeds_alone": "over 10,000", "seeds_family": "over 10,000"}
+    assert "seeds_alone=over 10,000" in report.render([far], "csv")
 
 
 def shown_last(table):
