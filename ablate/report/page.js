@@ -4,12 +4,17 @@
   const collator = new Intl.Collator(document.documentElement.lang, { numeric: true });
   const status = document.getElementById("sorted");
 
-  function key(row, column) {
+  // In a column of numbers, words such as "descriptive" say why there is none.
+  function key(row, column, numeric) {
     const cell = row.cells[column];
     if (!cell) return null;
-    if (cell.dataset.value !== undefined) return Number(cell.dataset.value);
+    if (numeric) return hasNumber(row, column) ? Number(cell.dataset.value) : null;
     const text = cell.textContent.trim();
     return text === "" || text === "\u2014" ? null : text;
+  }
+
+  function hasNumber(row, column) {
+    return row.cells[column]?.dataset.value !== undefined;
   }
 
   function compare(a, b) {
@@ -35,8 +40,9 @@
     function sort(column, sign) {
       restore();
       const known = [], unknown = [];
+      const numeric = rows.some((row) => hasNumber(row, column));
       for (const row of rows) {
-        const value = key(row, column);
+        const value = key(row, column, numeric);
         if (value === null) unknown.push(row);
         else known.push([value, row]);
       }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ablate.report.notation import Symbol, split
-from ablate.report.table import Cell, Column, Quantity, Row, Show, Table
+from ablate.report.table import Cell, Column, Comparison, Quantity, Row, Show, Table
 from ablate.report.text import row_label, show
 
 
@@ -106,7 +106,11 @@ def _sortable(column: Column, cell: Cell | Quantity | None) -> float | None:
         return cell.n
     if column.show in (Show.VALUE, Show.OUTCOME):
         return cell.mean
-    one = cell.comparison
-    if one is None:
-        return None
-    return {Show.DIFFERENCE: one.mean, Show.P: one.p_adjusted, Show.MDE: one.mde}.get(column.show)
+    return _of_comparison(column.show, cell.comparison)
+
+
+def _of_comparison(shows: Show, one: Comparison | None) -> float | None:
+    if one is None or shows is Show.DIFFERENCE:
+        return None if one is None else one.mean
+    tested = {Show.P: one.p_adjusted, Show.MDE: one.mde} if one.in_family else {}
+    return tested.get(shows)
