@@ -9,13 +9,19 @@ from ablate.report.table import Row, Table
 from ablate.report.text import Shown, row_label, show
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$#])")
-_LONE_UNDERSCORE = re.compile(r"(?<![\w\u0303])_|_(?![\w\u0303])")
+_EMPHASIS = re.compile(r"(?<![^\W_])(?<!\u0303)_|_(?![^\W_])")  # underscores not inside a word
+_BLOCK = re.compile(r"^(?:[-+](?=[- ]|$)|\d{1,9}(?=[.)](?: |$)))")  # starts a list or is a rule
 
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     text = _SPECIAL.sub(r"\\\1", re.sub(r"[ \t\r\n]+", " ", text).replace("&", "&amp;"))
-    return _LONE_UNDERSCORE.sub(r"\\_", text)
+    return _BLOCK.sub(_inert, _EMPHASIS.sub(r"\\_", text.strip(" ")))
+
+
+def _inert(start: re.Match[str]) -> str:
+    """The start of a line without its meaning: only signs can be escaped, so "1." is "1\\."."""
+    return start[0] + "\\" if start[0].isdecimal() else "\\" + start[0]
 
 
 def render_markdown(tables: Sequence[Table]) -> str:

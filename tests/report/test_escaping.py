@@ -101,6 +101,26 @@ def test_markdown_keeps_its_columns():
     assert escape_markdown("L_pred + L̃_pred, _x_") == "L_pred + L̃_pred, \\_x\\_"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__init__", "a __b__ c", "_a_b_", "a_b_", "___", "1. one", "12) twelve", "- item", "+ item",
+        "---", "+", "-", "- - -", "* * *", "# head", "> quote", "71.30 ± 0.18", "−0.18", "-0.18",
+        "+0.3", "1.5", "2024", "`code`", "~~~", "[a](b)", "![a](b)", "<b>", "&amp;", "a  b", "===",
+        "\\_", "- [ ] task", "1.", "a | b",
+    ],
+)  # fmt: skip
+def test_markdown_shows_text_as_it_is(text):
+    from html import escape
+
+    from markdown_it import MarkdownIt
+
+    one_line = " ".join(text.split())
+    shown = f"<p>{escape(one_line)}</p>\n".replace("&#x27;", "'")
+    parser = MarkdownIt("gfm-like", {"linkify": False})
+    assert parser.render(escape_markdown(text)) == shown
+
+
 def test_csv_and_json_keep_names_and_digits():
     tables = report.tables(nasty())
     rows = list(csv.DictReader(io.StringIO(report.render(tables, "csv"))))
