@@ -1,6 +1,7 @@
-"""LaTeX: booktabs tables that compile as pasted into any document class.
+"""LaTeX: booktabs tables that compile as pasted into a document.
 
-A table wider than the text is scaled down to it; one with very many rows breaks over pages.
+A table wider than the text is scaled down to it; one with very many rows breaks over pages, which
+`longtable` can do in one column only: a comment above the tables says so.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ def render_latex(tables: Sequence[Table]) -> str:
     needs = " ".join(f"\\usepackage{{{name}}}" for name in packages)
     used: dict[str, int] = {}
     blocks = [_long(t, _key(t, used)) if _is_long(t) else _float(t, _key(t, used)) for t in tables]
-    return f"% Needs in the preamble: {needs}\n" + "\n".join(blocks)
+    head = f"% Needs in the preamble: {needs}\n"
+    if any(long):
+        head += "% longtable, for tables of many rows, needs \\onecolumn in a two-column class.\n"
+    return head + "\n".join(blocks)
 
 
 def _is_long(table: Table) -> bool:

@@ -167,6 +167,12 @@ def test_tex(text, expected):
     assert tex(text) == expected
 
 
+def test_latex_says_where_its_long_tables_do_not_fit():
+    long, short = (report.render(report.tables(many_rows(n)), "latex") for n in (60, 10))
+    assert "two-column class" in long.splitlines()[1]
+    assert "two-column" not in short
+
+
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
 def test_latex_of_every_layout_compiles(tmp_path):
     tables = [table for study in (two_pairs(), momentum_grid(), nasty(), costs(), many_rows(60))
