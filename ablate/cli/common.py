@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import sys
 import tomllib
+import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -47,8 +49,9 @@ def guarded(command: Command) -> Command:
             return command(*args, **kwargs)
         except AblateError as error:
             if kwargs.get("debug"):
-                raise
-            complain(error)
+                traceback.print_exc()
+            else:
+                complain(error)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
@@ -59,8 +62,9 @@ def guarded(command: Command) -> Command:
             raise
         except Exception as error:
             if kwargs.get("debug"):
-                raise
-            complain(AblateError(f"{type(error).__name__}: {error} (--debug shows where)"))
+                traceback.print_exc()
+            else:
+                complain(AblateError(f"{type(error).__name__}: {error} (--debug shows where)"))
             raise typer.Exit(1) from None
 
     return wrapper  # type: ignore[return-value]
@@ -89,7 +93,14 @@ def results_folder(results: Path | None) -> Path:
     """--results, or what ablate.toml says."""
     if results is not None:
         return results
-    settings = settings_for()
+    from ablate.settings import find_settings, load_settings
+
+    try:
+        file = find_settings(Path())
+    except InputError as error:
+        right = "`--results DIR` says where results are"
+        raise InputError(replace(problem, right=right) for problem in error.problems) from None
+    settings = load_settings(file)
     return settings.path(settings.results)
 
 
