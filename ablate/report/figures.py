@@ -144,7 +144,8 @@ def _planned(
             words = [*([panel.group] if panel.group else []), *place(panel.pair)]
             heading = f": {panel.group}" if panel.group else ""
             yield "curves", words, f"Training{heading}, {panel.pair}", partial(
-                figures_curves.training_curves, panel, metric, measured=measured, footer=footer
+                figures_curves.training_curves, panel, metric,
+                measured=measured_on(results, None), footer=footer,
             )  # fmt: skip
 
 

@@ -110,15 +110,19 @@ def finish(figure: Figure, title: str, caption: str, *, footer: bool, passes: in
     figure.set_layout_engine("none")
 
 
-def measured_on(results: StudyResults, selection: Selection) -> str:
-    """Data set, profile, epochs, overrides and seeds: what a figure must not be shown without."""
+def measured_on(results: StudyResults, selection: Selection | None) -> str:
+    """Data set, profile, epochs, overrides and seeds: what a figure must not be shown without.
+
+    Without a selection the figure shows all epochs.
+    """
     plan = results.plan
     words = [f"Data set {plan.data}", f"profile {plan.profile}"]
     if "epochs" in plan.baseline:
         words.append(f"{format_value(plan.baseline['epochs'])} epochs")
     changed = {k: v for k, v in plan.overrides.items() if k != "epochs"}
     words += [f"{key} = {format_value(value)}" for key, value in changed.items()]
-    words.append(OPTIMISTIC if selection is Selection.BEST else "last epoch")
+    if selection is not None:
+        words.append(OPTIMISTIC if selection is Selection.BEST else "last epoch")
     plural = "s" if len(plan.seeds) > 1 else ""
     words.append(f"seed{plural} {', '.join(map(str, plan.seeds))}")
     return "; ".join(words) + "."

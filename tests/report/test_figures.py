@@ -72,7 +72,8 @@ def test_every_figure_says_what_it_was_measured_on(name):
     study = STUDIES[name]()
     for one in figures(study, curves_of(study), selection=Selection.BEST):
         shown = " ".join(words_of(one.figure).split())
-        for word in ("Data set digits", "profile quick", "optimistic", "seeds 0, 1, 2"):
+        selected = [] if one.kind == "curves" else ["optimistic"]  # curves show every epoch
+        for word in ("Data set digits", "profile quick", *selected, "seeds 0, 1, 2"):
             assert word in one.caption
             assert word in shown
 
@@ -131,6 +132,15 @@ def test_one_wide_interval_does_not_press_the_others_into_lines():
     assert "goes on beyond the axis" in one.caption
     low, high = one.figure.axes[0].get_xlim()
     assert high - low < 6
+
+
+@pytest.mark.parametrize("selection", list(Selection))
+def test_curves_show_every_epoch_whatever_was_selected(selection):
+    study = two_pairs()
+    for one in figures(study, curves_of(study), selection=selection):
+        named = "last epoch" in one.caption or "best epoch" in one.caption
+        assert named == (one.kind != "curves")
+        assert "Data set digits; profile quick; 30 epochs" in one.caption
 
 
 @pytest.mark.parametrize("comparisons", [13, 18, 19])
