@@ -128,7 +128,7 @@ def _planned(
         )  # fmt: skip
     for shape in find_grids(plan):
         for pair in plan.pairs:
-            yield "grid", [shape.group, *place(pair)], f"{plan.title}, {pair}", partial(
+            yield "grid", [shape.group, *place(pair)], f"{plan.title}{shape.name}, {pair}", partial(
                 figures_grid.heat_map, analysis, shape, pair, measured=measured, footer=footer
             )  # fmt: skip
     for sweep in figures_sensitivity.find_sweeps(plan):

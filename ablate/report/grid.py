@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.parts import Value, format_value
@@ -26,6 +26,12 @@ class Grid:
     row_values: tuple[Value, ...]
     column_values: tuple[Value, ...]
     labels: Mapping[tuple[Value, Value], str]  #: spot -> label of the variant that stands there
+    alone: bool = True  #: no other grid in its study, from which its title would have to tell it
+
+    @property
+    def name(self) -> str:
+        """What titles add to the study's: ": m_c × m_r", or nothing if it is alone."""
+        return "" if self.alone else f": {self.group}"
 
 
 def find_grids(plan: StudyPlan) -> list[Grid]:
@@ -45,7 +51,8 @@ def find_grids(plan: StudyPlan) -> list[Grid]:
         both = [i for i in members if len(plan.variants[i].changes) == 2]
         if len(parts) == 2 and len(both) >= 2 and all(name in plan.baseline for name in parts):
             grids.append(_shape(plan, group, members, *_axes(plan, both[0])))
-    return [g for g in grids if len(g.row_values) > 1 and len(g.column_values) > 1]
+    wide = [g for g in grids if len(g.row_values) > 1 and len(g.column_values) > 1]
+    return [replace(g, alone=len(wide) == 1) for g in wide]
 
 
 def _axes(plan: StudyPlan, index: int) -> tuple[str, str]:
@@ -117,7 +124,7 @@ def grid(results: StudyResults, analysis: Analysis, pair: str, shape: Grid) -> T
         "grid",
         plan.name,
         plan.key,
-        f"{plan.title}: {metric.label}, {pair}",
+        f"{plan.title}{shape.name}: {metric.label}, {pair}",
         plan.question,
         ("",),
         tuple(columns),

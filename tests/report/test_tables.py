@@ -12,6 +12,7 @@ from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 from ablate import report
 from ablate.errors import InputError
+from ablate.report.figures import planned_figures
 from ablate.report.statistics import Mark
 from ablate.report.table import Cell
 from ablate.report.text import show
@@ -327,6 +328,23 @@ def test_grid_leaves_unplanned_spots_empty():
     assert [[cell is None for cell in row.cells] for row in grid.rows] == [
         [False, True, True], [True, False, True], [True, True, False],
     ]  # fmt: skip
+
+
+def test_several_grids_are_told_apart():
+    rows, scores = [variant("base", "baseline")], {}
+    for group, part in (("m_c × τ", "temperature"), ("m_c × N", "dictionary.size")):
+        rows += [
+            variant(f"{group} {i} {j}", group=group, **{"momentum.teacher_head": i, part: j})
+            for i in (0.1, 0.2) for j in (1, 2)
+        ]  # fmt: skip
+    scores = one_pair(*[[1.0, 2.0, 4.0]] * len(rows), variants=rows)
+    baseline = {"momentum.teacher_head": 0.3, "temperature": 3, "dictionary.size": 3}
+    study = build({"top1": scores}, rows, baseline=baseline)
+    titles = [table.title for table in report.tables(study) if table.layout == "grid"]
+    assert len(set(titles)) == 2
+    assert titles[0].startswith("Symmetrization of the prediction loss: m_c × τ: Top-1")
+    drawn = [figure.title for figure in planned_figures(study) if figure.kind == "grid"]
+    assert len(set(drawn)) == 2
 
 
 def test_costs_share_a_table_and_are_never_ranked():
