@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.matrix.identity import short
 from ablate.methods.parts import format_value
+from ablate.report.table import STATES
 
 if TYPE_CHECKING:
     from ablate.methods.session import JobConfig
     from ablate.store.history import Attempt
     from ablate.store.query import JobDetails, JobState, Resumption, StudySummary
-
-#: Order in which counts of a study are told.
-_ORDER = ("done", "running", "waiting", "interrupted", "failed", "diverged", "blocked")
 
 
 def moment(seconds: float | None) -> str:
@@ -26,8 +24,7 @@ def moment(seconds: float | None) -> str:
 def study_line(summary: StudySummary) -> str:
     """A study in a line: "tau (quick): 8 done, 2 running"."""
     plan = summary.plan
-    counts = [f"{summary.counts[s]} {s}" for s in summary.counts if summary.counts[s]]
-    counts.sort(key=lambda text: _ORDER.index(text.split()[1]))
+    counts = [f"{summary.counts[s]} {s}" for s in STATES if summary.counts.get(s)]
     overrides = "".join(f", {name} = {v}" for name, v in plan.overrides.items())
     return f"{plan.name} ({plan.profile}{overrides}): " + (", ".join(counts) or "no jobs")
 

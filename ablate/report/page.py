@@ -21,7 +21,7 @@ from ablate.matrix.identity import short
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
 from ablate.report.analysis import plan_metrics
-from ablate.report.table import Selection, Table
+from ablate.report.table import STATES, Selection, Table
 from ablate.store.history import Status
 from ablate.store.results import Point, StudyResults
 
@@ -35,16 +35,6 @@ if TYPE_CHECKING:
 #: Figures on a page: few enough to be drawn in two seconds.
 MOST_FIGURES = 6
 
-#: In the order in which the summary counts them.
-_STATES = (
-    Status.DONE,
-    Status.RUNNING,
-    Status.INTERRUPTED,
-    Status.WAITING,
-    Status.FAILED,
-    Status.DIVERGED,
-    Status.BLOCKED,
-)
 _KINDS = {"teacher": "teacher", "teacher_table": "table of the teacher's features"}
 
 
@@ -228,7 +218,7 @@ def _summary(jobs: Sequence[JobState]) -> str:
     counts: dict[Status, int] = {}
     for job in jobs:
         counts[job.status] = counts.get(job.status, 0) + 1
-    words = ", ".join(f"{counts[status]} {status}" for status in _STATES if status in counts)
+    words = ", ".join(f"{counts[status]} {status}" for status in STATES if status in counts)
     resumed = [job for job in jobs if job.resumptions]
     plural = "job" if len(jobs) == 1 else "jobs"
     text = f"{len(jobs)} {plural}: {words}." if jobs else "No jobs."

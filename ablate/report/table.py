@@ -12,6 +12,20 @@ from enum import StrEnum
 from ablate.matrix.plan import Role
 from ablate.methods.metrics import Metric
 from ablate.report.statistics import Mark
+from ablate.store.history import Status
+
+#: States of jobs, in the order in which they are counted.
+STATES = (
+    Status.DONE,
+    Status.RUNNING,
+    Status.INTERRUPTED,
+    Status.WAITING,
+    Status.FAILED,
+    Status.DIVERGED,
+    Status.BLOCKED,
+)
+#: Why a seed is missing, worst first.
+_REASONS = (*map(str, STATES[4:]), "no value", *map(str, STATES[1:4]))
 
 
 class Selection(StrEnum):
@@ -83,8 +97,7 @@ class Cell:
         counts: dict[str, int] = {}
         for _, why in self.missing:
             counts[why] = counts.get(why, 0) + 1
-        order = ("failed", "diverged", "blocked", "no value", "interrupted", "running", "waiting")
-        known = [why for why in order if why in counts]
+        known = [why for why in _REASONS if why in counts]
         return {why: counts[why] for why in known + sorted(counts.keys() - set(known))}
 
 
