@@ -141,6 +141,7 @@ class Live:
 
     def _begin(self, job: str, detail: str) -> None:
         self._pace.start()
+        self._given_up.discard(job)
         if self._progress is None:
             self.say(f"{'started':9} {self._name(job)}  ({detail})")
             return
@@ -164,7 +165,7 @@ class Live:
         if phase == "done" and job in self._work:
             self._over.add(job)
             self._count(job, self._work[job].epochs)
-        elif phase in ("failed", "diverged"):
+        elif phase in ("failed", "diverged", "blocked"):
             self._given_up.add(job)
         self.say(f"{phase:9} {self._name(job)}" + (f"  ({detail})" if detail else ""))
         self._show_total()

@@ -64,3 +64,17 @@ def test_commands_print_nothing_that_steers_a_terminal(tmp_path: Path, command: 
     )
     assert "\ufffd[31m" in told.output
     assert not set("\x1b\x07\x9b") & set(told.output)
+
+
+def test_time_left_counts_no_blocked_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "console", lambda stderr: Console(file=io.StringIO()))
+    now = 0.0
+    with Live({"a": Work("a", 10), "b": Work("b", 90)}, lambda: now) as display:
+        display.job("a", "running")
+        now = 5.0
+        display.epoch("a", 5, {})
+        assert display._left() == pytest.approx(95.0)
+        display.job("b", "blocked", "a job that it waits for failed")
+        assert display._left() == pytest.approx(5.0)
+        display.job("b", "running")  # what it waits for was mended
+        assert display._left() == pytest.approx(95.0)
