@@ -11,6 +11,9 @@ p (unadjusted), p_adjusted (Holm), adjusted_low, adjusted_high, adjusted_confide
 mark ("better", "worse", "none", "descriptive"), undefined,
 published (value of the source that the table's footer names; no part of any statistic).
 
+Rows that stand beside a study's own, Teacher and a published Student, have a record per pair with
+no role, mean being the teacher's value, and none of what needs seeds.
+
 A cell that stands in several tables gives one record; its rank is that among all rows of its pair.
 
 A table on power gives a record per comparison instead: study, key, metric, selection, effect (the
@@ -24,6 +27,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ablate.methods.metrics import Metric
 from ablate.report.table import Cell, Comparison, Quantity, Row, Table
 
 Record = dict[str, Any]
@@ -40,7 +44,24 @@ def records(tables: Sequence[Table]) -> list[Record]:
             known = found.setdefault(key, record)
             if known["published"] is None:
                 known["published"] = record["published"]
-    return [*found.values(), *_plain_records(tables)]
+    return [*found.values(), *_yardsticks(tables, list(found.values())), *_plain_records(tables)]
+
+
+def _yardsticks(tables: Sequence[Table], others: Sequence[Record]) -> Iterator[Record]:
+    """Rows of quantities in tables of cells: what the study's rows are held against."""
+    blank = dict.fromkeys(others[0]) if others else {}
+    for table in tables:
+        if table.layout != "pairs" or table.metric is None:
+            continue
+        about = blank | _about(table, table.metric)
+        for row in (row for row in table.rows if row.role is None):
+            found: dict[str, Record] = {}
+            for name, quantity in _quantities(table, row):
+                pair = name.removesuffix(" published")
+                own = {"pair": pair, "variant": row.label, "group": row.group}
+                record = found.setdefault(pair, about | own)
+                record["published" if quantity.published else "mean"] = finite(quantity.value)
+            yield from found.values()
 
 
 def _plain_records(tables: Sequence[Table]) -> list[Record]:
@@ -72,16 +93,8 @@ def _quantities(table: Table, row: Row) -> Iterator[tuple[str, Quantity]]:
 
 
 def _record(table: Table, row: Row, cell: Cell) -> Record:
-    metric = cell.metric
     return {
-        "study": table.study,
-        "key": table.key,
-        "profile": table.profile,
-        "data": table.data,
-        "metric": metric.name,
-        "unit": metric.unit,
-        "higher_is_better": metric.higher_is_better,
-        "selection": table.selection.value,
+        **_about(table, cell.metric),
         "pair": cell.pair,
         "variant": cell.variant,
         "role": cell.role.value,
@@ -95,6 +108,19 @@ def _record(table: Table, row: Row, cell: Cell) -> Record:
         "rank": cell.rank,
         **_comparison(cell.comparison),
         "published": _published(table, row, cell),
+    }
+
+
+def _about(table: Table, metric: Metric) -> Record:
+    return {
+        "study": table.study,
+        "key": table.key,
+        "profile": table.profile,
+        "data": table.data,
+        "metric": metric.name,
+        "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
+        "selection": table.selection.value,
     }
 
 

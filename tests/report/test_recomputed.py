@@ -19,6 +19,7 @@ CLOSE = {"rel": 1e-12, "abs": 1e-12}
 def test_every_number_agrees_with_scipy(study):
     results = study()
     records = json.loads(report.render(report.tables(results), "json"))["records"]
+    records = [record for record in records if record["role"]]
     assert {r["variant"] for r in records} == {v.label for v in results.plan.variants}
     for record in records:
         _check(results, record)

@@ -278,6 +278,18 @@ def test_published_values_only_with_the_paper_profile():
     assert {cell.variant: (cell.rank, cell.mean) for _, cell in details.cells} == same
 
 
+def test_teacher_and_student_are_in_formats_for_machines():
+    records = json.loads(report.render(report.tables(paper()), "json"))["records"]
+    beside = {(r["variant"], r["pair"]): r for r in records if r["role"] is None}
+    assert {key: (r["mean"], r["published"]) for key, r in beside.items()} == {
+        ("Teacher", PAIRS[0]): (71.0, 74.31), ("Teacher", PAIRS[1]): (72.0, 74.64),
+        ("Student", PAIRS[0]): (None, 71.14), ("Student", PAIRS[1]): (None, 64.6),
+    }  # fmt: skip
+    assert {r["metric"] for r in beside.values()} == {"top1"}
+    assert all(r.keys() == records[0].keys() for r in beside.values())
+    assert all(r["rank"] is None and r["n"] is None for r in beside.values())
+
+
 @pytest.mark.parametrize(
     "changes",
     [
