@@ -84,6 +84,7 @@ def report(
 ) -> None:
     """Print the tables of a study: mean ± std over seeds, differences, intervals."""
     from ablate.report.publish import Asked, figures_of, page_of, write_text
+    from ablate.report.render_html import document
     from ablate.store.index import Index
 
     folder = existing_results(results)
@@ -102,7 +103,7 @@ def report(
             if out is None:
                 typer.echo(text, nl=False)
             else:
-                write_text(out, text)
+                write_text(out, document(text) if chosen is Format.HTML else text)
                 written.append(out)
     for target, write in ((html, page_of), (figures, figures_of)):
         if target is not None:

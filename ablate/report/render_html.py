@@ -1,4 +1,4 @@
-"""HTML: one `<table>` per table, all text escaped; a page embeds and styles it.
+"""HTML: one `<table>` per table, all text escaped; a page embeds and styles it, a file wraps it.
 
 Class names: `ablate-table`, `best`, `second`, `group`, `missing`, `notes`, `published`, and a
 row's role. A `td` carries the unrounded number it shows as `data-value`, so that a page can sort.
@@ -28,6 +28,14 @@ def inline(text: str) -> str:
 def render_html(tables: Sequence[Table]) -> str:
     """All tables, one after the other."""
     return "\n".join(render_table(table) for table in tables) + "\n"
+
+
+def document(tables: str) -> str:
+    """What `render_html` gave as a whole document, which says how its bytes are to be read."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>Tables</title>\n</head>\n<body>\n{tables}</body>\n</html>\n"
+    )
 
 
 def render_table(table: Table, *, footer: bool = True) -> str:

@@ -86,6 +86,12 @@ def test_tables_into_a_file_whose_ending_says_the_format(report, tmp_path):
     assert path.read_text() == report("--format", "latex")
     report("--out", path, "--format", "csv")
     assert path.read_text() == report("--format", "csv")
+    page = tmp_path / "table.html"
+    report("--out", page)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert '<meta charset="utf-8">' in text
+    assert f"<body>\n{report('--format', 'html')}</body>" in text
     assert '".pdf" names no format' in report("--out", tmp_path / "table.pdf", code=2)
 
 
