@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from report_studies import PAIRS, costs, many_rows, methods_only, momentum_grid, paper, two_pairs
 from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
@@ -142,6 +144,31 @@ def test_an_arrow_waits_for_comparisons_that_cannot_be_tested_yet():
         footer(partial)
     )
     assert "cannot be tested yet" not in footer(whole)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_marks_of_an_unfinished_study_stay_when_it_is_finished(data):
+    rows = (variant("b", "baseline"), *(variant(f"v{i}", group="g") for i in range(4)))
+    value = st.integers(-1, 6).map(lambda tenth: 90 + tenth / 10)  # hard to tell from the baseline
+    whole = [[90.0] * 5, *(data.draw(st.lists(value, min_size=5, max_size=5)) for _ in rows[1:])]
+    open_ones = data.draw(st.sets(st.integers(1, 4)))
+    partial = [
+        column[: data.draw(st.integers(0, 1))] if i in open_ones else column
+        for i, column in enumerate(whole)
+    ]
+    early, late = (_marked(rows, columns) for columns in (partial, whole))
+    assert early <= late
+
+
+def _marked(rows, columns):
+    scores = {"top1": one_pair(*columns, variants=rows)}
+    [table] = report.tables(build(scores, rows, seeds=range(5)))
+    return {
+        (label, cell.comparison.mark)
+        for label, cell in cells_of(table).items()
+        if cell.comparison and cell.comparison.mark in (Mark.BETTER, Mark.WORSE)
+    }
 
 
 @pytest.mark.parametrize(
