@@ -27,7 +27,7 @@ _PROSE = 24  #: cells wider than this are words that may break, not a number
 _NARROWEST_LABEL = 16
 _NBSP = "\u00a0"
 _NARROW = re.compile("[ -~\u00a0-\u02ff—…←-↓−─]*")  # each takes one cell, and no-break spaces too
-_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # all but the newline
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and newlines
 
 
 class Styled(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from ablate.cli.common import (
     parse_overrides,
     parse_seeds,
     settings_for,
+    tell,
 )
 from ablate.errors import BusyError, StoreError
 from ablate.matrix.identity import short
@@ -67,6 +69,8 @@ def run(
     )
     folder = results if results is not None else settings.path(settings.results)
     summary = carry_out(matrix, settings, folder, wait=wait)
+    if not summary.stopped:
+        say(f"the table: ablate report {matrix.plan.name}" + _where(results))
     raise typer.Exit(exit_code(summary))
 
 
@@ -136,6 +140,11 @@ def _orchestrate(
         ).run(past)
 
 
+def _where(results: Path | None) -> str:
+    """The option that leads another command to the same results."""
+    return "" if results is None else f" --results {shlex.quote(str(results))}"
+
+
 def _catch_up(results: Path, runs: Iterable[RunDirectory]) -> None:
     """Bring the index up to date, patiently; a run that ended has ended even if that fails."""
     from ablate.store.index import Index
@@ -162,7 +171,7 @@ def _take(lock: FolderLock, wait: bool) -> None:
 def say(sentence: str) -> None:
     """Print a line for people; a terminal that went away is no reason to stop."""
     with suppress(OSError):
-        typer.echo(sentence, err=True)
+        tell(sentence, err=True)
 
 
 class _listening:  # noqa: N801 - reads as a verb in `with`

@@ -19,6 +19,7 @@ from ablate.cli.common import (
     parse_overrides,
     parse_seeds,
     settings_for,
+    tell,
 )
 from ablate.errors import InputError, Interrupted, JobError, Problem
 from ablate.execute.events import Phase
@@ -50,8 +51,9 @@ def verify(
     matrix = expand(read_study(study), settings, under, parse_overrides(set_), parse_seeds(seeds))
     own = [planned.id for planned in matrix.plan.jobs if planned.variant is not None]
     chosen = [name for name in own if name.startswith(job)]
-    if not chosen:
-        raise InputError(Problem("--job", "", f'no job "{job}" in {study}', "see ablate status"))
+    if not chosen or (job and len(chosen) > 1):
+        wrong = f'no job "{job}"' if not chosen else f'{len(chosen)} jobs start with "{job}"'
+        raise InputError(Problem("--job", "", f"{wrong} in {study}", "see ablate status"))
     often = settings.execution.model_copy(update={"max_retries": kills, "retry_delay_s": 0.0})
     patient = settings.model_copy(update={"execution": often})
     folder = results if results is not None else settings.path(settings.results)
@@ -65,7 +67,7 @@ def verify(
             seed,
             lambda part, where: _whole(carry_out(part, patient, where)),
         )
-    typer.echo(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
+    tell(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
     for name, trial in (("whole", proof.whole), ("broken", proof.broken)):
         resumed = ", ".join(map(str, trial.resumed_from)) or "never"
         typer.echo(

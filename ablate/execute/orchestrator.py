@@ -17,6 +17,7 @@ from typing import Protocol
 from ablate.errors import StoreError
 from ablate.execute.devices import free_gpu_bytes, visible_name
 from ablate.execute.events import (
+    BROKEN,
     AllSettled,
     BackoffOver,
     Event,
@@ -135,6 +136,7 @@ class Orchestrator:
         self._settled = False
         self._attempt: dict[str, int] = {}
         self._stillborn: list[Exit] = []  #: attempts that could not even be started
+        self._blocked: set[str] = set()  #: jobs that were shown as such
         self._complaints: set[str] = set()  #: about the index and the disk, each told once
         self._memory = MemoryWatch(self.devices, self.free_bytes)
 
@@ -262,7 +264,15 @@ class Orchestrator:
             except OSError as error:
                 self._complain(f"{run.path}: {error.strerror}")
         self.display.job(job, phase, end.message)
+        if phase in BROKEN:
+            self._show_blocked()
         self._carry_out(instructions)
+
+    def _show_blocked(self) -> None:
+        for job in self.matrix.configs:
+            if job not in self._blocked and self._scheduler.phase(job) is Phase.BLOCKED:
+                self._blocked.add(job)
+                self.display.job(job, Phase.BLOCKED, "a job that it waits for failed")
 
     def _tell_known_peaks(self, done: Iterable[str]) -> None:
         """What earlier runs measured lets jobs share a device from the start."""
