@@ -23,33 +23,36 @@ are, and numbers as numbers.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablate.errors import InputError, Problem, StoreError
 from ablate.report.records import finite
 from ablate.store.files import atomic_write
 
-COLUMNS: dict[str, type] = {
-    "study": str,
-    "variant": str,
-    "pair": str,
-    "seed": int,
-    "job": str,
-    "kind": str,
-    "method": str,
-    "profile": str,
-    "status": str,
-    "attempts": int,
-    "metric": str,
-    "value": float,
-    "best_value": float,
-    "best_epoch": int,
-    "weights_digest": str,
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Column -> its type in pandas, of which all but float know that something is missing.
+COLUMNS = {
+    "study": "string",
+    "variant": "string",
+    "pair": "string",
+    "seed": "Int64",
+    "job": "string",
+    "kind": "string",
+    "method": "string",
+    "profile": "string",
+    "status": "string",
+    "attempts": "Int64",
+    "metric": "string",
+    "value": "float64",
+    "best_value": "float64",
+    "best_epoch": "Int64",
+    "weights_digest": "string",
 }
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -57,8 +60,57 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 Record = Mapping[str, Any]
 
 
-def tidy(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
-    """Rows of what `ablate.store.query.export` gives, in its order and then by metric."""
+def frame(records: Sequence[Record]) -> pd.DataFrame:
+    """A tidy frame of what `ablate.store.query.export` gives, in its order and then by metric."""
+    import pandas as pd
+
+    return pd.DataFrame(list(_rows(records)), columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def to_json(records: Sequence[Record]) -> str:
+    """A list of the records, indented, in UTF-8 characters; what is no number is null."""
+    return json.dumps(_plain(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(records: Sequence[Record]) -> str:
+    """All rows as CSV, with a head, numbers in full precision."""
+    table = frame(records)
+    for name in table.columns[table.dtypes == "string"]:
+        formulas = table[name].str.startswith(_FORMULA).fillna(value=False)
+        table.loc[formulas, name] = table.loc[formulas, name].map(no_formula)
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def write_parquet(records: Sequence[Record], path: Path) -> None:
+    """Write all rows as Parquet, atomically.
+
+    Raises InputError where pyarrow is not installed, StoreError if the file cannot be written.
+    """
+    stream = io.BytesIO()
+    try:
+        frame(records).to_parquet(stream, engine="pyarrow", compression="zstd", index=False)
+    except ImportError:
+        raise missing_extra("parquet", "pyarrow") from None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, stream.getvalue())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def missing_extra(extra: str, package: str) -> InputError:
+    """The error that names the extra which an export needs."""
+    return InputError(
+        Problem("--format", extra, f"needs {package}", f'pip install "ablate[{extra}]"')
+    )
+
+
+def no_formula(text: str) -> str:
+    """The text, with an apostrophe in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _rows(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     for record in records:
         about = {
             "study": "; ".join(record["studies"]),
@@ -81,62 +133,6 @@ def tidy(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
                 "best_value": finite(record["best"].get(name)),
             }
             yield {**about, "metric": name, **numbers, **end}
-
-
-def to_json(records: Sequence[Record]) -> str:
-    """A list of the records, indented, in UTF-8 characters; what is no number is null."""
-    return json.dumps(_plain(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def to_csv(records: Sequence[Record]) -> str:
-    """All rows as CSV, with a head, numbers in full precision."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in tidy(records):
-        writer.writerow([_cell(row[name]) for name in COLUMNS])
-    return stream.getvalue()
-
-
-def write_parquet(records: Sequence[Record], path: Path) -> None:
-    """Write all rows as Parquet, atomically.
-
-    Raises InputError where pyarrow is not installed, StoreError if the file cannot be written.
-    """
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise missing_extra("parquet", "pyarrow") from None
-    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
-    rows = list(tidy(records))
-    columns = {name: [row[name] for row in rows] for name in COLUMNS}
-    stream = io.BytesIO()
-    parquet.write_table(pyarrow.table(columns, schema=schema), stream, compression="zstd")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, stream.getvalue())
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def missing_extra(extra: str, package: str) -> InputError:
-    """The error that names the extra which an export needs."""
-    return InputError(
-        Problem("--format", extra, f"needs {package}", f'pip install "ablate[{extra}]"')
-    )
-
-
-def no_formula(text: str) -> str:
-    """The text, with an apostrophe in front where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return no_formula(value)
-    return "" if value is None else repr(value)
 
 
 def _plain(value: Any) -> Any:
