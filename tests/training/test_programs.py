@@ -178,32 +178,6 @@ def test_table_and_teacher_give_the_same_distillation(workshop: Workshop) -> Non
             assert results[0][name] == pytest.approx(results[1][name], rel=tolerance)
 
 
-@pytest.mark.parametrize("augmentation", ["none", "crop-flip"])
-def test_table_holds_every_view_and_resumes(workshop: Workshop, augmentation: str) -> None:
-    job = workshop.job("kd", *PAIR, views__augmentation=augmentation, teacher__table="on")
-    session = workshop.session(job)
-    features = torch.load(session.upstreams["teacher_table"] / "features.pt")["features"]
-    assert features.shape == (9 if augmentation == "crop-flip" else 1, 599, 64)
-    assert features.dtype == torch.float32
-    upstream = BUILT_IN["kd"].upstream(job, workshop._recipe)["teacher_table"]
-    parts = FakeSession(
-        replace(upstream, upstream={"teacher": "id"}),
-        workshop.folder / "table parts",
-        upstreams={"teacher": session.upstreams["teacher"]},
-        stop_after=2,
-    )
-    with pytest.raises(Interrupted):
-        parts.run()
-    assert parts.checkpoint is not None
-    assert len(parts.checkpoint) < 0.95 * (500 / 599) * features.numel() * 4 + 2**16
-    parts.stop_after = -1
-    outcome = parts.run()
-    assert [p.step for p in parts.positions] == [1, 2, 3]
-    again = torch.load(parts.folder / "features.pt")["features"]
-    assert torch.equal(again, features)
-    assert outcome.weights_digest == checkpoint.digest({"features": features})
-
-
 def test_a_teacher_of_the_users_own_is_tested_not_trained(
     workshop: Workshop, tmp_path: Path
 ) -> None:
