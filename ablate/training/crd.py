@@ -30,7 +30,7 @@ class CRDConfig:
     weight_crd: float  #: loss.crd
     kd_temperature: float  #: kd.temperature
     temperature: float  #: crd.temperature
-    negatives: int  #: crd.negatives, K; at most one less than there are training images
+    negatives: int  #: crd.negatives, K; may exceed the training images, see `Negatives`
     momentum: float  #: crd.momentum
     embedding: int  #: crd.embedding
 
@@ -77,7 +77,7 @@ class CRD(Trainable):
         self.config = config
         self.student = student
         self.teacher = frozen(teacher)
-        self.negatives = Negatives(labels, min(config.negatives, len(labels) - 1), seed)
+        self.negatives = Negatives(labels, config.negatives, seed)
         with initialising(seed, "embed_student"):
             self.embed_student = nn.Linear(student.feature_dim, config.embedding)
         with initialising(seed, "embed_teacher"):
