@@ -163,11 +163,14 @@ class Negatives:
 
     def draw(self, batch: Batch) -> Tensor:
         """Numbers of training images (n, count), none of its own image's class."""
-        shape = len(batch.labels), self.count
+        device = batch.labels.device
         random = torch.rand(
-            shape, dtype=torch.float64, generator=generator(self._seed, "negatives", batch.step)
-        ).to(batch.labels.device)
+            (len(batch.labels), self.count),
+            dtype=torch.float64,
+            generator=generator(self._seed, "negatives", batch.step),
+            pin_memory=device.type == "cuda",  # else the copy would wait for the step before
+        ).to(device, non_blocking=True)
         after = (random * self._others[batch.labels, None]).long()
         # Going on from the end of the own class, round the corner, never comes to that class.
         places = (self._ends[batch.labels, None] + after) % len(self._by_class)
-        return self._by_class[places]
+        return torch.take(self._by_class, places)
