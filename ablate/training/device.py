@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ablate.errors import DeviceMemoryError
+from ablate.errors import DeviceMemoryError, says_out_of_memory
 from ablate.methods.session import Machine
 
 
@@ -36,12 +36,11 @@ def memory_errors(machine: Machine) -> Iterator[None]:
     """Turn running out of the device's memory into `DeviceMemoryError`."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise DeviceMemoryError(f"{machine.device} ran out of memory") from error
     except RuntimeError as error:
-        if "DefaultCPUAllocator" not in str(error):
+        if not says_out_of_memory(error):
             raise
-        raise DeviceMemoryError("this machine ran out of memory") from error
+        where = "this machine" if "DefaultCPUAllocator" in str(error) else machine.device
+        raise DeviceMemoryError(f"{where} ran out of memory") from error
 
 
 def peak_memory(device: torch.device) -> int:
