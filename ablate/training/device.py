@@ -44,9 +44,13 @@ def memory_errors(machine: Machine) -> Iterator[None]:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes this process held on the device so far; of a CPU, resident."""
+    """Most bytes this process held on the device so far; of a CPU, resident.
+
+    Of a GPU, what torch reserved: a neighbour cannot have what the allocator keeps for later
+    tensors either. The process's context comes on top.
+    """
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+        return torch.cuda.max_memory_reserved(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
 
