@@ -24,6 +24,8 @@ def prepare(machine: Machine, *, deterministic: bool) -> torch.device:
     # Filling memory that is overwritten anyway would only cost time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not deterministic
+    # What is called fp32 keeps its 23 bits of mantissa; TF32, cuDNN's default, keeps 10.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     device = torch.device(machine.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -68,8 +70,13 @@ def facts(device: torch.device) -> dict[str, str]:
     if on_gpu:
         found["cuda"] = str(torch.version.cuda)
         found["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
-        found["tf32"] = str(torch.backends.cudnn.allow_tf32).lower()
+        found["tf32"] = str(tf32_allowed()).lower()
     return found
+
+
+def tf32_allowed() -> bool:
+    """Whether any product of float32 may be one of TF32."""
+    return torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
 
 
 def _cpu_name() -> str:
