@@ -29,6 +29,18 @@ TEACHER_PARTS: tuple[Part, ...] = (
          Range(0, whole=True)),
 )  # fmt: skip
 
+
+def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
+    """Colour jitter needs colours."""
+    data = DATASETS.get(job.data)
+    if data and data.channels == 1 and "jitter" in str(job.settings.get(AUGMENTATION.name)):
+        yield Conflict(
+            AUGMENTATION.name,
+            f"colour jitter needs three channels, {data.title} has one",
+            '"crop-flip" or "crop-flip-blur"',
+        )
+
+
 TEACHER = Method(
     name="teacher",
     title="Teacher",
@@ -37,19 +49,9 @@ TEACHER = Method(
     kind="teacher",
     uses_teacher=False,
     baseline_for=recipe_for,
+    conflicts=jitter_conflicts,
     inert=recipe_inert,
 )
-
-
-def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
-    """Colour jitter needs colours."""
-    data = DATASETS.get(job.data)
-    if data and data.channels == 1 and "jitter" in str(job.settings[AUGMENTATION.name]):
-        yield Conflict(
-            AUGMENTATION.name,
-            f"colour jitter needs three channels, {data.title} has one",
-            '"crop-flip" or "crop-flip-blur"',
-        )
 
 
 def counts(settings: Values, *losses: str) -> bool:
