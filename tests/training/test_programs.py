@@ -21,7 +21,6 @@ from ablate.training import checkpoint, data, networks
 from ablate.training.evaluate import evaluate
 from ablate.training.hyper import Hyper
 from ablate.training.precision import Precision
-from ablate.training.randomness import order
 
 PAIR = ("resnet14", "resnet8")
 ACROSS = ("wrn_16_1", "resnet8x4")  # 64 and 256 features
@@ -238,11 +237,6 @@ def test_a_single_left_over_image_is_skipped_and_a_partial_batch_is_not(
         session = workshop.session(job, "left over")
         session.run()
         assert len(session.positions) == steps, batch_size
-
-
-def test_every_image_is_visited_once_an_epoch() -> None:
-    visits = order(0, 1, 599)
-    assert visits.sort().values.tolist() == list(range(599))
 
 
 @pytest.mark.parametrize(
