@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from fake_session import FakeSession, Workshop
+from fake_session import Workshop
 
-from ablate.errors import Interrupted
 from ablate.methods.parts import Value
 from ablate.methods.session import Outcome
 
 PAIR = ("resnet14", "resnet8")
 ACROSS = ("wrn_16_2", "resnet8")  # 128 and 64 features
-
-
-def run_with_stops(session: FakeSession, stops: tuple[int, ...]) -> Outcome:
-    for stop in stops:
-        session.stop_after = stop
-        with pytest.raises(Interrupted):
-            session.run()
-    session.stop_after = -1
-    return session.run()
 
 
 def same(one: Outcome, other: Outcome) -> None:
@@ -58,7 +48,7 @@ def test_resume_is_bit_identical(
     assert [p.step for p in whole.positions] == list(range(1, 11))
     assert [p.epoch_ended for p in whole.positions] == ([False] * 4 + [True]) * 2
     parts = workshop.session(job, f"parts {name}")
-    same(run_with_stops(parts, (1, 3, 5, 8, 10)), outcome)
+    same(parts.run_with_stops(1, 3, 5, 8, 10), outcome)
     assert parts.epochs == whole.epochs
     weights = [(session.folder / "weights.pt").read_bytes() for session in (parts, whole)]
     assert weights[0] == weights[1]

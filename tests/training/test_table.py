@@ -9,9 +9,7 @@ import pytest
 import torch
 from fake_session import FakeSession, Workshop
 
-from ablate.errors import Interrupted
 from ablate.methods.registry import BUILT_IN
-from ablate.methods.session import Outcome
 from ablate.training import checkpoint, programs, table
 from ablate.training.precision import Precision
 from ablate.training.programs import Setting
@@ -69,14 +67,6 @@ def test_it_holds_every_view_of_every_image(workshop: Workshop, augmentation: st
                 assert torch.equal(features[view, start : start + 250], expected)
 
 
-def stopped(session: FakeSession, stop: int) -> Outcome:
-    session.stop_after = stop
-    with pytest.raises(Interrupted):
-        session.run()
-    session.stop_after = -1
-    return session.run()
-
-
 @pytest.mark.parametrize("stop", [1, 8, 9, 14, 26])
 def test_it_goes_on_after_the_view_at_which_it_was_stopped(
     workshop: Workshop, passes: Counter[str], stop: int
@@ -86,7 +76,7 @@ def test_it_goes_on_after_the_view_at_which_it_was_stopped(
     if not whole.folder.exists():
         whole.run()
         passes.clear()
-    outcome = stopped(parts, stop)
+    outcome = parts.run_with_stops(stop)
     assert torch.equal(filled(parts), filled(whole))
     assert outcome.weights_digest == checkpoint.digest({"features": filled(whole)})
     assert passes["teacher"] == 9 * CHUNKS, "no view is shown twice"
@@ -95,7 +85,7 @@ def test_it_goes_on_after_the_view_at_which_it_was_stopped(
 
 def test_a_checkpoint_holds_what_is_filled_and_no_more(workshop: Workshop) -> None:
     session = table_session(workshop, "size")
-    stopped(session, 14)  # the first chunk and five views of the second
+    session.run_with_stops(14)  # the first chunk and five views of the second
     assert session.checkpoint is not None
     assert len(session.checkpoint) < 14 * 250 * 64 * 4 + 2**16
 
