@@ -14,6 +14,7 @@ from ablate.methods.recipe import AUGMENTATION, ON_OFF, RECIPE, recipe_for
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import (
     TEACHER_PARTS,
+    classifier_footnotes,
     counts,
     distillation_inert,
     encodes,
@@ -189,6 +190,7 @@ def _footnotes(job: JobConfig) -> Iterable[str]:
         yield f"mismatch rule where feature widths differ: {chosen}"
     if job.data in DATASETS and not DATASETS[job.data].flip:
         yield "views are not mirrored on this data set"
+    yield from classifier_footnotes(job)
 
 
 COCORD = Method(

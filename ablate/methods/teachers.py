@@ -128,6 +128,15 @@ def no_loss_conflicts(job: JobConfig) -> Iterable[Conflict]:
         )
 
 
+def classifier_footnotes(job: JobConfig) -> Iterable[str]:
+    """What accuracy means where no loss trains the classifier."""
+    if not counts(job.settings, "loss.cls", "loss.kd"):
+        yield (
+            "where neither L_cls nor L_kd counts, no gradient reaches the student's classifier: "
+            "its accuracy is that of random weights on trained features"
+        )
+
+
 def teacher_of(job: JobConfig, recipe: Recipe) -> JobConfig:
     """The job that trains the teacher of a job."""
     return replace(

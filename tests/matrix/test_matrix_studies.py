@@ -122,6 +122,14 @@ def test_momentum_across_architectures_names_the_rule_it_ran(lab: Lab) -> None:
         assert "mismatch rule where feature widths differ: matching layers" in plan.footnotes
 
 
+def test_the_row_without_labels_is_known_for_what_it_is(lab: Lab) -> None:
+    def notes(name: str) -> list[str]:
+        return [note for note in planned(lab, name).plan.footnotes if "classifier" in note]
+
+    assert len(notes("loss_weights")) == 1
+    assert notes("temperature") == []
+
+
 def test_published_pairs_are_all_of_them_and_no_others(lab: Lab) -> None:
     with (ROOT / "ablate" / "report" / "published.csv").open(encoding="utf-8") as file:
         published = {f"{row['teacher']}/{row['student']}" for row in csv.DictReader(file)}

@@ -283,6 +283,17 @@ def test_footnotes_name_the_mismatch_rule_where_widths_differ() -> None:
     ]
 
 
+@pytest.mark.parametrize("method", ["cocord", "crd"])
+def test_footnotes_say_that_nothing_trains_the_classifier(method: str) -> None:
+    def notes(**changes: Value) -> list[str]:
+        return [n for n in BUILT_IN[method].footnotes(job(method, **changes)) if "classifier" in n]
+
+    assert notes() == []
+    assert notes(loss__cls=0.0, loss__kd=1.0) == []
+    (note,) = notes(loss__cls=0.0)
+    assert note.startswith("where neither L_cls nor L_kd counts, no gradient reaches")
+
+
 def test_every_published_network_is_in_the_catalogue() -> None:
     assert {"resnet110", "wrn_40_2", "vgg13", "ResNet50", "MobileNetV2", "ShuffleV2"} <= set(
         NETWORKS
