@@ -288,9 +288,22 @@ def test_what_has_no_gradient_has_none() -> None:
 
 
 def test_contrastive_accuracy_counts_the_own_key() -> None:
-    measured = module().step(batch()).measured["contrast_acc"]
-    assert not measured.requires_grad
-    assert 0 <= measured <= 100
+    measured = []
+    for step in range(3):
+        cocord, one = module(), batch(step)
+        with torch.no_grad():
+            z = cocord.student_head(cocord.student.features(one.views["q"]))
+            keys = cocord.teacher_head(cocord.teacher.features(one.views["t"]))
+        cosine = nn.functional.cosine_similarity
+        own = [
+            bool((cosine(query, key, dim=0) > cosine(query, cocord.queue)).all())
+            for query, key in zip(z, keys, strict=True)
+        ]
+        accuracy = module().step(one).measured["contrast_acc"]
+        assert accuracy == pytest.approx(100 * sum(own) / N)
+        assert not accuracy.requires_grad
+        measured.append(float(accuracy))
+    assert len(set(measured)) > 1, "too much alike to have shown anything"
 
 
 def test_seed_decides_heads_and_dictionary() -> None:

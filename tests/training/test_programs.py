@@ -74,7 +74,8 @@ def test_saved_weights_are_what_was_measured(workshop: Workshop) -> None:
     again = evaluate(network, images, fp32)
     assert again == {name: outcome.metrics[name] for name in TEST_METRICS}
     network.eval()
-    logits = network(fp32.lay_out((images.test_images.float() / 255 - 0.3053) / 0.3762))
+    mean, std = (torch.tensor(x)[:, None, None] for x in (images.info.mean, images.info.std))
+    logits = network(fp32.lay_out((images.test_images / 255 - mean) / std))
     hits = logits.argmax(dim=1) == images.test_labels
     assert again["top1"] == pytest.approx(100 * hits.double().mean().item(), abs=0.1)
 
