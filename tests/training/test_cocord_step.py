@@ -194,6 +194,24 @@ def test_teacher_head_moves_by_the_mismatch_rule(
     assert moved(cocord, "teacher_head") == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "followed"),
+    [
+        ({}, {"teacher_head", "slow_student", "slow_head"}),
+        ({"weight_ctr": 0}, {"slow_student", "slow_head"}),
+        ({"weight_pred": 0}, {"teacher_head"}),
+        ({"weight_ctr": 0, "weight_pred": 0}, set()),
+        ({"contrastive": "student", "cognate": "teacher"}, {"teacher_head"}),
+        ({"contrastive": "slow_student"}, {"slow_student", "slow_head"}),
+    ],
+)
+def test_averages_follow_only_where_a_loss_looks_at_them(
+    changes: dict[str, object], followed: set[str]
+) -> None:
+    averages = "teacher_head", "slow_student", "slow_head"
+    assert {part for part in averages if moved(module(**changes), part)} == followed
+
+
 def test_teacher_head_starts_as_a_copy_only_where_all_of_it_matches() -> None:
     def alike(cocord: CoCoRD) -> list[bool]:
         mine, fast = cocord.teacher_head.state_dict(), cocord.student_head.state_dict()
