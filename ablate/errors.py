@@ -72,6 +72,23 @@ class DeviceMemoryError(JobError):
     """The device ran out of memory; alone on its device the job may fit."""
 
 
+#: What torch and the libraries below it say where memory is full; few have a class for it.
+_MEMORY_IS_FULL = (
+    "out of memory",
+    "alloc_failed",  # cuBLAS and cuDNN
+    "cudnn_status_not_initialized",
+    "defaultcpuallocator",
+)
+
+
+def says_out_of_memory(error: BaseException) -> bool:
+    """Whether an error tells of full memory, be it raised by a library that is not loaded here."""
+    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _MEMORY_IS_FULL)
+
+
 class Interrupted(AblateError):  # noqa: N818 - a stop on request is no error
     """Raised inside a worker after its checkpoint was written because a stop was asked for."""
 

@@ -23,7 +23,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TextIO
 
-from ablate.errors import DeviceMemoryError, DivergedError, Interrupted
+from ablate.errors import DeviceMemoryError, DivergedError, Interrupted, says_out_of_memory
 from ablate.execute.session import Order, StopFlag, WorkerSession
 from ablate.methods.registry import import_file
 from ablate.methods.session import Outcome, Session
@@ -181,7 +181,7 @@ def describe_error(error: BaseException) -> Mapping[str, str]:
     kind, fingerprint = "error", " ".join([type(error).__name__, *places])
     if isinstance(error, DivergedError):
         kind = "diverged"
-    elif isinstance(error, MemoryError | DeviceMemoryError) or _is_torch_oom(error):
+    elif isinstance(error, MemoryError | DeviceMemoryError) or says_out_of_memory(error):
         kind = "out_of_memory"
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         kind, fingerprint = "disk_full", ""
@@ -191,8 +191,3 @@ def describe_error(error: BaseException) -> Mapping[str, str]:
         "traceback": "".join(traceback.format_exception(error)),
         "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest() if fingerprint else "",
     }
-
-
-def _is_torch_oom(error: BaseException) -> bool:
-    """Torch's own class, by name, since a worker without torch must not import it for this."""
-    return any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)

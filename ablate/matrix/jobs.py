@@ -80,7 +80,9 @@ class Jobs:
         """Plan the pair's teacher for its own sake, whether or not a student waits for it."""
         ground = self._ground(method, pair, "references")
         job = replace(ground.config, teacher=pair.teacher)
-        self._plan(self._given(teacher_of(job, self._recipe), pair), None, pair.teacher)
+        teacher = self._given(teacher_of(job, self._recipe), pair)
+        self._check_teacher(teacher, ground.conflicts)
+        self._plan(teacher, None, pair.teacher)
 
     def _ground(self, method: Method, pair: Pair, key: str) -> _Ground:
         if (method.name, pair) not in self._grounds:
@@ -134,6 +136,15 @@ class Jobs:
                     message = f"{row.variant.label}: {conflict.message}"
                     self.draft.problem(row.key, message, conflict.right)
 
+    def _check_teacher(self, job: JobConfig, told: Sequence[Conflict]) -> None:
+        """A teacher must be able to run; what its students cannot do either is told of them."""
+        for conflict in TEACHER.conflicts(job) if job.method == TEACHER.name else ():
+            where, key = self.under.place_for_teacher(conflict.part)
+            message = f"teacher {job.teacher}: {conflict.message}"
+            problem = Problem(where, key, message, conflict.right)
+            if conflict not in told and problem not in self.draft.problems:
+                self.draft.problems.append(problem)
+
     def _check_effect(self, row: TableRow, config: JobConfig, ground: _Ground, pair: Pair) -> None:
         """A row must compute something of its own."""
         if row.row is None or row.variant.label in self._told:
@@ -161,6 +172,7 @@ class Jobs:
             for role, needed in upstream.items():
                 linked = {r: ids[r] for r in needed.upstream}
                 job = self._given(replace(needed, upstream=linked), pair)
+                self._check_teacher(job, self._ground(method, pair, "").conflicts)
                 ids[role] = self._plan(job, None, job.teacher)
             self._before = pair, upstream, ids
         self._plan(replace(config, upstream=dict(ids)), label, pair.name)

@@ -45,6 +45,15 @@ class Conditions:
                     values[part] = method.part(part).parse(value)
         return values
 
+    def place_for_teacher(self, part: str) -> tuple[str, str]:
+        """File or option, and key, that gave teachers the value of a part."""
+        for name in (TEACHER_PREFIX + part, part):
+            if name in self.overrides:
+                return _SET, name
+            if name in self.settings:
+                return FILE_NAME, f"profiles.{self.name}.settings.{name}"
+        return FILE_NAME, f"profiles.{self.name}.settings"
+
     def find_data(self) -> tuple[DataInfo | None, list[Problem]]:
         """The data set, or what is wrong with it, told where it was chosen."""
         where, key = self.data_place

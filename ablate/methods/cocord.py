@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from ablate.methods.catalog import DATASETS, NETWORKS
 from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import Choice, Part, Range, Value, Values
-from ablate.methods.recipe import ON_OFF, RECIPE, recipe_for
+from ablate.methods.recipe import AUGMENTATION, ON_OFF, RECIPE, recipe_for
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import (
     TEACHER_PARTS,
+    classifier_footnotes,
     counts,
     distillation_inert,
     encodes,
@@ -147,6 +148,12 @@ def _is_student(settings: Values) -> bool:
     return encoder == "student" or copied
 
 
+def _runs_student_again(settings: Values) -> bool:
+    """Whether view t costs the student a pass that view k does not, for its running statistics."""
+    predicts_from_k = counts(settings, "loss.pred") and settings["prediction.direction"] != "pred"
+    return settings["encoder.contrastive"] == "student" and predicts_from_k
+
+
 def _inert(job: JobConfig) -> dict[str, str]:
     """Parts that change nothing that this job computes -> when they would count."""
     s, inert = job.settings, distillation_inert(job)
@@ -155,6 +162,8 @@ def _inert(job: JobConfig) -> dict[str, str]:
     one_layer = int(s["head.depth"]) == 1
     if not contrast:
         inert |= dict.fromkeys(_OF_CONTRAST, "where loss.ctr is above 0")
+    elif s[AUGMENTATION.name] == "none" and not _runs_student_again(s):
+        inert["encoder.contrastive_view"] = "where views differ"
     if not predicts:
         inert |= dict.fromkeys(_OF_PREDICTION, "where loss.pred is above 0")
     elif not s["predictor.enabled"]:
@@ -181,6 +190,7 @@ def _footnotes(job: JobConfig) -> Iterable[str]:
         yield f"mismatch rule where feature widths differ: {chosen}"
     if job.data in DATASETS and not DATASETS[job.data].flip:
         yield "views are not mirrored on this data set"
+    yield from classifier_footnotes(job)
 
 
 COCORD = Method(

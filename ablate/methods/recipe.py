@@ -30,7 +30,7 @@ PRECISION = Part(
     "precision",
     "fp32",
     Choice(("fp32", "bf16")),
-    help="bf16 runs passes under autocast in channels-last layout",
+    help="bf16 runs passes under autocast in channels-last layout; fp32 is never TF32",
 )
 DETERMINISTIC = Part("deterministic", "deterministic algorithms", "deterministic", True, ON_OFF)
 AUGMENTATION = Part(

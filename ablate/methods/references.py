@@ -11,6 +11,7 @@ from ablate.methods.session import JobConfig
 from ablate.methods.teachers import (
     SUPERVISED,
     TEACHER_PARTS,
+    classifier_footnotes,
     counts,
     distillation_inert,
     jitter_conflicts,
@@ -91,4 +92,5 @@ CRD = Method(
     conflicts=_kd_conflicts,
     inert=_crd_inert,
     upstream=upstream_of,
+    footnotes=classifier_footnotes,
 )  # fmt: skip

@@ -44,10 +44,14 @@ class JobConfig:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how a job runs; nothing here may decide its result on one kind of device."""
+    """Where and how a job runs.
+
+    Nothing here decides more of a result than its last bits: those depend on the kind of device
+    and on the number of threads, which is why both are recorded.
+    """
 
     device: str = "cpu"  #: torch device string as seen by the worker: "cpu", "cuda:0"
-    threads: int = 1
+    threads: int = 1  #: fixed by ablate.toml, so that a resumed run keeps its bits
     data_dir: Path = Path("data")  #: where data sets are looked for, and downloaded to
     files: Mapping[str, Path] = field(default_factory=dict)  #: input name -> path of the file
 
@@ -72,7 +76,7 @@ class Outcome:
     facts: Mapping[str, str] = field(
         default_factory=dict
     )  #: versions, devices: shown, not compared
-    peak_memory: int = 0  #: bytes on the job's device
+    peak_memory: int = 0  #: bytes held on the job's device, used or not
 
 
 class Session(Protocol):

@@ -17,6 +17,8 @@ from ablate.methods.session import JobConfig
 SUPERVISED = "ablate.training.programs:supervised"
 TABLE = "ablate.training.programs:teacher_table"
 
+_TABLE = "teacher.table"  #: what the names of parts start with that choose whether there is one
+
 #: What a method declares that distils from a teacher.
 TEACHER_PARTS: tuple[Part, ...] = (
     Part("teacher.seed", "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
@@ -27,6 +29,18 @@ TEACHER_PARTS: tuple[Part, ...] = (
          Range(0, whole=True)),
 )  # fmt: skip
 
+
+def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
+    """Colour jitter needs colours."""
+    data = DATASETS.get(job.data)
+    if data and data.channels == 1 and "jitter" in str(job.settings.get(AUGMENTATION.name)):
+        yield Conflict(
+            AUGMENTATION.name,
+            f"colour jitter needs three channels, {data.title} has one",
+            '"crop-flip" or "crop-flip-blur"',
+        )
+
+
 TEACHER = Method(
     name="teacher",
     title="Teacher",
@@ -35,19 +49,9 @@ TEACHER = Method(
     kind="teacher",
     uses_teacher=False,
     baseline_for=recipe_for,
+    conflicts=jitter_conflicts,
     inert=recipe_inert,
 )
-
-
-def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
-    """Colour jitter needs colours."""
-    data = DATASETS.get(job.data)
-    if data and data.channels == 1 and "jitter" in str(job.settings[AUGMENTATION.name]):
-        yield Conflict(
-            AUGMENTATION.name,
-            f"colour jitter needs three channels, {data.title} has one",
-            '"crop-flip" or "crop-flip-blur"',
-        )
 
 
 def counts(settings: Values, *losses: str) -> bool:
@@ -73,8 +77,17 @@ def distillation_inert(job: JobConfig) -> dict[str, str]:
     if not counts(job.settings, "loss.kd"):
         inert["kd.temperature"] = "where loss.kd is above 0"
     if not needs_teacher(job.settings):
-        inert |= {part.name: "where a loss looks at the teacher" for part in TEACHER_PARTS}
+        return inert | {part.name: "where a loss looks at the teacher" for part in TEACHER_PARTS}
+    # What another value would choose too is no choice; a table and none differ in their last bits.
+    usual = {part.name: part.baseline for part in TEACHER_PARTS if part.name.startswith(_TABLE)}
+    for name, value in usual.items():
+        if table_serves(job) == table_serves(_with(job, name, value)):
+            inert[name] = "where it decides whether there is a table"
     return inert
+
+
+def _with(job: JobConfig, name: str, value: Value) -> JobConfig:
+    return replace(job, settings={**job.settings, name: value})
 
 
 def table_mib(data: DataInfo, teacher: str, augmentation: Value) -> float:
@@ -93,7 +106,9 @@ def table_serves(job: JobConfig) -> bool:
     image in one view an epoch.
     """
     data, views = DATASETS.get(job.data), job.settings[AUGMENTATION.name]
-    if data is None or data.train == 0 or views not in FINITE_VIEWS:
+    if data is None or data.train == 0 or job.teacher not in NETWORKS:
+        return False
+    if views not in FINITE_VIEWS:
         return False
     if job.settings["teacher.table"] != "auto":
         return job.settings["teacher.table"] == "on"
@@ -110,6 +125,15 @@ def no_loss_conflicts(job: JobConfig) -> Iterable[Conflict]:
             "loss.cls",
             "every loss has weight 0, so nothing would be trained",
             f"one of {', '.join(weights)} above 0",
+        )
+
+
+def classifier_footnotes(job: JobConfig) -> Iterable[str]:
+    """What accuracy means where no loss trains the classifier."""
+    if not counts(job.settings, "loss.cls", "loss.kd"):
+        yield (
+            "where neither L_cls nor L_kd counts, no gradient reaches the student's classifier: "
+            "its accuracy is that of random weights on trained features"
         )
 
 

@@ -56,7 +56,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     for key in sorted(tensors):
         # Viewed as bytes, since numpy knows no bfloat16; flat, since a scalar has no last axis.
         tensor = tensors[key].detach().cpu().contiguous().flatten()
-        sha.update(tensor.view(torch.uint8).numpy().tobytes())
+        sha.update(tensor.view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 

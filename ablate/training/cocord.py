@@ -147,10 +147,10 @@ class CoCoRD(Trainable):
         self.slow_student = copy.deepcopy(self.student).requires_grad_(False)
         self.slow_adapter = copy.deepcopy(self.adapter).requires_grad_(False)
         self.slow_head = copy.deepcopy(self.student_head).requires_grad_(False)
-        self._slow_averages = _Average(self.config.slow_momentum)
-        self._slow_averages.follow(self.slow_student, self.student)
-        self._slow_averages.follow(self.slow_adapter, self.adapter)
-        self._slow_averages.follow(self.slow_head, self.student_head)
+        self._slow_average = _Average(self.config.slow_momentum)
+        self._slow_average.follow(self.slow_student, self.student)
+        self._slow_average.follow(self.slow_adapter, self.adapter)
+        self._slow_average.follow(self.slow_head, self.student_head)
         self._teacher_average = _Average(self.config.teacher_head_momentum)
         for mine, fast in zip(self.teacher_head, self.student_head, strict=True):
             # Layer by layer: where the first Linear differs in shape, all of it stays as it is,
@@ -159,7 +159,7 @@ class CoCoRD(Trainable):
                 self._teacher_average.follow(mine, fast)
 
     def _plan_passes(self) -> None:
-        """Find the views whose embeddings, and whose features only, need a gradient."""
+        """Find the views that need a gradient, and the averages that any loss looks at."""
         self._encoders = {
             "teacher": self._encode_by_teacher,
             "student": self._encode_by_student,
@@ -168,6 +168,10 @@ class CoCoRD(Trainable):
         self._weights = counts = self.config.weights
         predicting = {_DIRECTIONS[name][0] for name in counts if name in _DIRECTIONS}
         self._embedded = sorted(predicting | ({"q"} if "ctr" in counts else set()), reverse=True)
+        looked_at = {self.config.contrastive} if "ctr" in counts else set()
+        looked_at |= {self.config.cognate} if predicting else set()
+        averages = {"slow_student": self._slow_average, "teacher": self._teacher_average}
+        self._averages = [one for encoder, one in averages.items() if encoder in looked_at]
         only_logits = {"q"} if {"cls", "kd"} & counts.keys() else set()
         self._seen = sorted(only_logits.union(self._embedded), reverse=True)  # q before k
 
@@ -180,8 +184,8 @@ class CoCoRD(Trainable):
         config = self.config
         features = {view: self.student.features(batch.views[view]) for view in self._seen}
         z = {view: self.student_head(self.adapter(features[view])) for view in self._embedded}
-        self._slow_averages.update()
-        self._teacher_average.update()
+        for average in self._averages:
+            average.update()
         encoded: dict[Encoded, Tensor] = {("student", view): z[view].detach() for view in z}
         terms: dict[str, Tensor] = {}
         measured: dict[str, Tensor] = {}

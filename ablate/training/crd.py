@@ -30,7 +30,7 @@ class CRDConfig:
     weight_crd: float  #: loss.crd
     kd_temperature: float  #: kd.temperature
     temperature: float  #: crd.temperature
-    negatives: int  #: crd.negatives, K; at most one less than there are training images
+    negatives: int  #: crd.negatives, K; may exceed the training images, see `Negatives`
     momentum: float  #: crd.momentum
     embedding: int  #: crd.embedding
 
@@ -77,7 +77,7 @@ class CRD(Trainable):
         self.config = config
         self.student = student
         self.teacher = frozen(teacher)
-        self.negatives = Negatives(labels, min(config.negatives, len(labels) - 1), seed)
+        self.negatives = Negatives(labels, config.negatives, seed)
         with initialising(seed, "embed_student"):
             self.embed_student = nn.Linear(student.feature_dim, config.embedding)
         with initialising(seed, "embed_teacher"):
@@ -163,11 +163,14 @@ class Negatives:
 
     def draw(self, batch: Batch) -> Tensor:
         """Numbers of training images (n, count), none of its own image's class."""
-        shape = len(batch.labels), self.count
+        device = batch.labels.device
         random = torch.rand(
-            shape, dtype=torch.float64, generator=generator(self._seed, "negatives", batch.step)
-        ).to(batch.labels.device)
+            (len(batch.labels), self.count),
+            dtype=torch.float64,
+            generator=generator(self._seed, "negatives", batch.step),
+            pin_memory=device.type == "cuda",  # else the copy would wait for the step before
+        ).to(device, non_blocking=True)
         after = (random * self._others[batch.labels, None]).long()
         # Going on from the end of the own class, round the corner, never comes to that class.
         places = (self._ends[batch.labels, None] + after) % len(self._by_class)
-        return self._by_class[places]
+        return torch.take(self._by_class, places)

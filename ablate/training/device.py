@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ablate.errors import DeviceMemoryError
+from ablate.errors import DeviceMemoryError, says_out_of_memory
 from ablate.methods.session import Machine
 
 
@@ -24,6 +24,8 @@ def prepare(machine: Machine, *, deterministic: bool) -> torch.device:
     # Filling memory that is overwritten anyway would only cost time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not deterministic
+    # What is called fp32 keeps its 23 bits of mantissa; TF32, cuDNN's default, keeps 10.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     device = torch.device(machine.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -36,18 +38,21 @@ def memory_errors(machine: Machine) -> Iterator[None]:
     """Turn running out of the device's memory into `DeviceMemoryError`."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise DeviceMemoryError(f"{machine.device} ran out of memory") from error
     except RuntimeError as error:
-        if "DefaultCPUAllocator" not in str(error):
+        if not says_out_of_memory(error):
             raise
-        raise DeviceMemoryError("this machine ran out of memory") from error
+        where = "this machine" if "DefaultCPUAllocator" in str(error) else machine.device
+        raise DeviceMemoryError(f"{where} ran out of memory") from error
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes this process held on the device so far; of a CPU, resident."""
+    """Most bytes this process held on the device so far; of a CPU, resident.
+
+    Of a GPU, what torch reserved: a neighbour cannot have what the allocator keeps for later
+    tensors either. The process's context comes on top.
+    """
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+        return torch.cuda.max_memory_reserved(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
 
@@ -65,8 +70,13 @@ def facts(device: torch.device) -> dict[str, str]:
     if on_gpu:
         found["cuda"] = str(torch.version.cuda)
         found["cudnn"] = str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
-        found["tf32"] = str(torch.backends.cudnn.allow_tf32).lower()
+        found["tf32"] = str(tf32_allowed()).lower()
     return found
+
+
+def tf32_allowed() -> bool:
+    """Whether any product of float32 may be one of TF32."""
+    return torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
 
 
 def _cpu_name() -> str:

@@ -89,9 +89,7 @@ class Run:
 
     def train(self) -> Progress:
         """Train up to the last epoch and return what was measured."""
-        content = self.session.resume()
-        if content is not None:
-            self._restore(content)
+        self._resume()
         self.trainable.train()
         while self.progress.epoch <= self.hyper.epochs:
             self._epoch(self.progress.epoch)
@@ -143,7 +141,11 @@ class Run:
         state = {"model": model, "optimizer": self.optimizer.state_dict()}
         return checkpoint.pack({**state, "progress": asdict(self.progress)})
 
-    def _restore(self, content: bytes) -> None:
+    def _resume(self) -> None:
+        """Take up the newest checkpoint; its bytes and tensors are let go before training."""
+        content = self.session.resume()
+        if content is None:
+            return
         state = checkpoint.unpack(content)
         self.trainable.restore(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

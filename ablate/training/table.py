@@ -17,6 +17,10 @@ from ablate.training.views import all_views
 #: Images per pass; fixed, since another number may round to other bits.
 _CHUNK = 250
 
+#: Into how many epochs a large table falls, at whose ends a checkpoint may be due. A checkpoint
+#: holds all that is filled, so far more of them would write far more than the table.
+_EPOCHS = 20
+
 
 @torch.no_grad()
 def fill_table(
@@ -28,29 +32,40 @@ def fill_table(
 ) -> Tensor:
     """Features (views, n, width), float32, on the CPU, by a teacher in eval mode.
 
-    Resumes with the images that no checkpoint holds yet. Position: one epoch, a step per chunk.
+    A step is one view of a chunk of images. After the last one there is nothing left to save but
+    the table itself.
     """
-    n = len(data.train_images)
     views = data.info.crop_views if augmentation != "none" else 1
-    table = torch.empty(views, n, teacher.feature_dim)
-    done = 0
-    content = session.resume()
-    if content is not None:
-        saved: Tensor = checkpoint.unpack(content)["features"]
-        done = saved.shape[1]
-        table[:, :done] = saved
-    while done < n:
-        start, done = done, min(done + _CHUNK, n)
-        images = data.train_images[start:done]
-        for view, rendered in all_views(images, data.info, augmentation):
+    chunks = torch.split(data.train_images, _CHUNK)
+    per_epoch = -(-len(chunks) // _EPOCHS)
+    filled, begun = _restored(session, precision.device)
+    for number in range(len(filled), len(chunks)):
+        for view, rendered in all_views(chunks[number], data.info, augmentation):
+            if view < len(begun):
+                continue
             with precision.autocast():
                 features = teacher.features(precision.lay_out(rendered))
-            table[view, start:done] = features.float()
-        position = Position(1, -(-done // _CHUNK), done == n)
-        session.step_done(position, partial(_snapshot, table[:, :done]))
-    return table
+            begun.append(features.float())
+            if len(begun) == views:
+                # Gathered first, since each copy from a GPU waits for all passes before it.
+                filled.append(torch.stack(begun).cpu())
+                begun = []
+            if len(filled) < len(chunks):
+                ended = not begun and len(filled) % per_epoch == 0
+                step = number * views + view + 1
+                position = Position(number // per_epoch + 1, step, ended)
+                session.step_done(position, partial(_snapshot, filled, begun))
+    return torch.cat(filled, dim=1)
 
 
-def _snapshot(rows: Tensor) -> bytes:
-    # A copy, since a saved slice would bring its whole table along.
-    return checkpoint.pack({"features": rows.clone()})
+def _snapshot(filled: list[Tensor], begun: list[Tensor]) -> bytes:
+    return checkpoint.pack({"filled": filled, "begun": [features.cpu() for features in begun]})
+
+
+def _restored(session: Session, device: torch.device) -> tuple[list[Tensor], list[Tensor]]:
+    """Whole chunks (views, images, width) on the CPU, and the next one's views (images, width)."""
+    content = session.resume()
+    if content is None:
+        return [], []
+    state = checkpoint.unpack(content)
+    return state["filled"], [features.to(device) for features in state["begun"]]

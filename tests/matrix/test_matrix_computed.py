@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from study_lab import HEAD, ROOT, STUDIES, TAU, Lab, configs
+from study_lab import HEAD, ROOT, STUDIES, Lab, configs
 
 from ablate.matrix.expand import expand
 from ablate.matrix.identity import job_id
 from ablate.methods.catalog import NETWORKS
-from ablate.methods.parts import Choice, Value
+from ablate.methods.parts import Choice, Part, Value
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
 from ablate.settings import load_settings
@@ -21,10 +21,12 @@ from ablate.study.parse import read_study
 from ablate.training import data, networks
 from ablate.training.checkpoint import digest
 from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.crd import CRD, CRDConfig
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
+from ablate.training.step import Trainable
 
 STEPS = 3  #: momentum shows after the first optimizer step, in the second step's keys
 DIGITS = data.load("digits", Path())
@@ -35,32 +37,43 @@ TINY = {
 Losses = dict[str, list[float]]
 
 
-def compute(config: JobConfig) -> tuple[Losses, str]:
-    """Losses of the first steps of a CoCoRD job, and the digest of the student after them."""
-    torch.set_num_threads(1)
-    hyper, device = Hyper.from_settings(config.settings), torch.device("cpu")
-    built = {}
+def trainable(config: JobConfig) -> Trainable:
+    built, seeds = {}, {"student": config.seed, "teacher": int(config.settings["teacher.seed"])}
     for role, name in (("student", config.student), ("teacher", config.teacher)):
-        with initialising(config.seed, role):
+        with initialising(seeds[role], role):
             built[role] = networks.build(name, 10, 1)
-    parts = CoCoRDConfig.from_settings(config.settings)
-    teacher = built["teacher"].eval()
-    model = CoCoRD(parts, built["student"], teacher, NETWORKS[config.teacher], config.seed)
+    nets = built["student"], built["teacher"].eval(), NETWORKS[config.teacher]
+    if config.method == "crd":
+        parts = CRDConfig.from_settings(config.settings)
+        return CRD(parts, *nets, DIGITS.train_labels, config.seed)
+    return CoCoRD(CoCoRDConfig.from_settings(config.settings), *nets, config.seed)
+
+
+def compute(config: JobConfig) -> tuple[Losses, str]:
+    """Losses of a job's first steps, and the digest of its student after them.
+
+    A teacher's features come from the teacher itself, never from a table.
+    """
+    torch.set_num_threads(1)
+    hyper = Hyper.from_settings(config.settings)
+    precision = Precision(hyper.precision, torch.device("cpu"))
+    model = trainable(config)
     learned = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(learned, hyper.lr, hyper.sgd_momentum)
-    feed = Feed(
-        DIGITS, hyper.augmentation, hyper.batch_size, config.seed, Precision("fp32", device)
+    optimizer = torch.optim.SGD(
+        learned, hyper.lr, hyper.sgd_momentum, weight_decay=hyper.weight_decay
     )
+    feed = Feed(DIGITS, hyper.augmentation, hyper.batch_size, config.seed, precision)
     losses: Losses = {}
     for _, batch in zip(range(STEPS), feed.epoch(1), strict=False):
-        result = model.step(batch)
+        with precision.autocast():
+            result = model.step(batch)
         optimizer.zero_grad()
         result.total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         model.finish_step()
         for name, value in result.terms.items():
             losses.setdefault(name, []).append(value.item())
-    return losses, digest(built["student"].state_dict())
+    return losses, digest(model.student.state_dict())
 
 
 @cache
@@ -110,34 +123,44 @@ def test_every_shipped_row_computes_something_of_its_own(
 
 
 ALIKE, DIFFERENT = "resnet8/resnet8", "resnet8x4/resnet8"  #: feature widths
-CASES: list[tuple[str, dict[str, Value]]] = [
-    (ALIKE, {}),
-    (ALIKE, {"loss.ctr": 0.0}),
-    (ALIKE, {"loss.pred": 0.0}),
-    (ALIKE, {"loss.ctr": 0.0, "loss.pred": 0.0}),
-    (ALIKE, {"predictor.enabled": False}),
-    (ALIKE, {"head.depth": 1}),
-    (ALIKE, {"encoder.cognate": "student"}),
-    (ALIKE, {"encoder.contrastive": "slow_student", "encoder.cognate": "teacher"}),
-    (DIFFERENT, {}),
-    (DIFFERENT, {"head.depth": 1}),
-    (DIFFERENT, {"encoder.contrastive": "student"}),
-]
+CASES: list[tuple[str, str, dict[str, Value]]] = [
+    ("cocord", ALIKE, {}),
+    ("cocord", ALIKE, {"loss.kd": 1.0}),
+    ("cocord", ALIKE, {"loss.ctr": 0.0}),
+    ("cocord", ALIKE, {"loss.pred": 0.0}),
+    ("cocord", ALIKE, {"loss.ctr": 0.0, "loss.pred": 0.0}),
+    ("cocord", ALIKE, {"predictor.enabled": False}),
+    ("cocord", ALIKE, {"head.depth": 1}),
+    ("cocord", ALIKE, {"encoder.cognate": "student"}),
+    ("cocord", ALIKE, {"encoder.contrastive": "slow_student", "encoder.cognate": "teacher"}),
+    ("cocord", ALIKE, {"views.augmentation": "none"}),
+    ("cocord", ALIKE, {"views.augmentation": "none", "encoder.contrastive": "student"}),
+    ("cocord", ALIKE, {"views.augmentation": "none", "encoder.contrastive": "slow_student"}),
+    ("cocord", ALIKE, {"views.augmentation": "none", "encoder.contrastive": "student",
+                       "prediction.direction": "pred"}),
+    ("cocord", DIFFERENT, {}),
+    ("cocord", DIFFERENT, {"head.depth": 1}),
+    ("cocord", DIFFERENT, {"encoder.contrastive": "student"}),
+    ("crd", DIFFERENT, {}),
+    ("crd", DIFFERENT, {"loss.kd": 1.0}),
+    ("crd", ALIKE, {"loss.crd": 0.0}),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("pair", "changes"), CASES, ids=str)
+@pytest.mark.parametrize(("name", "pair", "changes"), CASES, ids=str)
 def test_parts_said_to_be_inert_change_nothing_and_the_others_do(
-    lab: Lab, pair: str, changes: dict[str, Value]
+    lab: Lab, name: str, pair: str, changes: dict[str, Value]
 ) -> None:
     """The declaration that refuses rows is held against what the training code computes."""
-    text = HEAD.replace("resnet14/resnet8", pair) + TAU
-    method = BUILT_IN["cocord"]
-    config = configs(lab.expand(text, overrides=TINY, seeds=[0]), "student")[0]
+    text = HEAD.replace("resnet14/resnet8", pair) + 'references = ["crd"]\n'
+    method = BUILT_IN[name]
+    matrix = lab.expand(text, overrides=TINY, seeds=[0])
+    config = next(one for one in configs(matrix, "student") if one.method == name)
     config = replace(config, settings={**config.settings, **changes})
     inert = method.inert(config)
     for part in method.parts:
         if part.name not in ELSEWHERE and part.name not in changes:
-            other = {**config.settings, part.name: another(part.name, config.settings[part.name])}
+            other = {**config.settings, part.name: another(part, config.settings[part.name])}
             varied = replace(config, settings=other)
             if list(method.conflicts(varied)):
                 continue
@@ -145,18 +168,13 @@ def test_parts_said_to_be_inert_change_nothing_and_the_others_do(
             assert same == (part.name in inert), part.name
 
 
-#: Parts that only whole epochs, logits or other jobs show; and weights, which are never inert.
-ELSEWHERE = {
-    "epochs", "lr_schedule", "weight_decay", "precision", "deterministic", "kd.temperature",
-    "teacher.seed", "teacher.table", "teacher.table_limit_mib", "loss.kd", "loss.cls", "loss.ctr",
-    "loss.pred", "lr", "sgd_momentum", "batch_size", "views.augmentation",
-}  # fmt: skip
+#: Parts that only whole epochs show, or a GPU.
+ELSEWHERE = {"epochs", "lr_schedule", "deterministic"}
 
 
-def another(name: str, value: Value) -> Value:
-    allowed = BUILT_IN["cocord"].part(name).allowed
-    if isinstance(allowed, Choice):
-        return next(v for v in allowed.values if v != value)
-    if allowed.whole:
-        return int(value) + (1 if name == "head.depth" else 32)
-    return float(value) / 2
+def another(part: Part, value: Value) -> Value:
+    if isinstance(part.allowed, Choice):
+        return next(v for v in part.allowed.values if v != value)
+    if part.allowed.whole:
+        return int(value) + (1 if part.name == "head.depth" else 32)
+    return float(value) / 2 or 0.5

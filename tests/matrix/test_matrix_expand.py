@@ -389,6 +389,40 @@ def test_a_conflict_of_a_profile_is_told_there(lab: Lab) -> None:
     assert str(problem).startswith("ablate.toml: profiles.quick.settings.batch_size: a batch of ")
 
 
+JITTER = "crop-flip-jitter"
+TWO_TEACHERS = HEAD.replace("]", ', "resnet8x4/resnet8"]')
+
+
+@pytest.mark.parametrize(
+    "text", [HEAD + TAU, HEAD + 'references = ["teacher"]\n' + NO_TEACHER + PRED]
+)
+def test_a_teacher_that_could_not_run_is_told_before_anything_runs(lab: Lab, text: str) -> None:
+    (problem,) = lab.problems(text, overrides={"teacher.views.augmentation": JITTER})
+    assert str(problem) == (
+        "--set: teacher.views.augmentation: teacher resnet14: colour jitter needs three channels, "
+        'digits (8×8, scikit-learn) has one ("crop-flip" or "crop-flip-blur")'
+    )
+
+
+def test_the_profile_that_a_teacher_cannot_run_under_is_named(lab: Lab) -> None:
+    lab.use(f'[profiles.quick]\ndata = "digits"\nsettings.views.augmentation = "{JITTER}"\n')
+    baseline = '[baseline]\nviews.augmentation = "crop-flip"\n'
+    problems = lab.problems(TWO_TEACHERS + TAU + baseline)
+    assert [(p.where, p.key) for p in problems] == [
+        ("ablate.toml", "profiles.quick.settings.views.augmentation")
+    ] * 2
+    assert [p.message.partition(":")[0] for p in problems] == [
+        "teacher resnet14", "teacher resnet8x4"
+    ]  # fmt: skip
+
+
+def test_a_given_teacher_is_not_trained_on_any_views(lab: Lab) -> None:
+    checkpoint(lab.folder / "mine.pth")
+    pair = '{ teacher = "resnet14", student = "resnet8", teacher_checkpoint = "mine.pth" }'
+    text = HEAD.replace('"resnet14/resnet8"', pair) + TAU
+    assert teachers(lab.expand(text, overrides={"teacher.views.augmentation": JITTER}))
+
+
 def test_an_unknown_profile(lab: Lab) -> None:
     (problem,) = lab.problems(HEAD + TAU, "papr")
     assert str(problem) == '--profile: no profile "papr" in ablate.toml (did you mean "paper"?)'

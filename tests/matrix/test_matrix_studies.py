@@ -23,7 +23,7 @@ def test_every_study_that_was_promised_is_there() -> None:
     assert {path.stem for path in STUDIES} >= {
         "lpred_symmetry", "lpred_matched_weight", "teacher_momentum_cross_arch",
         "encoder_combinations", "momentum_grid", "temperature", "dictionary_size", "loss_weights",
-        "projection_head", "augmentation", "published_pairs",
+        "projection_head", "augmentation", "published_pairs", "mismatch_rule",
     }  # fmt: skip
 
 
@@ -62,6 +62,9 @@ def test_quick_runs_are_small_and_on_embedded_data(lab: Lab, path: Path) -> None
          ["L_pred + L̃_pred, λ_pred = 4", "L_pred only, λ_pred = 4", "L̃_pred only, λ_pred = 4",
           "L_pred only, λ_pred = 8", "L̃_pred only, λ_pred = 8"]),
         ("teacher_momentum_cross_arch", ["m_c = 0.999", "m_c = 1"]),
+        ("mismatch_rule",
+         ["matching layers, m_c = 0.999", "matching layers, m_c = 1",
+          "learned adapter, m_c = 0.999", "learned adapter, m_c = 1"]),
         ("temperature", ["τ = 0.1", "τ = 0.05", "τ = 0.2", "τ = 0.5", "τ = 1"]),
         ("dictionary_size",
          ["N = 2048", "N = 512", "N = 1024", "N = 4096", "N = 8192", "N = 16384"]),
@@ -97,11 +100,19 @@ def test_the_grids_have_all_their_cells(lab: Lab) -> None:
     assert planned(lab, "momentum_grid", "paper").plan.pairs == ("resnet110/resnet32",)
 
 
-def test_the_control_shares_its_jobs_with_the_study_it_controls(lab: Lab) -> None:
-    study = planned(lab, "lpred_symmetry").configs
-    control = planned(lab, "lpred_matched_weight").configs
-    assert study.keys() < control.keys()
-    assert len(control) - len(study) == 6
+@pytest.mark.parametrize(
+    ("study", "control"),
+    [
+        ("lpred_symmetry", "lpred_matched_weight"),
+        ("teacher_momentum_cross_arch", "mismatch_rule"),
+    ],
+)
+def test_a_control_shares_its_jobs_with_the_study_it_controls(
+    lab: Lab, study: str, control: str
+) -> None:
+    jobs, more = (planned(lab, name).configs for name in (study, control))
+    assert jobs.keys() < more.keys()
+    assert len(more) - len(jobs) == 6
 
 
 def test_matched_weights_match(lab: Lab) -> None:
@@ -120,6 +131,14 @@ def test_momentum_across_architectures_names_the_rule_it_ran(lab: Lab) -> None:
         plan = planned(lab, "teacher_momentum_cross_arch", profile).plan
         assert plan.baseline["mismatch"] == "matching-layers"
         assert "mismatch rule where feature widths differ: matching layers" in plan.footnotes
+
+
+def test_the_row_without_labels_is_known_for_what_it_is(lab: Lab) -> None:
+    def notes(name: str) -> list[str]:
+        return [note for note in planned(lab, name).plan.footnotes if "classifier" in note]
+
+    assert len(notes("loss_weights")) == 1
+    assert notes("temperature") == []
 
 
 def test_published_pairs_are_all_of_them_and_no_others(lab: Lab) -> None:

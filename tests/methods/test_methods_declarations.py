@@ -213,35 +213,54 @@ TEACHERS = {"teacher.seed", "teacher.table", "teacher.table_limit_mib"}
 CONTRAST = {"temperature", "dictionary.size", "encoder.contrastive", "encoder.contrastive_view"}
 PREDICTION = {"prediction.direction", "encoder.cognate", "predictor.enabled", "predictor.width"}
 HEADS = {"head.depth", "head.width", "head.embedding", "head.norm", "mismatch"}
-ALWAYS = {"kd.temperature", "mismatch"}  # without KD, at equal widths
+TABLE = {"teacher.table", "teacher.table_limit_mib"}  # as chosen by themselves
+ALWAYS = {"kd.temperature", "mismatch"} | TABLE  # without KD, at equal widths
+VIEW = "encoder.contrastive_view"
+NO_VIEWS = {"views__augmentation": "none"}
 
 
 @pytest.mark.parametrize(
     ("method", "pair", "changes", "inert"),
     [
         ("cocord", "resnet14/resnet8", {}, ALWAYS),
-        ("cocord", "resnet8x4/resnet8", {}, {"kd.temperature"}),
-        ("cocord+kd", "resnet8x4/resnet8", {}, set()),
+        ("cocord", "resnet8x4/resnet8", {}, {"kd.temperature"} | TABLE),
+        ("cocord+kd", "resnet8x4/resnet8", {}, TABLE),
         ("cocord", "resnet14/resnet8", {"epochs": 1}, ALWAYS | {"lr_schedule"}),
+        ("cocord", "resnet14/resnet8", NO_VIEWS, ALWAYS | {VIEW}),
+        ("cocord", "resnet14/resnet8", {**NO_VIEWS, "encoder__contrastive": "slow_student"},
+         ALWAYS | TEACHERS | {VIEW, "momentum.teacher_head"}),
+        ("cocord", "resnet14/resnet8", {**NO_VIEWS, "encoder__contrastive": "student"},
+         ALWAYS | TEACHERS | {"momentum.teacher_head"}),
+        ("cocord", "resnet14/resnet8",
+         {**NO_VIEWS, "encoder__contrastive": "student", "prediction__direction": "pred"},
+         ALWAYS | TEACHERS | {VIEW, "momentum.teacher_head"}),
         ("cocord", "resnet14/resnet8", NO_CTR,
          ALWAYS | CONTRAST | TEACHERS | {"momentum.teacher_head"}),
         ("cocord", "resnet14/resnet8", NO_PRED, ALWAYS | PREDICTION | {"momentum.slow_student"}),
         ("cocord", "resnet14/resnet8", {**NO_CTR, **NO_PRED, "loss__kd": 1.0},
-         CONTRAST | PREDICTION | HEADS | {"momentum.slow_student", "momentum.teacher_head"}),
+         CONTRAST | PREDICTION | HEADS | TABLE
+         | {"momentum.slow_student", "momentum.teacher_head"}),
         ("cocord", "resnet14/resnet8", {"predictor__enabled": False},
          ALWAYS | {"predictor.width"}),
         ("cocord", "resnet14/resnet8", {"head__depth": 1}, ALWAYS | {"head.width", "head.norm"}),
         ("cocord", "resnet8x4/resnet8", {"head__depth": 1},
-         {"kd.temperature", "head.width", "head.norm", "momentum.teacher_head"}),
+         {"kd.temperature", "head.width", "head.norm", "momentum.teacher_head"} | TABLE),
         ("cocord", "resnet8x4/resnet8", {"head__depth": 1, "mismatch": "adapter"},
-         {"kd.temperature", "head.width", "head.norm"}),
+         {"kd.temperature", "head.width", "head.norm"} | TABLE),
         ("cocord", "resnet14/resnet8", {"encoder__cognate": "student"},
          ALWAYS | {"momentum.slow_student"}),
         ("cocord", "resnet14/resnet8", {"encoder__contrastive": "slow_student", **NO_PRED},
          ALWAYS | PREDICTION | TEACHERS | {"momentum.teacher_head"}),
-        ("kd", "resnet14/resnet8", {}, set()),
+        ("kd", "resnet14/resnet8", {}, TABLE),
+        ("kd", "resnet14/resnet8", {"teacher__table": "on"}, TABLE),
+        ("kd", "resnet14/resnet8", {"teacher__table": "off"}, {"teacher.table_limit_mib"}),
+        ("kd", "resnet14/resnet8", {"teacher__table_limit_mib": 1}, {"teacher.table"}),
+        ("kd", "resnet14/resnet8", {"epochs": 8}, TABLE),
+        ("kd", "resnet14/resnet8", {"epochs": 8, "teacher__table": "on"},
+         {"teacher.table_limit_mib"}),
+        ("kd", "resnet14/resnet8", {"views__augmentation": "crop-flip-blur"}, TABLE),
         ("kd", "resnet14/resnet8", {"loss__kd": 0.0}, TEACHERS | {"kd.temperature"}),
-        ("crd", "resnet14/resnet8", {}, {"kd.temperature"}),
+        ("crd", "resnet14/resnet8", {}, {"kd.temperature"} | TABLE),
         ("crd", "resnet14/resnet8", {"loss__crd": 0.0},
          TEACHERS | {"kd.temperature", "crd.temperature", "crd.negatives", "crd.momentum",
                      "crd.embedding"}),
@@ -262,6 +281,17 @@ def test_footnotes_name_the_mismatch_rule_where_widths_differ() -> None:
     assert notes("resnet8x4/resnet8", mismatch="adapter") == [
         "mismatch rule where feature widths differ: learned adapter"
     ]
+
+
+@pytest.mark.parametrize("method", ["cocord", "crd"])
+def test_footnotes_say_that_nothing_trains_the_classifier(method: str) -> None:
+    def notes(**changes: Value) -> list[str]:
+        return [n for n in BUILT_IN[method].footnotes(job(method, **changes)) if "classifier" in n]
+
+    assert notes() == []
+    assert notes(loss__cls=0.0, loss__kd=1.0) == []
+    (note,) = notes(loss__cls=0.0)
+    assert note.startswith("where neither L_cls nor L_kd counts, no gradient reaches")
 
 
 def test_every_published_network_is_in_the_catalogue() -> None:

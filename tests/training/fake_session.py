@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
+import pytest
+
 from ablate.errors import Interrupted
 from ablate.methods.method import Method
 from ablate.methods.parts import Value
@@ -62,6 +64,14 @@ class FakeSession:
     def run(self) -> Outcome:
         module, _, function = self.config.program.partition(":")
         return getattr(import_module(module), function)(self)  # type: ignore[no-any-return]
+
+    def run_with_stops(self, *stops: int) -> Outcome:
+        """Run to the end, stopped after each of these steps and started anew."""
+        for self.stop_after in stops:
+            with pytest.raises(Interrupted):
+                self.run()
+        self.stop_after = -1
+        return self.run()
 
 
 class Workshop:

@@ -194,6 +194,24 @@ def test_teacher_head_moves_by_the_mismatch_rule(
     assert moved(cocord, "teacher_head") == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "followed"),
+    [
+        ({}, {"teacher_head", "slow_student", "slow_head"}),
+        ({"weight_ctr": 0}, {"slow_student", "slow_head"}),
+        ({"weight_pred": 0}, {"teacher_head"}),
+        ({"weight_ctr": 0, "weight_pred": 0}, set()),
+        ({"contrastive": "student", "cognate": "teacher"}, {"teacher_head"}),
+        ({"contrastive": "slow_student"}, {"slow_student", "slow_head"}),
+    ],
+)
+def test_averages_follow_only_where_a_loss_looks_at_them(
+    changes: dict[str, object], followed: set[str]
+) -> None:
+    averages = "teacher_head", "slow_student", "slow_head"
+    assert {part for part in averages if moved(module(**changes), part)} == followed
+
+
 def test_teacher_head_starts_as_a_copy_only_where_all_of_it_matches() -> None:
     def alike(cocord: CoCoRD) -> list[bool]:
         mine, fast = cocord.teacher_head.state_dict(), cocord.student_head.state_dict()
@@ -288,9 +306,22 @@ def test_what_has_no_gradient_has_none() -> None:
 
 
 def test_contrastive_accuracy_counts_the_own_key() -> None:
-    measured = module().step(batch()).measured["contrast_acc"]
-    assert not measured.requires_grad
-    assert 0 <= measured <= 100
+    measured = []
+    for step in range(3):
+        cocord, one = module(), batch(step)
+        with torch.no_grad():
+            z = cocord.student_head(cocord.student.features(one.views["q"]))
+            keys = cocord.teacher_head(cocord.teacher.features(one.views["t"]))
+        cosine = nn.functional.cosine_similarity
+        own = [
+            bool((cosine(query, key, dim=0) > cosine(query, cocord.queue)).all())
+            for query, key in zip(z, keys, strict=True)
+        ]
+        accuracy = module().step(one).measured["contrast_acc"]
+        assert accuracy == pytest.approx(100 * sum(own) / N)
+        assert not accuracy.requires_grad
+        measured.append(float(accuracy))
+    assert len(set(measured)) > 1, "too much alike to have shown anything"
 
 
 def test_seed_decides_heads_and_dictionary() -> None:

@@ -48,22 +48,28 @@ def test_negatives_are_a_function_of_seed_and_step() -> None:
     assert not torch.equal(negatives.draw(batch(3)), Negatives(LABELS, 9, seed=1).draw(batch(3)))
 
 
-def test_negatives_are_clipped_to_the_training_set() -> None:
-    assert crd(negatives=16384).negatives.count == len(LABELS) - 1
+def test_more_negatives_than_images_are_drawn_and_count() -> None:
+    """They are drawn with replacement, and c = K/M of the paper's h may exceed 1."""
+    module, one = crd(negatives=40), batch()
+    assert module.negatives.draw(one).shape == (4, 40)
+    fewer, more = (crd(negatives=k).step(one).terms["crd"] for k in (len(LABELS) - 1, 40))
+    assert fewer != more
 
 
-def test_loss_is_the_papers_over_its_own_rows() -> None:
-    module, one = crd(), batch()
+@pytest.mark.parametrize("negatives", [5, 40])
+def test_loss_is_the_papers_over_its_own_rows(negatives: int) -> None:
+    module, one = crd(negatives=negatives), batch()
     rows = torch.cat([one.index[:, None], module.negatives.draw(one)], dim=1)
     v_s = losses.unit(module.embed_student(module.student.features(one.views["q"])))
     v_t = losses.unit(module.embed_teacher(module.teacher.features(one.views["q"])))
-    expected, c = 0.0, 5 / len(LABELS)
+    expected, c = 0.0, negatives / len(LABELS)
     for v, memory in ((v_s, module.memory_teacher), (v_t, module.memory_student)):
         e = torch.exp((memory[rows] * v[:, None]).sum(dim=-1) / 0.07)
         e = e / (e.mean() * len(LABELS))  # the normaliser, from the first batch
         h = e / (e + c)
         expected -= (h[:, 0].log() + (1 - h[:, 1:]).log().sum(dim=1)).mean()
-    torch.testing.assert_close(crd().step(one).terms["crd"], expected, rtol=1e-4, atol=1e-4)
+    again = crd(negatives=negatives)
+    torch.testing.assert_close(again.step(one).terms["crd"], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_normaliser_is_that_of_the_first_batch() -> None:

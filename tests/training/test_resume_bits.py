@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from fake_session import FakeSession, Workshop
+from fake_session import Workshop
 
-from ablate.errors import Interrupted
+from ablate.methods.parts import Value
 from ablate.methods.session import Outcome
 
 PAIR = ("resnet14", "resnet8")
-
-
-def run_with_stops(session: FakeSession, stops: tuple[int, ...]) -> Outcome:
-    for stop in stops:
-        session.stop_after = stop
-        with pytest.raises(Interrupted):
-            session.run()
-    session.stop_after = -1
-    return session.run()
+ACROSS = ("wrn_16_2", "resnet8")  # 128 and 64 features
 
 
 def same(one: Outcome, other: Outcome) -> None:
@@ -26,17 +18,37 @@ def same(one: Outcome, other: Outcome) -> None:
     assert (one.best, one.best_epoch) == (other.best, other.best_epoch)
 
 
+#: Method, networks and settings: each method as it is; then teachers' features from a table, as in
+#: the quick profile; then heads and adapter across widths, and views whose draws have parameters.
+METHODS = ("cocord", "cocord+kd", "kd", "crd", "student")
+TABLE: dict[str, Value] = {"teacher__table": "on"}
+CASES: list[tuple[str, tuple[str, str], dict[str, Value]]] = [
+    *((method, PAIR, {"precision": p}) for method in METHODS for p in ("fp32", "bf16")),
+    ("cocord", PAIR, TABLE),
+    ("crd", PAIR, TABLE | {"loss__kd": 1.0}),
+    ("cocord", ACROSS, {"mismatch": "adapter"}),
+    ("cocord", PAIR, {"views__augmentation": "crop-flip-blur"}),
+    ("cocord", PAIR, {"views__augmentation": "random-resized-crop"}),
+]
+
+
 # 599 images in batches of 128 are 5 steps an epoch: within an epoch, at its end, at the very end.
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("method", ["cocord", "cocord+kd", "kd", "crd", "student"])
-def test_resume_is_bit_identical(workshop: Workshop, method: str, precision: str) -> None:
-    job = workshop.job(method, *PAIR, precision=precision)
-    whole = workshop.session(job, f"whole {method} {precision}")
+@pytest.mark.parametrize(("method", "pair", "changes"), CASES, ids=str)
+def test_resume_is_bit_identical(
+    workshop: Workshop,
+    method: str,
+    pair: tuple[str, str],
+    changes: dict[str, Value],
+) -> None:
+    job = workshop.job(method, *pair, **changes)
+    name = f"{method} {list(changes.values())}"
+    whole = workshop.session(job, f"whole {name}")
+    assert ("teacher_table" in whole.config.upstream) == ("teacher__table" in changes)
     outcome = whole.run()
     assert [p.step for p in whole.positions] == list(range(1, 11))
     assert [p.epoch_ended for p in whole.positions] == ([False] * 4 + [True]) * 2
-    parts = workshop.session(job, f"parts {method} {precision}")
-    same(run_with_stops(parts, (1, 3, 5, 8, 10)), outcome)
+    parts = workshop.session(job, f"parts {name}")
+    same(parts.run_with_stops(1, 3, 5, 8, 10), outcome)
     assert parts.epochs == whole.epochs
-    for name in ("weights.pt",):
-        assert (parts.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    weights = [(session.folder / "weights.pt").read_bytes() for session in (parts, whole)]
+    assert weights[0] == weights[1]
