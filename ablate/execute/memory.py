@@ -65,5 +65,5 @@ class MemoryWatch:
 
 
 def taken_bytes(peak_bytes: int) -> int:
-    """Bytes that a job takes on its device in all, from the peak of what it allocated."""
+    """Bytes that a job takes on its device in all, from the peak of what it reserved."""
     return peak_bytes + CONTEXT_BYTES if peak_bytes else 0

@@ -209,20 +209,13 @@ def timed(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def test_ten_thousand_jobs_expand_in_no_time(walks: Lab) -> None:
+def test_ten_thousand_rows_are_as_many_jobs(walks: Lab) -> None:
     steps, strides = list(range(2, 102)), [1 + i / 100 for i in range(1, 101)]
     path = walks.write(
         f"{HEAD}seeds = [0]\n[[grid]]\nparts.steps = {steps}\nparts.stride = {strides}\n"
     )
-    sizes = []
-
-    def work() -> None:
-        matrix = expand(read_study(path), walks.settings, "quick")
-        sizes.append((len(matrix.configs), len(matrix.plan.jobs)))
-
-    seconds = min(timed(work) for _ in range(2))
-    assert sizes[0] == (10_001, 10_001)
-    assert seconds < 2
+    matrix = expand(read_study(path), walks.settings, "quick")
+    assert (len(matrix.configs), len(matrix.plan.jobs)) == (10_001, 10_001)
 
 
 class Memory:
