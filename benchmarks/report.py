@@ -115,9 +115,10 @@ def main() -> None:
             fill(results, options.jobs, options.study_jobs, options.rows)
         print(f"{'index file':<46}{(results / 'ablate.db').stat().st_size / 2**20:9.1f} MiB")
         place = ["--results", str(results)]
-        command("report", "study000", "--table", *place)
-        command("report", "--table", "--metric", "top1", *place)
         command("report", "--table", *place)
+        command("report", "study000", "--table", *place)
+        command("report", "--all", "--table", "--metric", "top1", *place)
+        command("report", "--all", "--table", *place)
         command("report", "study000", "--html", str(folder / "page.html"), *place)
         print(f"{'page':<46}{(folder / 'page.html').stat().st_size / 2**20:9.1f} MiB")
         command("report", "study000", "--figures", str(folder / "figures"), *place)

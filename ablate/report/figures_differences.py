@@ -90,7 +90,7 @@ def differences(
     unit = {"%": " (points)", "": ""}.get(analysis.metric.unit, f" ({analysis.metric.unit})")
     axes.set_xlabel(label(f"Difference in {quantity(analysis.metric)}{unit}"))
     caption = f"{_caption(analysis, [cell for _, cell in marked], clipped)} {measured}"
-    finish(figure, title, caption, footer=footer, passes=1)
+    finish(figure, title, caption, footer=footer)
     return figure, caption
 
 

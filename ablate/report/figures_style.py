@@ -91,7 +91,7 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return figure
 
 
-def finish(figure: Figure, title: str, caption: str, *, footer: bool, passes: int = 2) -> None:
+def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> None:
     """Title above and, unless the caption is set elsewhere, caption below; the figure grows."""
     lines = textwrap.wrap(caption, _CAPTION_CHARACTERS) if footer else []
     titles = textwrap.wrap(title, 68)
@@ -105,8 +105,7 @@ def finish(figure: Figure, title: str, caption: str, *, footer: bool, passes: in
         figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=MUTED, linespacing=1.15)
     # Ticks depend on the layout and the layout on ticks; frozen, it is the same in every format.
     engine: Any = figure.get_layout_engine()
-    for _ in range(passes):
-        engine.execute(figure)
+    engine.execute(figure)
     figure.set_layout_engine("none")
 
 
