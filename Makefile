@@ -10,7 +10,7 @@ run: $(VENV)/.installed
 	$(BIN)/ablate report lpred_symmetry --table
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n logical --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
