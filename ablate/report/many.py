@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from ablate.store.index import Index
-from ablate.store.processes import usable_cores
+from ablate.store.processes import uncollected, usable_cores
 
 T = TypeVar("T")
 
@@ -37,22 +35,10 @@ def over_studies(
 
 
 def _alone(work: Callable[[Index, str], T], results: Path, key: str) -> T:
-    with Index.open(results) as index, _uncollected():
+    with Index.open(results) as index, uncollected():
         return work(index, key)
 
 
 def _leave_interrupts() -> None:
     """Ctrl-C reaches all processes of a terminal; the one that asked says what becomes of it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Much is made here and kept, nothing in circles: looking for garbage finds none."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -14,7 +14,6 @@ copy    the log is there, but cannot be shared (a read-only folder, or a copied 
 from __future__ import annotations
 
 import contextlib
-import gc
 import shutil
 import sqlite3
 import tempfile
@@ -135,19 +134,6 @@ def builder(database: Path) -> Engine:
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Many rows are made at once, none of them garbage: don't look through them for any."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from ablate.errors import StoreError
 from ablate.matrix.plan import StudyPlan
 from ablate.store import connect, find, schema, studies
 from ablate.store import ingest as rows
+from ablate.store.processes import uncollected
 from ablate.store.rebuild import DATABASE, rebuild
 from ablate.store.rundir import RunDirectory
 
@@ -94,7 +95,7 @@ class Index:
             with (
                 connect.store_errors(self.database, self._busy_seconds),
                 connect.reading_as_writer(self._engine) as connection,
-                connect.uncollected(),
+                uncollected(),
             ):
                 return query(connection)
         database, share = self.database, True
@@ -109,7 +110,7 @@ class Index:
             try:
                 with (
                     connect.reading(source, self._busy_seconds) as connection,
-                    connect.uncollected(),
+                    uncollected(),
                 ):
                     value = query(connection)
                 if source.sound():

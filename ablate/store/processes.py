@@ -1,10 +1,12 @@
-"""Is that process still the same process?"""
+"""Processes: is that one still the same, and what may this one use?"""
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -42,6 +44,19 @@ def is_alive(host: str, pid: int, start: float) -> bool | None:
     except psutil.Error:
         return None
     return any(abs(known - start) <= _TOLERANCE for known in starts)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Much is made here and kept, nothing in circles: looking for garbage finds none."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def usable_cores() -> int:

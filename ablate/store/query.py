@@ -142,7 +142,7 @@ def curves(index: Index, key: str, metrics: Sequence[str]) -> list[Point]:
         .order_by(_PLANNED.position, m.metric, m.epoch)
     )
     rows = index.read(lambda connection: connection.execute(query).all())
-    return [Point(*row[:5], math.nan if row.value is None else row.value) for row in rows]
+    return [Point._make(row if row[5] is not None else (*row[:5], math.nan)) for row in rows]
 
 
 def _studies(connection: Connection, alive: Alive) -> list[StudySummary]:
