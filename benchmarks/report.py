@@ -108,6 +108,8 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     print(f"{options.jobs} jobs, {options.rows} rows each, {os.cpu_count()} cores")
+    if options.dir:
+        options.dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=options.dir))
     try:
         results = folder / "results"
