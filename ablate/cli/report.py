@@ -85,7 +85,7 @@ def report(
     """Print the tables of a study: mean ± std over seeds, differences, intervals."""
     from ablate.store.processes import uncollected
 
-    with uncollected():  # libraries are loaded and tables made, and nearly all of it is kept
+    with uncollected(for_good=True):  # libraries and tables: nearly all of it is kept
         from ablate.report.publish import Asked, figures_of, page_of, write_text
         from ablate.report.render_html import document
         from ablate.store.index import Index

@@ -30,7 +30,7 @@ from ablate.store.results import Point, StudyResults
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "NamedFigure", "PlannedFigure", "figures", "planned_figures", "write_figures"]
+__all__ = ["FORMATS", "NamedFigure", "PlannedFigure", "figures", "planned_figures", "write_figure"]
 
 FORMATS = ("pdf", "png")
 
@@ -88,19 +88,17 @@ def planned_figures(
     return found
 
 
-def write_figures(drawn: Sequence[NamedFigure], folder: Path, prefix: str) -> list[Path]:
-    """Write each figure as `<prefix>-<name>.pdf` and `.png`, atomically; returns the paths.
+def write_figure(drawn: NamedFigure, folder: Path, prefix: str) -> list[Path]:
+    """Write a figure as `<prefix>-<name>.pdf` and `.png`, atomically; returns the paths.
 
     Raises StoreError if the folder cannot be made or written.
     """
-    paths = []
+    stem = f"{safe_name(prefix)}-{drawn.name}"
+    paths = [folder / f"{stem}.{format}" for format in FORMATS]  # noqa: A001
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for one in drawn:
-            for format in FORMATS:  # noqa: A001
-                path = folder / f"{safe_name(prefix)}-{one.name}.{format}"
-                atomic_write(path, content(one.figure, format))
-                paths.append(path)
+        for path, format in zip(paths, FORMATS, strict=True):  # noqa: A001
+            atomic_write(path, content(drawn.figure, format))
     except OSError as error:
         raise StoreError(f"{folder}: figures cannot be written: {error.strerror}") from error
     return paths

@@ -6,7 +6,8 @@ import base64
 import re
 from dataclasses import dataclass
 
-from ablate.report.figures_style import NamedFigure, content
+from ablate.report.figures import PlannedFigure
+from ablate.report.figures_style import content
 
 #: What the palette of `figures_style` becomes on a dark page. Cells of heat maps keep their
 #: colours, and so does the text in them, which has colours of its own.
@@ -29,21 +30,31 @@ _DISPENSABLE = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?<
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as two data URIs."""
+    """A figure as two data URIs, and what stands around it."""
 
+    title: str
+    caption: str  #: plain text
     light: str
     dark: str
     width: int  #: CSS pixels
     height: int
 
 
-def picture(figure: NamedFigure) -> Picture:
-    """The figure as SVG, its text as outlines, so that it looks the same on every machine."""
-    width, height = figure.figure.get_size_inches()
-    text = _DISPENSABLE.sub("", content(figure.figure, "svg").decode())
+def picture(planned: PlannedFigure) -> Picture:
+    """Draw the figure as SVG, its text as outlines, so that it looks the same on every machine."""
+    drawn = planned.draw()
+    width, height = drawn.figure.get_size_inches()
+    text = _DISPENSABLE.sub("", content(drawn.figure, "svg").decode())
     small = _PLACES.sub(lambda m: _LONG_NUMBER.sub(r"\1", m[0]), re.sub(r">\s+<", "><", text))
     dark = _COLOUR.sub(lambda match: _DARK[match[0]], small)
-    return Picture(_uri(small.strip()), _uri(dark.strip()), round(96 * width), round(96 * height))
+    return Picture(
+        drawn.title,
+        drawn.caption,
+        _uri(small.strip()),
+        _uri(dark.strip()),
+        round(96 * width),
+        round(96 * height),
+    )
 
 
 def _uri(svg: str) -> str:

@@ -1,7 +1,9 @@
-"""Many studies at once: each is read and shown by itself, so several processes share the work."""
+"""Work on many alike things, such as studies or figures, that several processes can share."""
 
 from __future__ import annotations
 
+import gc
+import multiprocessing
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -10,35 +12,41 @@ from pathlib import Path
 from typing import TypeVar
 
 from ablate.store.index import Index
-from ablate.store.processes import uncollected, usable_cores
+from ablate.store.processes import usable_cores
 
+S = TypeVar("S")
 T = TypeVar("T")
-
-_PARCELS = 4  #: per process, so that none is left with much more to do than the others
 
 
 def over_studies(
     work: Callable[[Index, str], T], results: Path, keys: Sequence[str], *, shared: bool
 ) -> list[T]:
-    """`work` done for the study of each key, in their order; `shared` among processes or not.
+    """`work` done for the study of each key with an index of its own; otherwise as `over_all`."""
+    return over_all(partial(_with_index, work, results), keys, shared=shared)
+
+
+def over_all(work: Callable[[S], T], items: Sequence[S], *, shared: bool = True) -> list[T]:
+    """`work` done for each item, in their order; `shared` among processes or not.
 
     Only what is known by its module's name can be sent to a process: `work` is such a function, or
-    a `functools.partial` of one. The first study that raises ends it all.
+    a `functools.partial` of one. The first item that raises ends it all. A process that has its
+    share of some work shares it no further.
     """
-    alone = partial(_alone, work, results)
-    processes = min(usable_cores(), len(keys))
-    if not shared or processes < 2:
-        return [alone(key) for key in keys]
-    with ProcessPoolExecutor(processes, initializer=_leave_interrupts) as pool:
-        parcel = max(1, len(keys) // (_PARCELS * processes))
-        return list(pool.map(alone, keys, chunksize=parcel))
+    processes = min(usable_cores(), len(items))
+    if not shared or processes < 2 or multiprocessing.parent_process() is not None:
+        return [work(item) for item in items]
+    with ProcessPoolExecutor(processes, initializer=_begin) as pool:
+        return list(pool.map(work, items))
 
 
-def _alone(work: Callable[[Index, str], T], results: Path, key: str) -> T:
-    with Index.open(results) as index, uncollected():
+def _with_index(work: Callable[[Index, str], T], results: Path, key: str) -> T:
+    with Index.open(results) as index:
         return work(index, key)
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches all processes of a terminal; the one that asked says what becomes of it."""
+def _begin() -> None:
+    # Ctrl-C reaches all processes of a terminal; the one that asked says what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What was loaded before stays; what is made for one item must not stay through all others.
+    gc.freeze()
+    gc.enable()

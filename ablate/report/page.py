@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ablate.report.figures import PlannedFigure
+    from ablate.report.figures_svg import Picture
     from ablate.store.query import JobState, Resumption
 
 #: Figures on a page: few enough to be drawn in two seconds.
 MOST_FIGURES = 6
+
+Draw = Callable[[Sequence["PlannedFigure"]], list["Picture"]]
 
 _KINDS = {"teacher": "teacher", "teacher_table": "table of the teacher's features"}
 
@@ -61,17 +64,20 @@ def page(
     curves: Sequence[Point] | None = None,
     metrics: Sequence[Metric] | None = None,
     selection: Selection = Selection.LAST,
+    draw: Draw | None = None,
 ) -> str:
     """The page as HTML; `jobs` and `curves` are what `ablate.store.query` gives of the study.
 
-    `metrics` are those of the plan, unless only some are asked for.
+    `metrics` are those of the plan, unless only some are asked for. `draw` makes the pictures of
+    all figures, by default one after the other.
     """
     from markupsafe import Markup
 
     plan = results.plan
     css, script = _asset("page.css"), _asset("page.js")
     tables, shared = _tables(results, metrics, selection)
-    shown, more = _figures(results, curves, metrics, selection)
+    planned = _planned(results, curves, metrics, selection)
+    chosen = _chosen(planned)
     return _environment().get_template("page.html.j2").render(
         plan=plan,
         version=ablate.__version__,
@@ -82,8 +88,8 @@ def page(
         verdicts=_verdicts(results, metrics, selection),
         tables=tables,
         shared_notes=shared,
-        figures=shown,
-        more_figures=more,
+        figures=[_shown(one) for one in (draw or _pictures)(chosen)],
+        more_figures=len(chosen) < len(planned),
         summary=_summary(jobs),
         jobs=[_job(job) for job in jobs],
         facts=_facts(results),
@@ -173,24 +179,26 @@ def _shared(tables: Sequence[Table]) -> list[str]:
     return [note for note in tables[0].footer if all(note in other.footer for other in tables)]
 
 
-def _figures(
+def _planned(
     results: StudyResults,
     curves: Sequence[Point] | None,
     metrics: Sequence[Metric] | None,
     selection: Selection,
-) -> tuple[list[dict[str, Any]], bool]:
+) -> list[PlannedFigure]:
     from ablate.report.figures import planned_figures
+
+    return planned_figures(results, curves, _wanted(results, metrics), selection, footer=False)
+
+
+def _pictures(chosen: Sequence[PlannedFigure]) -> list[Picture]:
     from ablate.report.figures_svg import picture
 
-    planned = planned_figures(results, curves, _wanted(results, metrics), selection, footer=False)
-    chosen = _chosen(planned)
-    shown = []
-    for drawn in (figure.draw() for figure in chosen):
-        image = picture(drawn)
-        wide = image.width > 400  # CSS pixels: more than a column
-        about = f"{drawn.title}. {drawn.caption}"
-        shown.append({**vars(image), "wide": wide, "caption": drawn.caption, "alt": about})
-    return shown, len(chosen) < len(planned)
+    return [picture(one) for one in chosen]
+
+
+def _shown(picture: Picture) -> dict[str, Any]:
+    wide = picture.width > 400  # CSS pixels: more than a column
+    return {**vars(picture), "wide": wide, "alt": f"{picture.title}. {picture.caption}"}
 
 
 def _chosen(planned: Sequence[PlannedFigure]) -> list[PlannedFigure]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +16,14 @@ from ablate.errors import StoreError
 from ablate.methods.metrics import Metric
 from ablate.report.analysis import metric_of, plan_metrics
 from ablate.report.filenames import safe_name
+from ablate.report.many import over_all
 from ablate.report.table import Selection
 from ablate.store.files import atomic_write
 
 if TYPE_CHECKING:
     from ablate.console import Line
     from ablate.matrix.plan import StudyPlan
+    from ablate.report.figures import PlannedFigure
     from ablate.report.table import Table
     from ablate.store.find import Found
     from ablate.store.index import Index
@@ -67,6 +71,7 @@ def page_of(
     One study's page is `target` itself, those of several are named after it and the study. Raises
     StoreError if it cannot be written, InputError for a metric that the study does not have.
     """
+    from ablate.report.figures_svg import picture
     from ablate.report.page import page
     from ablate.store.query import job_states, study_results
 
@@ -77,6 +82,7 @@ def page_of(
         _curves(index, results.plan, asked),
         asked.metrics(results.plan),
         Selection(asked.selection),
+        partial(over_all, picture),
     )
     several = len(names) > 1
     path = target.with_name(f"{target.stem}-{names[key]}{target.suffix}") if several else target
@@ -91,13 +97,21 @@ def figures_of(
 
     Raises as `page_of`.
     """
-    from ablate.report.figures import figures, write_figures
+    from ablate.report.figures import planned_figures
     from ablate.store.query import study_results
 
     results = study_results(index, key)
     curves = _curves(index, results.plan, asked)
-    drawn = figures(results, curves, asked.metrics(results.plan), Selection(asked.selection))
-    return write_figures(drawn, target, names[key])
+    selection = Selection(asked.selection)
+    planned = planned_figures(results, curves, asked.metrics(results.plan), selection)
+    paths = over_all(partial(_draw_and_write, target, names[key]), planned)
+    return list(chain.from_iterable(paths))
+
+
+def _draw_and_write(folder: Path, prefix: str, planned: PlannedFigure) -> list[Path]:
+    from ablate.report.figures import write_figure
+
+    return write_figure(planned.draw(), folder, prefix)
 
 
 def file_names(found: Sequence[Found]) -> dict[str, str]:

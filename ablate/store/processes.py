@@ -47,8 +47,12 @@ def is_alive(host: str, pid: int, start: float) -> bool | None:
 
 
 @contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Much is made here and kept, nothing in circles: looking for garbage finds none."""
+def uncollected(*, for_good: bool = False) -> Iterator[None]:
+    """Much is made here and kept, nothing in circles: looking for garbage finds none.
+
+    `for_good` is for what stays until the process ends, soon: later looks leave it out as well,
+    and so does the one with which Python ends.
+    """
     if not gc.isenabled():
         yield
         return
@@ -56,6 +60,8 @@ def uncollected() -> Iterator[None]:
     try:
         yield
     finally:
+        if for_good:
+            gc.freeze()
         gc.enable()
 
 

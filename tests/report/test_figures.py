@@ -23,7 +23,7 @@ from results_builder import BOTH, PRED, SYM, build, one_pair
 from ablate.methods.metrics import find_metric
 from ablate.report import figures_differences, figures_style
 from ablate.report.analysis import analyse
-from ablate.report.figures import figures, planned_figures, write_figures
+from ablate.report.figures import figures, planned_figures, write_figure
 from ablate.report.filenames import safe_name
 from ablate.report.table import Selection
 from ablate.store.history import Status
@@ -291,7 +291,8 @@ def test_same_data_same_bytes(tmp_path):
 
 
 def test_files(tmp_path):
-    paths = write_figures(figures(nasty()), tmp_path / "new" / "folder", "../../evil <name>")
+    [one] = figures(nasty())
+    paths = write_figure(one, tmp_path / "new" / "folder", "../../evil <name>")
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
         "new/folder/evil_name-differences-top1.pdf",
         "new/folder/evil_name-differences-top1.png",

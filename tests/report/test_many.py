@@ -1,27 +1,67 @@
-"""Many studies at once: who does the work, and in which order it comes back."""
+"""Work that several processes share: who does it, and in which order it comes back."""
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
 from results_folder import make_results
 
-from ablate.report.many import over_studies
+from ablate.report.many import over_all, over_studies
 from ablate.store.index import Index
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    monkeypatch.setattr("ablate.report.many.usable_cores", lambda: 2)
 
 
 def process_and_key(index: Index, key: str) -> tuple[int, str]:
     return os.getpid(), key
 
 
+def process_and_item(item: int) -> tuple[int, int]:
+    return os.getpid(), item
+
+
+def processes_below(item: int) -> set[int]:
+    return {process for process, _ in over_all(process_and_item, range(item))} | {os.getpid()}
+
+
+def garbage_left(item: int) -> int:
+    """How many of the items so far are still in memory, each of them only held by itself."""
+    left = sum(isinstance(one, _Circle) for one in gc.get_objects())
+    for _ in range(50):
+        _Circle()
+    return left
+
+
+class _Circle:
+    def __init__(self) -> None:
+        self.itself = self
+        self.load = [[] for _ in range(200)]  # enough of them to make Python look
+
+
 @pytest.mark.parametrize("shared", [False, True])
-def test_other_processes_do_shared_work_in_order(tmp_path, monkeypatch, shared):
+def test_other_processes_do_shared_work_in_order(tmp_path, shared):
     for name in ("c", "a", "b"):
         make_results(tmp_path, name=name)
     with Index.open(tmp_path) as index:
         keys = [one.key for one in index.find_studies()]
-    monkeypatch.setattr("ablate.report.many.usable_cores", lambda: 2)
     done = over_studies(process_and_key, tmp_path, keys, shared=shared)
     assert [key for _, key in done] == keys
     assert all((process != os.getpid()) == shared for process, _ in done)
+
+
+def test_a_share_is_not_shared_again():
+    assert all(len(processes) == 1 for processes in over_all(processes_below, [3] * 4))
+
+
+def test_what_one_item_leaves_behind_does_not_stay_through_the_others():
+    gc.disable()  # as it is while a report is made; processes take that over
+    try:
+        left = over_all(garbage_left, range(40))
+    finally:
+        gc.enable()
+    assert max(left) < 20 * 50 / 2  # half of what one of two processes makes
