@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +15,12 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
 
+from figure_studies import sweep
 from results_folder import make_results
+from toy_workshop import until
 
 from ablate.cli.app import app
+from ablate.store.index import Index
 
 TOP1 = ("--metric", "top1")
 
@@ -112,6 +119,27 @@ def test_figures(report, tmp_path):
         "symmetry-curves-top1.pdf", "symmetry-curves-top1.png",
     ]  # fmt: skip
     assert sorted(tmp_path.iterdir()) == sorted(map(Path, told))
+
+
+def test_ctrl_c_ends_the_drawing_of_figures(tmp_path):
+    values = [0.05 * 2**i for i in range(9)]
+    plan = sweep(values, "temperature", "τ", 0.1).plan
+    with Index.open(tmp_path / "results", writable=True) as index:
+        index.register(replace(plan, pairs=tuple(f"teacher{i}/student" for i in range(60))))
+    folder = tmp_path / "figures"
+    command = [sys.executable, "-m", "ablate", "report", "--figures", folder, *TOP1]
+    drawing = subprocess.Popen(
+        [*command, "--results", tmp_path / "results"],
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # a group of its own, as a shell gives to each command
+    )
+    until(lambda: list(folder.glob("*.png")), "the first figure")
+    os.killpg(drawing.pid, signal.SIGINT)
+    _, said = drawing.communicate()
+    assert (drawing.returncode, said) == (130, b"")
+    left = list(folder.iterdir())
+    assert len(left) < 2 * 60
+    assert not [path for path in left if path.suffix not in (".pdf", ".png")]
 
 
 def test_page_figures_and_tables_at_once(report, tmp_path):
