@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from ablate.execute.devices import Device
@@ -50,6 +51,7 @@ class FakeLauncher:
     running: list[str] = field(default_factory=list)
     launched: list[str] = field(default_factory=list)
     together: int = 0  #: most jobs that ran at once
+    waits: int = 0
 
     def launch(self, job: str, order: Order) -> None:
         self.launched.append(job)
@@ -58,6 +60,8 @@ class FakeLauncher:
         self.together = max(self.together, len(self.running))
 
     def wait(self, seconds: float) -> list[Exit]:
+        self.waits += 1
+        assert self.waits < 10_000, "this run never ends"
         ended = [job for job in self.running if self.ends(job)][: self.at_once]
         self.running = [job for job in self.running if job not in ended]
         return [Exit(job, 0) for job in ended]
@@ -77,31 +81,32 @@ class Lines:
     """A display that remembers."""
 
     phases: list[tuple[str, str, str]] = field(default_factory=list)
+    epochs: list[tuple[str, int]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
     def job(self, job: str, phase: Phase, detail: str = "") -> None:
         self.phases.append((job, str(phase), detail))
 
     def epoch(self, job: str, epoch: int, metrics: object) -> None:
-        pass
+        self.epochs.append((job, epoch))
 
     def say(self, sentence: str) -> None:
         self.said.append(sentence)
 
 
-def make_matrix(count: int, kind: str = "student") -> Matrix:
+def make_matrix(jobs: int, kind: str = "student") -> Matrix:
     """So many jobs that need nothing."""
     configs: dict[str, JobConfig] = {}
-    for number in range(count):
+    for number in range(jobs):
         config = JobConfig(
             kind=kind, method="m", program="p:q", data="none", teacher="", student="s",
             seed=number, profile="toy", settings={},
         )  # fmt: skip
         configs[job_id(config)] = config
-    jobs = tuple(PlannedJob(job, kind, "v", "s", config.seed) for job, config in configs.items())
+    planned = tuple(PlannedJob(job, kind, "v", "s", config.seed) for job, config in configs.items())
     plan = StudyPlan(
         name="fake", title="", question="", answers="", profile="toy", data="none", metrics=(),
-        pairs=("s",), seeds=(), baseline={}, overrides={}, variants=(), jobs=jobs,
+        pairs=("s",), seeds=(), baseline={}, overrides={}, variants=(), jobs=planned,
     )  # fmt: skip
     return Matrix(plan, configs)
 
@@ -124,6 +129,6 @@ def orchestrate(
         past = read_past(matrix, lambda job: RunDirectory.of(results, job))
         orchestrator = Orchestrator(
             matrix, settings, results, index, list(devices), lines, StopRequests(),
-            free_bytes=free, launcher=launcher,
+            clock=count(step=0.1).__next__, free_bytes=free, launcher=launcher,
         )  # fmt: skip
         return orchestrator.run(past), lines

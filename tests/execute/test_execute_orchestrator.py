@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from ablate.execute.memory import MemoryWatch, taken_bytes
 from ablate.execute.placement import Device
 from ablate.execute.recovery import declare_gone, read_past, settle_strays
 from ablate.execute.session import Order
+from ablate.matrix.identity import job_id
 from ablate.store.history import Status, history
 from ablate.store.locks import FolderLock
 from ablate.store.rundir import RunDirectory
@@ -134,6 +136,51 @@ def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> N
     assert summary.count(Phase.DONE) == 1
     (said,) = lines.said
     assert said.endswith("events.jsonl: Is a directory (the run goes on)")
+
+
+def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Path) -> None:
+    def refuse(run: RunDirectory, order: Order) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    teachers = make_matrix(2, "teacher")
+    first, second = teachers.configs
+    student = make_matrix(1).configs.popitem()[1]
+    students = {
+        job_id(config): config
+        for config in (
+            replace(student, upstream={"teacher": first}),
+            replace(student, seed=1, upstream={"teacher": first, "table": second}),
+        )
+    }
+    matrix = replace(teachers, configs=teachers.configs | students)
+    _, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 1)])
+    blocked = [(job, detail) for job, phase, detail in lines.phases if phase == "blocked"]
+    assert blocked == [(job, "a job that it waits for failed") for job in students]
+
+
+def test_a_log_is_looked_at_again_when_it_has_grown(tmp_path: Path) -> None:
+    def write(run: RunDirectory, epoch: int) -> None:
+        run.append({"event": "epoch", "attempt": 1, "time": float(epoch), "epoch": epoch,
+                    "step": epoch, "metrics": {"top1": 50.0 + epoch}})  # fmt: skip
+
+    def start(run: RunDirectory, order: Order) -> None:
+        orders.append(order)
+        run.append({"event": "started", "attempt": 1, "time": 0.0, "host": "h"})
+        write(run, 1)
+
+    def ends(job: str) -> bool:
+        run = RunDirectory.of(tmp_path, job)
+        if lines.epochs == [(job, 1)] and len(run.events().events) == 2:
+            write(run, 2)
+        if lines.epochs != [(job, 1), (job, 2)]:
+            return False
+        finish(run, orders[0])
+        return True
+
+    orders: list[Order] = []
+    launcher, lines = FakeLauncher(start, ends), Lines()
+    summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
+    assert summary.count(Phase.DONE) == 1
 
 
 def test_modules_are_imported_once_for_what_will_run() -> None:
