@@ -77,7 +77,10 @@ def report(
         Path | None, typer.Option("--figures", help="Folder for figures, as PDF and PNG.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All studies, also those that newer code has run again.")
+        bool,
+        typer.Option(
+            "--all", help="All studies, also those that were run again since, under the same name."
+        ),
     ] = False,
     results: ResultsOption = None,
     debug: DebugOption = False,
@@ -119,7 +122,7 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]
     """The study asked for, or the one that was run last; InputError if there is none."""
     found = index.find_studies(name, superseded=everything)
     if not found:
-        known = [one.name for one in index.find_studies()]
+        known = list(dict.fromkeys(one.name for one in index.find_studies()))
         message = f'no study "{name}"' if name else "no study has been run"
         raise InputError(Problem(str(index.results), "", message, did_you_mean(name or "", known)))
     if name is not None or everything:

@@ -1,4 +1,4 @@
-"""Index to tidy frames, statistics, tables, figures and page.
+"""Index to records, statistics, tables, figures and page; tidy frames for other tools.
 
 Importing this package loads neither pandas nor scipy; the functions do when they are called.
 """

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from functools import partial
+from multiprocessing import connection
 from pathlib import Path
 from typing import TypeVar
 
 from ablate.store.index import Index
-from ablate.store.processes import usable_cores
+from ablate.store.processes import collected, usable_cores
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -34,7 +38,8 @@ def over_all(work: Callable[[S], T], items: Sequence[S], *, shared: bool = True)
     """
     processes = min(usable_cores(), len(items))
     if not shared or processes < 2 or multiprocessing.parent_process() is not None:
-        return [work(item) for item in items]
+        with collected() if len(items) > 1 else nullcontext():
+            return [work(item) for item in items]
     with ProcessPoolExecutor(processes, initializer=_begin) as pool:
         return list(pool.map(work, items))
 
@@ -50,3 +55,12 @@ def _begin() -> None:
     # What was loaded before stays; what is made for one item must not stay through all others.
     gc.freeze()
     gc.enable()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=[parent.sentinel], daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """A process that was killed cannot tell those that work for it to leave."""
+    connection.wait([sentinel])
+    os._exit(1)

@@ -65,6 +65,20 @@ def uncollected(*, for_good: bool = False) -> Iterator[None]:
         gc.enable()
 
 
+@contextlib.contextmanager
+def collected() -> Iterator[None]:
+    """Within `uncollected`: much is made one after the other, and not kept."""
+    if gc.isenabled():
+        yield
+        return
+    gc.freeze()
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.disable()
+
+
 def usable_cores() -> int:
     """Cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):  # Linux: containers and `taskset` take some away

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import pytest
 from results_folder import make_results
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "execute"))
+
+from toy_workshop import is_running, until
+
 from ablate.report.many import over_all, over_studies
 from ablate.store.index import Index
+from ablate.store.processes import uncollected
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +36,11 @@ def process_and_item(item: int) -> tuple[int, int]:
 
 def processes_below(item: int) -> set[int]:
     return {process for process, _ in over_all(process_and_item, range(item))} | {os.getpid()}
+
+
+def wait_for_ever(folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+    threading.Event().wait()
 
 
 def garbage_left(item: int) -> int:
@@ -58,10 +72,23 @@ def test_a_share_is_not_shared_again():
     assert all(len(processes) == 1 for processes in over_all(processes_below, [3] * 4))
 
 
-def test_what_one_item_leaves_behind_does_not_stay_through_the_others():
-    gc.disable()  # as it is while a report is made; processes take that over
-    try:
-        left = over_all(garbage_left, range(40))
-    finally:
-        gc.enable()
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_one_item_leaves_behind_does_not_stay_through_the_others(shared):
+    with uncollected():  # as it is while a report is made; processes take that over
+        left = over_all(garbage_left, range(40), shared=shared)
+        assert not gc.isenabled()
     assert max(left) < 20 * 50 / 2  # half of what one of two processes makes
+
+
+def test_processes_end_with_the_one_that_asked(tmp_path):
+    script = (
+        "import ablate.report.many as many, test_many\n"
+        "many.usable_cores = lambda: 2\n"
+        f"many.over_all(test_many.wait_for_ever, [{str(tmp_path)!r}] * 2)"
+    )
+    asking = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent)
+    until(lambda: len(list(tmp_path.iterdir())) == 2, "two processes that work")
+    asking.kill()
+    asking.wait()
+    for path in tmp_path.iterdir():
+        until(lambda pid=int(path.name): not is_running(pid), "its end")
