@@ -1,15 +1,16 @@
 """From a study's runs to cells: who has how many seeds, and what the comparisons say.
 
 The family that Holm adjusts for is every comparison of a variant with the baseline, over all
-pairs of the study, for one metric: that is the set of claims a reader takes from its tables. One
-that cannot be tested yet counts from the start, so that no mark is taken back as results come in.
+pairs of the study, for one metric: that is the set of claims a reader takes from its tables. Each
+is tested once, when all its seeds have ended, for tests that are repeated as results come in find
+too much; until then it counts as one to come, so that no mark is taken back by another's result.
 Reference rows (other methods) are compared with the baseline but stay outside the family.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablate.errors import InputError, Problem, did_you_mean
@@ -26,20 +27,23 @@ from ablate.report.statistics import (
     rank,
     summarise,
 )
-from ablate.report.table import Cell, Comparison, Selection
+from ablate.report.table import NOT_RUN, Cell, Comparison, Selection
 from ablate.store.history import Status
 from ablate.store.results import StudyResults
 
 ALPHA = 0.05
 POWER = 0.8
 
-#: Metrics pass through single precision, so a spread below this share of their size is rounding.
+#: Metrics pass through single precision, so a spread or a distance of means below this share of
+#: their size is rounding.
 NOISE = 1e-6
 
 OTHER_METHODS = "other methods"  #: heading of reference rows
 
+_MOST_DIGITS = 12
+
 _NOT_TESTED = Adjusted(None, None, None, None)
-_OPEN = frozenset({Status.WAITING, Status.RUNNING, Status.INTERRUPTED})  #: may yet give a value
+OPEN = frozenset({Status.WAITING, Status.RUNNING, Status.INTERRUPTED})  #: may yet give a value
 _Key = tuple[str, str]  #: (variant, pair)
 
 
@@ -52,7 +56,7 @@ class Analysis:
     selection: Selection
     cells: Mapping[tuple[str, str], Cell]  #: (variant, pair) -> cell
     family: int  #: comparisons that Holm adjusted for: with a p value, or with one to come
-    waiting: int  #: those of the family that cannot be tested yet
+    waiting: int  #: those of the family whose seeds have not all ended
 
     @property
     def baseline(self) -> str:
@@ -100,6 +104,10 @@ def analyse(results: StudyResults, metric: Metric, selection: Selection) -> Anal
     """Cells, comparisons and ranks of one study for one metric."""
     plan = results.plan
     cells = _cells(results, metric, selection)
+    legible = _legible(metric, cells.values())
+    if legible != metric:
+        metric = legible
+        cells = {key: replace(cell, metric=metric) for key, cell in cells.items()}
     comparisons, family, waiting = _compare(plan, cells, metric)
     ranks = _ranks(plan, cells, metric)
     finished = {
@@ -120,6 +128,10 @@ def _cells(results: StudyResults, metric: Metric, selection: Selection) -> dict[
         else:
             why = "no value" if run.status is Status.DONE else run.status.value
             missing.setdefault((run.variant, run.pair), {})[run.seed] = why
+    for key in values.keys() | missing.keys():  # a row that changed since may have fewer jobs
+        for seed in plan.seeds:
+            if seed not in values.get(key, ()):
+                missing.setdefault(key, {}).setdefault(seed, NOT_RUN)
     return {
         (variant.label, pair): _cell(
             variant,
@@ -131,6 +143,18 @@ def _cells(results: StudyResults, metric: Metric, selection: Selection) -> dict[
         for variant in plan.variants
         for pair in plan.pairs
     }
+
+
+def _legible(metric: Metric, cells: Collection[Cell]) -> Metric:
+    """The metric with as many digits as show its largest spread, or else its values."""
+    largest = max((abs(cell.mean) for cell in cells if cell.mean is not None), default=0.0)
+    spread = max((cell.std for cell in cells if cell.std is not None), default=0.0)
+    shown = spread if spread > NOISE * largest else largest / 100
+    if not shown:
+        return metric
+    return replace(
+        metric, digits=max(metric.digits, min(_MOST_DIGITS, -math.floor(math.log10(shown))))
+    )
 
 
 def _cell(
@@ -167,31 +191,29 @@ def _compare(
         if cell.role is not Role.BASELINE
     }
     tested = [key for key in differences if cells[key].role is Role.VARIANT]
-    waiting = sum(
-        differences[key].p is None
-        and _may_grow(differences[key], cells[key], cells[baseline, key[1]])
-        for key in tested
-    )
-    intervals = adjusted_intervals([differences[key] for key in tested], 1 - ALPHA, waiting)
-    adjusted = dict(zip(tested, intervals, strict=True))
-    family = waiting + sum(one.p is not None for one in intervals)
+    growing = {key for key in tested if may_grow(cells[key], cells[baseline, key[1]])}
+    ended = [key for key in tested if key not in growing]
+    intervals = adjusted_intervals([differences[key] for key in ended], 1 - ALPHA, len(growing))
+    adjusted = dict(zip(ended, intervals, strict=True)) | dict.fromkeys(growing, _NOT_TESTED)
+    family = len(growing) + sum(one.p is not None for one in intervals)
     level = ALPHA / max(1, family)
     compared = {
         key: _comparison(cells[key], difference, adjusted.get(key), metric, level)
         for key, difference in differences.items()
     }
-    return compared, family, waiting
+    return compared, family, len(growing)
 
 
-def _may_grow(difference: Difference, cell: Cell, baseline: Cell) -> bool:
-    """Whether open jobs can still give the comparison so many common seeds that it has a test."""
-    possible = len(_seeds(cell) & _seeds(baseline))
-    return possible > max(1, difference.n)
+def may_grow(cell: Cell, baseline: Cell) -> bool:
+    """Whether a seed may still come to those that both have, and there can be a test."""
+    known = {seed for seed, _ in cell.values} & {seed for seed, _ in baseline.values}
+    possible = _possible(cell) & _possible(baseline)
+    return len(possible) > max(1, len(known))
 
 
-def _seeds(cell: Cell) -> set[int]:
+def _possible(cell: Cell) -> set[int]:
     """Seeds that have a value, or may yet get one."""
-    return {seed for seed, _ in cell.values} | {seed for seed, why in cell.missing if why in _OPEN}
+    return {seed for seed, _ in cell.values} | {seed for seed, why in cell.missing if why in OPEN}
 
 
 def _comparison(
@@ -244,7 +266,8 @@ def rerank(cells: Sequence[Cell], metric: Metric) -> list[Cell]:
 
 
 def _places(cells: Sequence[Cell], metric: Metric) -> list[int | None]:
-    places = rank([cell.mean if cell.complete else None for cell in cells], metric.higher_is_better)
+    means = [cell.mean if cell.complete else None for cell in cells]
+    places = rank(means, metric.higher_is_better, NOISE)
     if sum(place is not None for place in places) < 2:  # nothing to be better than
         return [None] * len(places)
     return places

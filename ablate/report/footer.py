@@ -21,8 +21,8 @@ _MOST_NAMED = 6
 OPTIMISTIC = "best epoch on the test set (optimistic)"
 
 
-def provenance(results: StudyResults, selection: Selection) -> tuple[str, ...]:
-    """What ran, on what, under which settings."""
+def provenance(results: StudyResults, selection: Selection | None) -> tuple[str, ...]:
+    """What ran, on what, under which settings; costs are of whole runs, without a selection."""
     plan, facts = results.plan, results.facts
     setting = [f"Data set: {plan.data}", f"profile: {plan.profile}"]
     if "epochs" in plan.baseline:
@@ -30,8 +30,9 @@ def provenance(results: StudyResults, selection: Selection) -> tuple[str, ...]:
     if plan.overrides:
         changes = (f"{key} = {format_value(value)}" for key, value in plan.overrides.items())
         setting.append("overrides: " + ", ".join(changes))
-    shown = OPTIMISTIC if selection is Selection.BEST else "last epoch"
-    setting.append(f"results of the {shown}")
+    if selection is not None:
+        shown = OPTIMISTIC if selection is Selection.BEST else "last epoch"
+        setting.append(f"results of the {shown}")
     machine = [
         f"{name}: {', '.join(facts[key])}"
         for name, key in (("Device", "device"), ("threads", "threads"), ("torch", "torch"))
@@ -45,7 +46,7 @@ def provenance(results: StudyResults, selection: Selection) -> tuple[str, ...]:
             _sentence(setting),
             _sentence([f"Profile {plan.profile}: {plan.profile_title}"] * bool(plan.profile_title)),
             _sentence(machine),
-            _teachers(results),
+            _teachers(results, selection),
             *(_sentence([note]) for note in plan.footnotes),
             _nondeterministic(results),
         )
@@ -89,7 +90,7 @@ def reading(analysis: Analysis, *, details: bool) -> tuple[str, ...]:
     if details:
         lines.append(_tests(analysis))
         lines.append(_detectable(analysis))
-    lines.append(_marks(analysis))
+    lines.append(_marks(analysis, details=details))
     return tuple(line for line in lines if line)
 
 
@@ -111,24 +112,28 @@ def _tests(analysis: Analysis) -> str:
 def _family(analysis: Analysis) -> str:
     """What the p values are adjusted for: "Holm-adjusted over the 3 comparisons of ..."."""
     m, waiting = analysis.family, analysis.waiting
+    if not m:
+        return "Holm-adjusted; no comparison has two common seeds that vary"
     if m == waiting:
-        return f"Holm-adjusted; no comparison has two common seeds{' yet' * (m > 0)} that vary"
+        return "Holm-adjusted, once all seeds of a comparison have ended"
     if m == 1:
         alone = "" if len(analysis.comparisons) == 1 else " that can be tested"
         return f"the only comparison of this study and metric{alone}, so not adjusted"
-    later = f", {waiting} of which cannot be tested yet" if waiting else ""
+    verb = "has" if waiting == 1 else "have"
+    later = f", {waiting} of which {verb} seeds to come and no test yet" if waiting else ""
     return f"Holm-adjusted over the {m} comparisons of this study and metric{later}"
 
 
-def _marks(analysis: Analysis) -> str:
+def _marks(analysis: Analysis, *, details: bool) -> str:
     common = [c.comparison.n for c in analysis.comparisons if c.comparison]
     few = any(n < FEWEST_PAIRS_FOR_MARKS for n in common)
     enough = any(n >= FEWEST_PAIRS_FOR_MARKS for n in common)
     lines = []
     if enough:
+        test = "" if details else f" (two-sided paired t test, α = {ALPHA:g}, {_family(analysis)})"
         lines.append(
             "↑ ↓: higher or lower than the baseline, where the Holm-adjusted interval excludes "
-            "zero."
+            f"zero{test}."
         )
     if few:
         lines.append(
@@ -166,7 +171,7 @@ def _detectable(analysis: Analysis) -> str:
         return line
     needs = []
     for effect in _EFFECTS:
-        seeds = seeds_needed(effect, typical, analysis.level, POWER)
+        seeds = seeds_to_mark(effect, typical, analysis.level)
         needs.append(
             f"{effect:g} points would need {seeds if seeds is not None else 'over 10,000'} seeds"
         )
@@ -174,13 +179,20 @@ def _detectable(analysis: Analysis) -> str:
     return f"{line} With the typical spread of {number(typical, digits)}, " + ", ".join(needs) + "."
 
 
-def _teachers(results: StudyResults) -> str:
+def seeds_to_mark(effect: float, std_diff: float, level: float) -> int | None:
+    """Seeds that find an effect with the usual power, and that a table marks; None for too many."""
+    seeds = seeds_needed(effect, std_diff, level, POWER)
+    return None if seeds is None else max(seeds, FEWEST_PAIRS_FOR_MARKS)
+
+
+def _teachers(results: StudyResults, selection: Selection | None) -> str:
     shown = [
         f"{teacher.network} "
         + (f"({teacher.status})" if teacher.top1 is None else f"{number(teacher.top1, 2)} %")
         for teacher in results.teachers
     ]
-    return _sentence([f"Teachers, top-1: {', '.join(shown)}"]) if shown else ""
+    when = " at the last epoch" if selection is Selection.BEST else ""
+    return _sentence([f"Teachers, top-1{when}: {', '.join(shown)}"]) if shown else ""
 
 
 def _nondeterministic(results: StudyResults) -> str:
@@ -197,4 +209,6 @@ def _sentence(clauses: list[str]) -> str:
     text = "; ".join(clauses)
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    if text[1:2].islower():  # a word, and not a symbol, which would become another one
+        text = text[0].upper() + text[1:]
+    return text + ("" if text.endswith(".") else ".")

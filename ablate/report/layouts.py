@@ -28,14 +28,14 @@ def choose(
 ) -> list[Table]:
     """Tables that fit the study, per metric: pairs abreast, then grids, then details per pair.
 
-    Without `metrics` all of the plan's are shown, costs together in one table at the end.
+    Without `metrics` all of the plan's are shown. Costs stand together in one table at the end.
     """
     wanted = plan_metrics(results.plan) if metrics is None else tuple(metrics)
-    costs = tuple(metric for metric in wanted if metric.cost) if metrics is None else ()
     tables: list[Table] = []
     for metric in wanted:
-        if metric not in costs:
+        if not metric.cost:
             tables += _of_metric(results, analyse(results, metric, selection))
+    costs = [metric for metric in wanted if metric.cost]
     if costs:
         tables += cost_tables(results, [analyse(results, m, selection) for m in costs])
     return tables
@@ -149,7 +149,8 @@ def _pair_rows(
             cells.append(_teacher_cell(results, pair.rpartition("/")[0]))
             if beside:
                 cells.append(_published_cell(published(pair, "Teacher")))
-        rows.append(Row("Teacher", tuple(cells)))
+        late = " (last epoch)" if analysis.selection is Selection.BEST else ""
+        rows.append(Row(f"Teacher{late}", tuple(cells)))
     variants = ordered(plan)
     has_student = any(_is_student(variant) for variant, _ in variants)
     if beside and not has_student:
@@ -188,7 +189,7 @@ def cost_tables(results: StudyResults, analyses: Sequence[Analysis]) -> list[Tab
             rows.append(Row(variant.label, tuple(cells), variant.role, heading))
         shown = [first.cells[variant.label, pair] for variant in plan.variants]
         lines = (
-            *footer.provenance(results, first.selection),
+            *footer.provenance(results, None),
             footer.seeds_line(plan.seeds, shown, several_pairs=False),
             "±: sample standard deviation over seeds. Costs depend on the machine and on what "
             "else ran on it, so they are neither ranked nor tested here.",

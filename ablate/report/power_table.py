@@ -9,11 +9,10 @@ from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
 from ablate.report import footer
 from ablate.report.analysis import ALPHA, POWER, Analysis, analyse
-from ablate.report.power import power_of, seeds_needed
+from ablate.report.power import power_of
+from ablate.report.statistics import FEWEST_PAIRS_FOR_MARKS
 from ablate.report.table import Cell, Column, Quantity, Row, Selection, Show, Table
 from ablate.store.results import StudyResults
-
-_MOST_SEEDS = 10_000
 
 _COLUMNS = (
     Column("n", ("n",), Show.QUANTITY),
@@ -31,6 +30,9 @@ def power_table(
     """A row per comparison: the spread seen, the power at hand, the seeds that `effect` needs."""
     if not (math.isfinite(effect) and effect > 0):
         raise InputError(Problem("--power", "", f"{effect} is no effect", "a number above 0"))
+    if metric.cost:
+        message = f"{metric.label} depends on the machine and is not tested"
+        raise InputError(Problem("--power", metric.name, message, "a metric that is no cost"))
     plan, analysis = results.plan, analyse(results, metric, selection)
     several = len(plan.pairs) > 1
     rows = [
@@ -74,16 +76,17 @@ def _cells(analysis: Analysis, cell: Cell, effect: float) -> tuple[Quantity, ...
     shown = (Quantity(n, 0), Quantity(comparison.mean, digits, signed=True), Quantity(std, digits))
     if comparison.undefined:
         return (*shown, *[Quantity(None, note="undefined")] * 3)
+    few = n < FEWEST_PAIRS_FOR_MARKS
     return (
         *shown,
-        Quantity(power_of(effect, std, n, analysis.level), 2),
-        _seeds(seeds_needed(effect, std, ALPHA, POWER, _MOST_SEEDS)),
-        _seeds(seeds_needed(effect, std, analysis.level, POWER, _MOST_SEEDS)),
+        Quantity(None if few else power_of(effect, std, n, analysis.level), 2),
+        _seeds(footer.seeds_to_mark(effect, std, ALPHA)),
+        _seeds(footer.seeds_to_mark(effect, std, analysis.level)),
     )
 
 
 def _seeds(count: int | None) -> Quantity:
-    return Quantity(count, 0, note=f"over {_MOST_SEEDS:,}" if count is None else "")
+    return Quantity(count, 0, note="over 10,000" if count is None else "")
 
 
 def _reading(analysis: Analysis, size: str) -> tuple[str, ...]:
@@ -96,8 +99,10 @@ def _reading(analysis: Analysis, size: str) -> tuple[str, ...]:
         "Spread: sample standard deviation of the paired differences over common seeds. Seeds: "
         f"how many a two-sided paired t test needs to find a true difference of {size} with "
         f"{100 * POWER:.0f} % probability, alone at α = {ALPHA:g}, and as one of the study's "
-        f"comparisons at {footer.level_text(analysis)}. Power now: that probability with the "
-        "seeds at hand, as one of the study's comparisons.",
+        f"comparisons at {footer.level_text(analysis)}; never fewer than "
+        f"{FEWEST_PAIRS_FOR_MARKS}, below which no table marks anything. Power now: that "
+        f"probability with the seeds at hand, where they are {FEWEST_PAIRS_FOR_MARKS} or more, as "
+        "one of the study's comparisons.",
     ]
     counts = [c.comparison.n for c in analysis.comparisons if c.comparison and c.comparison.std]
     if counts:

@@ -56,7 +56,7 @@ def _emphasised(shown: Shown) -> str:
     if shown.best:
         return f"**{text}**"
     if shown.second:
-        return f"<u>{text}</u>"
+        return f"<ins>{text}</ins>"
     return f"{text} ({escape(', '.join(shown.details))})" if shown.details else text
 
 

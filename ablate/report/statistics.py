@@ -227,14 +227,23 @@ def mark(difference: Difference, adjusted: Adjusted, n: int, higher_is_better: b
     return Mark.BETTER if (adjusted.low > 0) == higher_is_better else Mark.WORSE
 
 
-def rank(values: Sequence[float | None], higher_is_better: bool) -> list[int | None]:
+def rank(
+    values: Sequence[float | None], higher_is_better: bool, noise: float = ROUNDING_NOISE
+) -> list[int | None]:
     """Rank unrounded values densely: 1 is best, 2 second, equal values share a rank.
 
-    None, an incomplete row, gets None and takes no rank. NaN or infinite raises ValueError.
+    Equal are those that lie within `noise`, a share of their size, of the best of their rank: means
+    of the same counts over seeds differ in their last bits. None, an incomplete row, gets None and
+    takes no rank. NaN or infinite raises ValueError.
     """
     known = {float(value) for value in values if value is not None}
     _check_finite(known)
-    place = {value: i for i, value in enumerate(sorted(known, reverse=higher_is_better), start=1)}
+    place: dict[float, int] = {}
+    first, last = math.nan, 0
+    for value in sorted(known, reverse=higher_is_better):
+        if not math.isclose(value, first, rel_tol=noise):
+            first, last = value, last + 1
+        place[value] = last
     return [None if value is None else place[float(value)] for value in values]
 
 

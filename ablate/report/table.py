@@ -24,8 +24,9 @@ STATES = (
     Status.DIVERGED,
     Status.BLOCKED,
 )
+NOT_RUN = "not run"  #: a seed of the study that the row does not have
 #: Why a seed is missing, worst first.
-_REASONS = (*map(str, STATES[4:]), "no value", *map(str, STATES[1:4]))
+_REASONS = (*map(str, STATES[4:]), "no value", NOT_RUN, *map(str, STATES[1:4]))
 
 
 class Selection(StrEnum):

@@ -85,10 +85,17 @@ def with_arrow(comparison: Comparison | None, text: str) -> str:
 
 
 def interval_text(low: float | None, high: float | None, digits: int) -> str:
-    """An interval in brackets: "[−0.61, +0.37]"."""
+    """An interval in brackets: "[−0.61, +0.37]"; only an end at zero has no sign."""
     if low is None or high is None:
         return ""
-    return f"[{number(low, digits, signed=True)},{NBSP}{number(high, digits, signed=True)}]"
+    return f"[{_end(low, digits)},{NBSP}{_end(high, digits)}]"
+
+
+def _end(value: float, digits: int) -> str:
+    text = number(value, digits, signed=True)
+    if value and text[0] not in MINUS + "+":  # it rounds to zero; which side it is on matters
+        return (MINUS if value < 0 else "+") + text
+    return text
 
 
 def difference_text(cell: Cell) -> str:

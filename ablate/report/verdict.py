@@ -6,8 +6,11 @@ interval that excludes zero after Holm's adjustment.
 
 from __future__ import annotations
 
+from collections import Counter
+from enum import IntEnum
+
 from ablate.matrix.plan import Role
-from ablate.report.analysis import Analysis
+from ablate.report.analysis import OPEN, Analysis, may_grow
 from ablate.report.statistics import FEWEST_PAIRS_FOR_MARKS, Mark
 from ablate.report.table import Cell, Comparison
 from ablate.report.text import NBSP, interval_text, number, p_text, reasons
@@ -25,7 +28,7 @@ def verdict(analysis: Analysis, cell: Cell) -> str:
         raise ValueError(f"{cell.variant} is the baseline; there is nothing to compare it with")
     if comparison.n == 0 or comparison.mean is None:
         return _nothing_yet(analysis, cell)
-    with_seeds = _with_seeds(comparison.n, cell.planned)
+    with_seeds = _with_seeds(comparison.n, cell.planned, _gaps(analysis, cell))
     if comparison.undefined:
         return _undefined(analysis, cell, comparison, with_seeds)
     if comparison.mark in (Mark.BETTER, Mark.WORSE):
@@ -38,7 +41,7 @@ def verdict(analysis: Analysis, cell: Cell) -> str:
     )
     if not interval:
         return f"{difference}, has no interval: one seed says nothing about chance."
-    return f"{difference} {interval}, {_why_not(analysis, comparison)}."
+    return f"{difference} {interval}, {_why_not(analysis, cell, comparison)}."
 
 
 def study_verdict(analysis: Analysis) -> str:
@@ -48,24 +51,86 @@ def study_verdict(analysis: Analysis) -> str:
         return _untested(analysis)
     if len(cells) == 1:
         return verdict(analysis, cells[0])
+    standings = Counter(_standing(analysis, cell) for cell in cells)
+    open_ones = any(_is_open(_gaps(analysis, cell)) for cell in cells)
+    so_far = "So far, of" if open_ones else "Of"
+    start = f"{so_far} {len(cells)} comparisons with {analysis.baseline}{_metric_place(cells[0])}"
+    if len(standings) == 1 and (alike := _ALL.get(next(iter(standings)))):
+        return f"{start}, {alike}."
     found = [
         f"{cell.variant}{_place(analysis, cell)} ({cell.comparison.mark.value} by "
         f"{_amount(cell, abs(cell.comparison.mean or 0))})"
         for cell in cells
-        if cell.comparison and cell.comparison.mark in (Mark.BETTER, Mark.WORSE)
+        if cell.comparison and _standing(analysis, cell) is _Standing.TOLD
     ]
-    open_ones = any(not c.comparison or c.comparison.n < c.planned for c in cells)
-    so_far = "So far, of" if open_ones else "Of"
-    start = f"{so_far} {len(cells)} comparisons with {analysis.baseline}{_metric_place(cells[0])}"
-    if found:
-        return f"{start}, {len(found)} can be told from zero: {', '.join(found)}."
-    few = sum(1 for c in cells if c.comparison and c.comparison.mark is Mark.DESCRIPTIVE)
-    if few == len(cells):
-        return (
-            f"{start}, none can be told from zero: all have fewer than "
-            f"{FEWEST_PAIRS_FOR_MARKS} seeds, so the numbers only describe."
-        )
-    return f"{start}, none can be told from zero."
+    first = f"{len(found)} can be told from zero: {', '.join(found)}" if found else _NONE
+    rest = [
+        f"{count} {_SOME[standing][count > 1]}"
+        for standing, count in sorted(standings.items())
+        if standing in _SOME and (found or standing is not _Standing.NOT_TOLD)
+    ]
+    return "; ".join([f"{start}, {first}", *rest]) + "."
+
+
+class _Standing(IntEnum):
+    """How far a comparison got, in the order in which a sentence says it."""
+
+    TOLD = 0  #: from zero, by a mark
+    NOT_TOLD = 1
+    FEW = 2  #: seeds
+    CONSTANT = 3  #: over seeds
+    OPEN = 4
+    EMPTY = 5
+
+
+_NONE = "none can be told from zero"
+_ALL = {
+    _Standing.NOT_TOLD: _NONE,
+    _Standing.FEW: f"{_NONE}: all have fewer than {FEWEST_PAIRS_FOR_MARKS} seeds, so the numbers "
+    "only describe",
+    _Standing.CONSTANT: "none can be tested: no difference varies over seeds",
+    _Standing.OPEN: "none is tested yet: all have seeds to come",
+    _Standing.EMPTY: "none has a result",
+}
+_SOME = {  # of one, of several
+    _Standing.NOT_TOLD: ("cannot", "cannot"),
+    _Standing.FEW: (
+        f"has fewer than {FEWEST_PAIRS_FOR_MARKS} seeds and only describes",
+        f"have fewer than {FEWEST_PAIRS_FOR_MARKS} seeds and only describe",
+    ),
+    _Standing.CONSTANT: (
+        "does not vary over seeds, so there is no test",
+        "do not vary over seeds, so there is no test",
+    ),
+    _Standing.OPEN: ("has seeds to come and no test yet", "have seeds to come and no test yet"),
+    _Standing.EMPTY: ("has no result", "have no results"),
+}
+
+
+def _standing(analysis: Analysis, cell: Cell) -> _Standing:
+    comparison = cell.comparison
+    if comparison is None or comparison.mean is None:
+        return _Standing.EMPTY
+    if comparison.mark in (Mark.BETTER, Mark.WORSE):
+        return _Standing.TOLD
+    if may_grow(cell, _baseline(analysis, cell)):
+        return _Standing.OPEN
+    if comparison.undefined:
+        return _Standing.CONSTANT
+    return _Standing.FEW if comparison.mark is Mark.DESCRIPTIVE else _Standing.NOT_TOLD
+
+
+def _baseline(analysis: Analysis, cell: Cell) -> Cell:
+    return analysis.cells[analysis.baseline, cell.pair]
+
+
+def _gaps(analysis: Analysis, cell: Cell) -> Counter[str]:
+    """Why seeds are missing from a comparison, on either side."""
+    return Counter({**dict(_baseline(analysis, cell).missing), **dict(cell.missing)}.values())
+
+
+def _is_open(gaps: Counter[str]) -> bool:
+    return not OPEN.isdisjoint(gaps)
 
 
 def _untested(analysis: Analysis) -> str:
@@ -78,14 +143,14 @@ def _untested(analysis: Analysis) -> str:
 
 
 def _nothing_yet(analysis: Analysis, cell: Cell) -> str:
-    baseline = analysis.cells[analysis.baseline, cell.pair]
     gaps = [
         f"{one.variant}: {', '.join(reasons(one)) or 'no results planned'}"
-        for one in (cell, baseline)
+        for one in (cell, _baseline(analysis, cell))
         if not one.complete
     ]
+    yet = " yet" if _is_open(_gaps(analysis, cell)) else ""
     return (
-        f"Nothing can be said yet of {cell.variant} against {analysis.baseline}"
+        f"Nothing can be said{yet} of {cell.variant} against {analysis.baseline}"
         f"{_place(analysis, cell)}: no seed has both results ({'; '.join(gaps)})."
     )
 
@@ -101,7 +166,8 @@ def _undefined(analysis: Analysis, cell: Cell, comparison: Comparison, with_seed
 
 def _told_apart(analysis: Analysis, cell: Cell, comparison: Comparison, with_seeds: str) -> str:
     mean = comparison.mean or 0
-    interval = _interval(cell, comparison)
+    unadjusted = " unadjusted" if analysis.family > 1 else ""
+    interval = _interval(cell, comparison) + unadjusted
     p = "" if comparison.p_adjusted is None else p_text(comparison.p_adjusted)
     relation = p if p.startswith("<") else f"= {p}"
     return (
@@ -112,7 +178,9 @@ def _told_apart(analysis: Analysis, cell: Cell, comparison: Comparison, with_see
     )
 
 
-def _why_not(analysis: Analysis, comparison: Comparison) -> str:
+def _why_not(analysis: Analysis, cell: Cell, comparison: Comparison) -> str:
+    if may_grow(cell, _baseline(analysis, cell)):
+        return "is not tested before all its seeds have ended"
     low, high = comparison.low or 0, comparison.high or 0
     one_sided = low > 0 or high < 0
     if not one_sided:
@@ -138,9 +206,11 @@ def _family(analysis: Analysis) -> str:
     return f", Holm-adjusted over {m} comparisons" if m > 1 else ""
 
 
-def _with_seeds(n: int, planned: int) -> str:
+def _with_seeds(n: int, planned: int, gaps: Counter[str]) -> str:
     if n < planned:
-        return f"So far, with {n} of {planned} seeds,"
+        so_far = "So far, with" if _is_open(gaps) else "With"
+        reasons = ", ".join(f"{count} {why}" for why, count in sorted(gaps.items()))
+        return f"{so_far} {n} of {planned} seeds ({reasons}),"
     return f"With {n} seeds" if n > 1 else "With one seed"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from ablate.errors import InputError
 from ablate.report.figures import planned_figures
 from ablate.report.statistics import Mark
 from ablate.report.table import Cell
-from ablate.report.text import show
+from ablate.report.text import interval_text, show
 
 
 def cells_of(table):
@@ -140,10 +141,27 @@ def test_an_arrow_waits_for_comparisons_that_cannot_be_tested_yet():
         assert shown(table, PRED)["difference"].startswith("+0.33")
         assert table.family == 2
     assert shown(partial, PRED) == shown(whole, PRED)
-    assert "over the 2 comparisons of this study and metric, 1 of which cannot be tested yet" in (
-        footer(partial)
+    assert (
+        "over the 2 comparisons of this study and metric, 1 of which has seeds to come and no "
+        "test yet" in footer(partial)
     )
-    assert "cannot be tested yet" not in footer(whole)
+    assert "no test yet" not in footer(whole)
+
+
+@pytest.mark.parametrize("why", ["waiting", "running", "interrupted"])
+def test_a_comparison_is_tested_once_when_all_its_seeds_have_ended(why):
+    """Looks at four to ten seeds in turn would find a difference three times as often as 5 %."""
+    seeds = range(5)
+    partial = single(BASELINE, [92.0, 92.4, 92.3, 92.1, why], BARELY, seeds=seeds)
+    cell = cells_of(partial)[PRED]
+    assert (cell.comparison.n, cell.comparison.p_adjusted) == (4, None)
+    assert cell.comparison.low > 0
+    assert cell.comparison.mark is Mark.NONE
+    assert shown(partial, PRED)["p"] == "—"
+    ended = single(BASELINE, [92.0, 92.4, 92.3, 92.1, "diverged"], BARELY, seeds=seeds)
+    assert cells_of(ended)[PRED].comparison.mark is Mark.BETTER
+    open_baseline = single([*BASELINE[:4], why], [92.0, 92.4, 92.3, 92.1, 92.2], [], seeds=seeds)
+    assert cells_of(open_baseline)[PRED].comparison.mark is Mark.NONE
 
 
 @settings(deadline=None, max_examples=200)
@@ -154,7 +172,7 @@ def test_marks_of_an_unfinished_study_stay_when_it_is_finished(data):
     whole = [[90.0] * 5, *(data.draw(st.lists(value, min_size=5, max_size=5)) for _ in rows[1:])]
     open_ones = data.draw(st.sets(st.integers(1, 4)))
     partial = [
-        column[: data.draw(st.integers(0, 1))] if i in open_ones else column
+        column[: data.draw(st.integers(0, 4))] if i in open_ones else column
         for i, column in enumerate(whole)
     ]
     early, late = (_marked(rows, columns) for columns in (partial, whole))
@@ -193,7 +211,49 @@ def test_a_baseline_that_failed_leaves_nothing_to_test():
     table = single(["failed"] * 5, BARELY, [], seeds=range(5))
     assert table.family == 0
     assert "no comparison has two common seeds that vary" in footer(table)
-    assert "two common seeds yet that vary" in footer(single(["waiting"] * 5, BARELY, []))
+    waiting = single(["waiting"] * 5, BARELY, [], seeds=range(5))
+    assert "Holm-adjusted, once all seeds of a comparison have ended" in footer(waiting)
+
+
+def test_a_row_with_fewer_jobs_than_seeds_is_incomplete():
+    """A row that was changed since keeps no older results; its new ones may be of fewer seeds."""
+    columns = [94.0, 94.1, 94.2, 90.0, 90.1], [94.05, 94.15, 94.3], [94.0, 94.2, 94.1, 90.0, 90.2]
+    whole = build({"top1": one_pair(*columns)}, seeds=range(5))
+    runs = [run for run in whole.runs if not (run.variant == PRED and run.seed > 2)]
+    [table] = report.tables(replace(whole, runs=tuple(runs)))
+    cells = cells_of(table)
+    assert [cells[label].rank for label in (BOTH, PRED, SYM)] == [2, None, 1]
+    assert shown(table, PRED)["n"] == "3 of 5 (2 not run)"
+    assert f"{PRED} (seeds 3, 4 not run)" in footer(table)
+
+
+def test_the_same_counts_are_a_tie_whatever_their_rounding():
+    shares = [[100 * count / 360 for count in counts] for counts in (
+        (332, 359, 357), (333, 358, 357), (331, 350, 357))]  # fmt: skip
+    cells = cells_of(single(*shares))
+    assert cells[BOTH].mean != cells[PRED].mean
+    assert [cells[label].rank for label in (BOTH, PRED, SYM)] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "shown_as"),
+    [
+        ((0.00012, 0.00013, 0.00011, 0.00012), "0.000120 ± 0.000008"),
+        ((0.5, 0.6, 0.4, 0.5), "0.5000 ± 0.0816"),
+        ((1.5e-9, 1.6e-9, 1.7e-9, 1.6e-9), "0.00000000160 ± 0.00000000008"),
+        ((2e-7,) * 4, "0.000000200 ± 0.000000000"),
+    ],
+)
+def test_small_values_get_the_digits_that_tell_them_apart(values, shown_as):
+    rows = SYMMETRY[:2]
+    scores = one_pair(values, [1.1 * value for value in values], variants=rows)
+    [table] = report.tables(build({"loss_pred": scores}, rows, seeds=range(4)))
+    assert shown(table, BOTH)["loss_pred"].replace("\u00a0", " ") == shown_as
+
+
+def test_an_interval_says_on_which_side_of_zero_it_ends():
+    assert interval_text(-0.0001, 0.0001, 2) == "[−0.00,\u00a0+0.00]"
+    assert interval_text(0.0, 0.1, 2) == "[0.00,\u00a0+0.10]"
 
 
 def test_methods_beside_each_other_are_compared_and_not_tested():
@@ -391,8 +451,13 @@ def test_costs_share_a_table_and_are_never_ranked():
     assert [table.layout for table in tables] == ["one_part", "one_part", "costs"]
     assert [column.key for column in tables[2].columns] == ["train_seconds", "peak_memory_mib"]
     assert all(cell.rank is None and cell.comparison is None for _, cell in tables[2].cells)
+    assert "epoch;" not in footer(tables[2])
+    assert "last epoch" not in footer(tables[2])
     [asked] = report.tables(costs(), "train_seconds")
-    assert asked.layout == "one_part"
+    assert asked.layout == "costs"
+    assert all(cell.rank is None and cell.comparison is None for _, cell in asked.cells)
+    with pytest.raises(InputError, match="depends on the machine and is not tested"):
+        report.power_report(costs(), 1.0, "train_seconds")
 
 
 def test_best_epoch_is_called_optimistic(symmetry):
@@ -401,6 +466,19 @@ def test_best_epoch_is_called_optimistic(symmetry):
     assert cells_of(best)[BOTH].mean == pytest.approx(cells_of(last)[BOTH].mean + 0.5)
     assert "best epoch on the test set (optimistic)" in footer(best)
     assert "results of the last epoch" in footer(last)
+
+
+def test_the_best_epoch_is_not_that_of_teachers():
+    first, *_ = report.tables(two_pairs(), "top1", "best")
+    assert first.rows[0].label == "Teacher (last epoch)"
+    assert "Teachers, top-1 at the last epoch: " in footer(first)
+
+
+def test_a_note_that_begins_with_a_symbol_keeps_it():
+    notes = ("λ_ctr is halved", "m_c = 1 freezes the head", "n = 5", "views are not mirrored")
+    text = footer(single([94.3], [94.0], [93.9], seeds=(0,), footnotes=notes))
+    for words in ("λ_ctr is", "m_c = 1 freezes", "n = 5.", "Views are not"):
+        assert f" {words}" in text
 
 
 def test_footer_says_what_ran():
@@ -439,7 +517,11 @@ def test_power_report():
     line = shown(table, PRED)
     assert line["n"] == "4"
     assert line["spread"] == "0.08"
-    assert line["seeds_alone"] == "3"
+    assert line["seeds_alone"] == "4", "fewer are never marked"
+    [few] = report.power_report(
+        build({"top1": one_pair([94.0, 94.1, 94.2], [93.0, 93.1, 93.2], [94.0, 94.3, 94.1])}), 9.0
+    ).rows[1:]
+    assert [quantity.value for quantity in few.cells][3:] == [None, 4, 4]
     assert [row.group for row in table.rows] == [PAIRS[0]] * 2 + [PAIRS[1]] * 2
     assert shown_last(table)["spread"] == "—"
     with pytest.raises(InputError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from report_studies import methods_only, two_pairs
 from results_builder import BOTH, PRED, build, one_pair
 
@@ -36,7 +37,8 @@ def test_told_apart():
     assert "which is worse (p <0.001, Holm-adjusted over 2 comparisons)" in pred
     assert sym.endswith("cannot be told from zero.")
     assert study == (
-        f"Of 2 comparisons with {BOTH}, 1 can be told from zero: {PRED} (worse by 3.98 points)."
+        f"Of 2 comparisons with {BOTH}, 1 can be told from zero: {PRED} (worse by 3.98 points); "
+        "1 cannot."
     )
 
 
@@ -56,7 +58,8 @@ def test_undefined_incomplete_and_nothing():
         "is −1.00 points in every one of them; without any spread a test is undefined" in undefined
     )
     study, so_far, nothing = sentences([94.0, 93.0, 92.0], [93.5, 93.1], ["failed"] * 3)
-    assert so_far.startswith("So far, with 2 of 3 seeds, the difference of L_pred only")
+    assert so_far.startswith("So far, with 2 of 3 seeds (1 waiting), the difference of L_pred only")
+    assert so_far.endswith("is not tested before all its seeds have ended.")
     assert "no seed has both results (L̃_pred only: 3 failed)" in nothing
     assert study.startswith("So far, of 2 comparisons")
     _, one, _ = sentences([94.0], [93.0], [95.0], seeds=(0,))
@@ -64,6 +67,48 @@ def test_undefined_incomplete_and_nothing():
         "With one seed the difference of L_pred only to L_pred + L̃_pred, −1.00 points, has no "
         "interval: one seed says nothing about chance."
     )
+
+
+SEEDS = range(4)
+FLAT, UP, NOISY = [94.0, 94.1, 94.2, 94.0], [95.0, 95.1, 95.3, 95.0], [94.1, 93.9, 94.3, 94.0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ([FLAT, NOISY, NOISY[::-1]], "Of 2 comparisons with {}, none can be told from zero."),
+        ([FLAT, ["failed"] * 4, ["diverged"] * 4], "Of 2 comparisons with {}, none has a result."),
+        ([FLAT, [], []], "So far, of 2 comparisons with {}, none has a result."),
+        (
+            [FLAT, UP[:3], UP[1:2] + UP[:2]],
+            "So far, of 2 comparisons with {}, none is tested yet: all have seeds to come.",
+        ),
+        (
+            [[94.0] * 4, [93.0] * 4, [95.0] * 4],
+            "Of 2 comparisons with {}, none can be tested: no difference varies over seeds.",
+        ),
+        (
+            [[*FLAT[:3], "failed"], [*UP[:3], "failed"], ["failed"] * 4],
+            "Of 2 comparisons with {}, none can be told from zero; 1 has fewer than 4 seeds and "
+            "only describes; 1 has no result.",
+        ),
+        (
+            [FLAT, [*UP[:3], "running"], UP],
+            "So far, of 2 comparisons with {}, 1 can be told from zero: L̃_pred only (better by "
+            "1.02 points); 1 has seeds to come and no test yet.",
+        ),
+    ],
+)
+def test_the_study_in_a_sentence_says_how_far_each_comparison_got(columns, said):
+    assert sentences(*columns, seeds=SEEDS)[0] == said.format(BOTH)
+
+
+def test_a_seed_that_diverged_is_not_one_to_come():
+    columns = [72, 72.4, 71.9, 72.2, 72.1], [72.5, 72.8, 72.6, 72.7, "diverged"], [72.0] * 5
+    study, pred, _ = sentences(*columns, seeds=range(5))
+    assert pred.startswith("With 4 of 5 seeds (1 diverged), L_pred only is 0.52 points higher")
+    assert "unadjusted, which is better (p = " in pred
+    assert study.startswith("Of 2 comparisons")
 
 
 def test_a_study_without_variants_says_so():
