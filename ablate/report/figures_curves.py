@@ -93,16 +93,16 @@ def training_curves(
     axes, below = figure.subplots(2, 1, height_ratios=[1.85, 0.14 * lines])
     axes.grid(axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    cut = _limits(axes, panel)
     handles = [
         _draw(axes, place, len(panel.curves), seeds)
         for place, seeds in enumerate(panel.curves.values())
     ]
-    _limits(axes, panel)
     axes.set_xlabel("Epoch")
     axes.set_ylabel(label(metric.label))
     below.set_axis_off()
     below.legend(handles, names, loc="upper left", ncols=columns, columnspacing=1.5)
-    caption = f"{_caption(metric, panel)} {measured}"
+    caption = f"{_caption(metric, panel, cut=cut)} {measured}"
     finish(figure, title, caption, footer=footer)
     return figure, caption
 
@@ -124,14 +124,17 @@ def _draw(axes: Axes, place: int, places: int, seeds: Sequence[Seed]) -> Line2D:
     if len(finished) > 1:
         axes.fill_between(epochs, [m - s for m, s in zip(means, stds, strict=True)],
                           [m + s for m, s in zip(means, stds, strict=True)],
-                          color=colour, alpha=0.13, linewidth=0)  # fmt: skip
+                          facecolor=(colour, 0.13), edgecolor=(colour, 0.4), linestyle=style,
+                          linewidth=0.4)  # fmt: skip
     for seed in seeds:
         if seed.status != "done" and seed.values:
             xs = sorted(seed.values)
             ys = [seed.values[x] for x in xs]
             axes.plot(xs, ys, color=colour, linewidth=0.6, linestyle=style)
-            if seed.status in _ENDED:
-                axes.plot([xs[-1]], [ys[-1]], "x", color=colour, markersize=5)
+            if seed.status in _ENDED:  # at the edge, if it got away
+                low, high = axes.get_ylim()
+                axes.plot([xs[-1]], [min(max(ys[-1], low), high)], "x", color=colour, markersize=5,
+                          clip_on=False)  # fmt: skip
     every = max(1, len(epochs) // _MARKERS)
     first = place * every // max(1, places)  # so that markers of equal curves don't coincide
     [line] = axes.plot(epochs, means, color=colour, linestyle=style, marker=marker,
@@ -147,19 +150,26 @@ def _std(column: Sequence[float], mean: float) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in column) / (len(column) - 1))
 
 
-def _limits(axes: Axes, panel: Panel) -> None:
-    """In long trainings the first epochs leave the axis, or the rest would be one flat line."""
-    points = [
-        point for seeds in panel.curves.values() for seed in seeds for point in seed.values.items()
-    ]
+def _limits(axes: Axes, panel: Panel) -> bool:
+    """Set the axes' range by what finished; whether something lies outside.
+
+    In long trainings the first epochs leave the axis, or the rest would be one flat line; so would
+    it be beside a seed that diverged.
+    """
+    seeds = [seed for many in panel.curves.values() for seed in many if seed.values]
+    finished = [seed for seed in seeds if seed.status == "done"] or seeds
+    everything = [point for seed in seeds for point in seed.values.items()]
+    points = [point for seed in finished for point in seed.values.items()]
     last = max(epoch for epoch, _ in points)
     start = last // 4 if last >= _SETTLED else 0
     settled = [value for epoch, value in points if epoch > start] or [v for _, v in points]
-    axes.set_ylim(*spread(settled))
-    axes.set_xlim(min(epoch for epoch, _ in points), last)
+    low, high = spread(settled)
+    axes.set_ylim(low, high)
+    axes.set_xlim(min(epoch for epoch, _ in everything), max(epoch for epoch, _ in everything))
+    return any(not low <= value <= high for _, value in everything)
 
 
-def _caption(metric: Metric, panel: Panel) -> str:
+def _caption(metric: Metric, panel: Panel, *, cut: bool) -> str:
     better = "higher" if metric.higher_is_better else "lower"
     seeds = [seed for many in panel.curves.values() for seed in many]
     band = ""
@@ -168,4 +178,6 @@ def _caption(metric: Metric, panel: Panel) -> str:
     sentences = [f"Mean over finished seeds;{band} {better} is better."]
     if any(seed.status != "done" and seed.values for seed in seeds):
         sentences.append("Thin: a seed that has not finished; ×: failed or diverged there.")
+    if cut:
+        sentences.append("Not drawn: what lies beyond the axis, such as the first epochs.")
     return " ".join(sentences)

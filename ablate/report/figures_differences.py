@@ -119,11 +119,28 @@ def _draw(axes: Axes, y: int, cell: Cell, baseline: dict[int, float]) -> None:
                           zorder=3)  # fmt: skip
     face = "white" if descriptive else colour
     axes.plot([one.mean], [y - 0.14], "D", color=colour, markerfacecolor=face, zorder=4)
-    dots = [value - baseline[seed] for seed, value in cell.values if seed in baseline]
-    axes.plot(dots, [y + 0.2] * len(dots), "o", color=MUTED, markerfacecolor="none",
+    dots = sorted(value - baseline[seed] for seed, value in cell.values if seed in baseline)
+    heights = [y + 0.2 + off for off in _stacked(dots, axes.get_xlim())]
+    axes.plot(dots, heights, "o", color=MUTED, markerfacecolor="none",
               markersize=3.2, markeredgewidth=0.7, zorder=3)  # fmt: skip
     axes.text(1.02, y, _beside(cell, one), transform=axes.get_yaxis_transform(), fontsize=7,
               va="center", linespacing=1.1)  # fmt: skip
+
+
+def _stacked(dots: Sequence[float], limits: tuple[float, float]) -> list[float]:
+    """For dots in ascending order, how far off their row they stand so that none hides another."""
+    near = (limits[1] - limits[0]) / 80
+    heaps: list[list[float]] = []
+    for dot in dots:
+        if heaps and dot - heaps[-1][0] < near:
+            heaps[-1].append(dot)
+        else:
+            heaps.append([dot])
+    offsets = []
+    for heap in heaps:
+        step = min(0.12, 0.36 / len(heap))
+        offsets += [step * (place - (len(heap) - 1) / 2) for place in range(len(heap))]
+    return offsets
 
 
 def _beside(cell: Cell, one: Comparison) -> str:
@@ -162,11 +179,11 @@ def _caption(analysis: Analysis, cells: Sequence[Cell], clipped: bool) -> str:
         f"unadjusted {percent} % paired t interval, and a circle per seed; better is to the {side}."
     ]
     marks = {cell.comparison.mark for cell in cells if cell.comparison}
+    over = f"after Holm's adjustment over {analysis.family} comparisons"
     if marks & {Mark.BETTER, Mark.WORSE}:
-        sentences.append(
-            f"Arrow and colour: told from zero after Holm's adjustment over {analysis.family} "
-            "comparisons."
-        )
+        sentences.append(f"Arrow and colour: told from zero {over}.")
+    elif Mark.NONE in marks and analysis.family > 1:
+        sentences.append(f"None is told from zero {over}.")
     if Mark.DESCRIPTIVE in marks:
         sentences.append(f"Dashed: descriptive, fewer than {FEWEST_PAIRS_FOR_MARKS} seeds.")
     if clipped:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ablate.matrix.plan import Role
 from ablate.report.analysis import Analysis
-from ablate.report.figures_style import INK, MUTED, finish, label, new_figure, wrapped
+from ablate.report.figures_style import INK, MUTED, WIDTH, finish, label, new_figure, wrapped
 from ablate.report.grid import Grid, part_text
 from ablate.report.table import Cell
 from ablate.report.text import arrow, count_text, number, reasons
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_LINE, _CHARACTER = 0.125, 0.056  #: inches that a line is high, and a character wide
 _LIGHT, _DARK = (0.97, 0.98, 0.99), (0.16, 0.33, 0.52)  #: shades of the worst and the best cell
 
 
@@ -24,17 +25,18 @@ def heat_map(
 ) -> tuple[Figure, str]:
     """One figure, and its caption."""
     rows, columns = shape.row_values, shape.column_values
-    figure = new_figure(0.45 + 0.42 * len(rows), max(3.3, 1.0 + 0.62 * len(columns)))
-    axes = figure.add_subplot()
     cells = {
         (rows.index(spot[0]), columns.index(spot[1])): analysis.cells[name, pair]
         for spot, name in shape.labels.items()
         if (name, pair) in analysis.cells
     }
+    words = {spot: _lines(cell) for spot, cell in cells.items()}
+    figure = new_figure(*_size(words, len(rows), len(columns)))
+    axes = figure.add_subplot()
     means = [cell.mean for cell in cells.values() if cell.mean is not None]
     for y in range(len(rows)):
         for x in range(len(columns)):
-            _draw(axes, x, y, cells.get((y, x)), means)
+            _draw(axes, x, y, cells.get((y, x)), words.get((y, x), ["not run"]), means)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     plan = analysis.plan
@@ -51,37 +53,54 @@ def heat_map(
     return figure, caption
 
 
-def _draw(axes: Axes, x: int, y: int, cell: Cell | None, means: Sequence[float]) -> None:
+def _size(
+    words: Mapping[tuple[int, int], Sequence[str]], rows: int, columns: int
+) -> tuple[float, float]:
+    """Height and width in inches that give every cell room for its words."""
+    lines = [
+        max((len(words.get((y, x), ())) for x in range(columns)), default=0) for y in range(rows)
+    ]
+    longest = max((len(line) for own in words.values() for line in own), default=0)
+    # All rows are as high as the one with most to say: an image has cells of one size.
+    height = max(0.42, 0.1 + _LINE * max(lines, default=0))
+    width = max(0.62, 0.1 + _CHARACTER * longest)
+    return 0.45 + height * rows, max(WIDTH, 1.0 + width * columns)
+
+
+def _draw(
+    axes: Axes, x: int, y: int, cell: Cell | None, words: Sequence[str], means: Sequence[float]
+) -> None:
     from matplotlib.patches import Rectangle
 
-    baseline = cell is not None and cell.role is Role.BASELINE
+    text = "\n".join(map(label, words))
     if cell is None or cell.mean is None:
-        words = "not run" if cell is None else ", ".join(reasons(cell))
         axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor="none",
                                  edgecolor=MUTED, hatch="////", linewidth=0.4))  # fmt: skip
-        axes.text(x, y, "\n".join(words.split(", ")), ha="center", va="center", fontsize=7,
+        axes.text(x, y, text, ha="center", va="center", fontsize=7,
                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})  # fmt: skip
     else:
-        shade = _shade(cell, means)
+        colour = _mix(_shade(cell, means))
         axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, linewidth=0,
-                                 facecolor=_mix(shade)))  # fmt: skip
-        ink = "#fefefe" if shade > 0.5 else "#1c1c1c"
-        axes.text(x, y, _text(cell), ha="center", va="center", fontsize=7.5, color=ink,
+                                 facecolor=colour))  # fmt: skip
+        axes.text(x, y, text, ha="center", va="center", fontsize=7.5, color=_ink(colour),
                   linespacing=1.15)  # fmt: skip
-    if baseline:
+    if cell is not None and cell.role is Role.BASELINE:
         axes.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, facecolor="none",
                                  edgecolor=INK, linewidth=1.6))  # fmt: skip
 
 
-def _text(cell: Cell) -> str:
-    mean = number(cell.mean or 0.0, cell.metric.digits)
-    sign = arrow(cell.comparison)
+def _lines(cell: Cell) -> list[str]:
+    """What a cell says: mean, deviation, and what is missing."""
+    if cell.mean is None:
+        return list(reasons(cell)) or ["not run"]
+    digits, sign = cell.metric.digits, arrow(cell.comparison)
+    mean = number(cell.mean, digits)
     lines = [f"{sign} {mean}" if sign else mean]
     if cell.std is not None:
-        lines[0] += f" ± {number(cell.std, cell.metric.digits)}"
+        lines.append(f"± {number(cell.std, digits)}")
     if not cell.complete:
         lines += [f"n = {count_text(cell)}", *reasons(cell)]
-    return label(lines[0]) + "".join("\n" + label(line) for line in lines[1:])
+    return lines
 
 
 def _shade(cell: Cell, means: Sequence[float]) -> float:
@@ -97,6 +116,13 @@ def _mix(shade: float) -> tuple[float, ...]:
     return tuple(a + (b - a) * shade for a, b in zip(_LIGHT, _DARK, strict=True))
 
 
+def _ink(background: Sequence[float]) -> str:
+    """Black or white, whichever stands out more (relative luminance of WCAG 2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#fefefe" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#1c1c1c"
+
+
 def _caption(
     analysis: Analysis, cells: Sequence[Cell], rows: Sequence[object], columns: Sequence[object]
 ) -> str:
@@ -106,7 +132,10 @@ def _caption(
         f"({better}). Framed: the baseline."
     ]
     if any(arrow(cell.comparison) for cell in cells):
-        sentences.append("Arrow: told from the baseline after Holm's adjustment.")
+        sentences.append(
+            "Arrow: told from the baseline by a two-sided paired t test after Holm's adjustment "
+            f"over {analysis.family} comparisons."
+        )
     if len(cells) < len(rows) * len(columns) or any(cell.mean is None for cell in cells):
         sentences.append("Hatched: no result.")
     return " ".join(sentences)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FEWEST_VALUES = 3  #: two points make a table, not a curve
-_DECADES = 20.0  #: ratio of largest to smallest value from which an axis is logarithmic
+_LOG = 4.0  #: ratio of largest to smallest from which an axis is logarithmic if that spreads them
 _CRAMMED = 1 / 25  #: of the axis: neighbours closer than this would hide each other
-_MOST_TICKS = 8
+_TICK = 1 / 10  #: of the axis, that a tick's label takes
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ def sensitivity(
     if scale == "log":
         axes.set_xscale("log")
     _draw(axes, [(places[value], cell) for value, cell in cells.items()], places[sweep.baseline])
-    _ticks(axes, scale, places)
+    _ticks(axes, scale, places, sweep.baseline)
     symbol = analysis.plan.part_labels.get(sweep.part, sweep.part)
     note = " (values not to scale)" if scale == "even" else ""
     axes.set_xlabel(_alone(symbol) + note)
     axes.set_ylabel(label(analysis.metric.label))
-    caption = f"{_caption(analysis, list(cells.values()))} {measured}"
+    caption = f"{_caption(analysis, sweep, list(cells.values()))} {measured}"
     finish(figure, title, caption, footer=footer)
     return figure, caption
 
@@ -81,6 +81,9 @@ def _draw(axes: Axes, points: Sequence[tuple[float, Cell]], baseline: float) -> 
     axes.fill_between(xs, [m - s for m, s in zip(means, stds, strict=True)],
                       [m + s for m, s in zip(means, stds, strict=True)],
                       color=BETTER, alpha=0.18, linewidth=0)  # fmt: skip
+    for x, mean, std in _alone_with_spread(xs, means, stds):  # between gaps there is no band
+        axes.plot([x, x], [mean - std, mean + std], color=BETTER, alpha=0.35, linewidth=3,
+                  solid_capstyle="butt", zorder=1)  # fmt: skip
     axes.axvline(baseline, color=INK, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
     axes.plot(xs, means, "-", color=BETTER, zorder=3)
     for x, cell in points:
@@ -98,33 +101,49 @@ def _draw(axes: Axes, points: Sequence[tuple[float, Cell]], baseline: float) -> 
                       zorder=5)  # fmt: skip
 
 
+def _alone_with_spread(
+    xs: Sequence[float], means: Sequence[float], stds: Sequence[float]
+) -> Iterator[tuple[float, float, float]]:
+    """Points whose neighbours on the curve are missing."""
+    known = [False, *(math.isfinite(std) for std in stds), False]
+    for index, point in enumerate(zip(xs, means, stds, strict=True), start=1):
+        if known[index] and not (known[index - 1] or known[index + 1]):
+            yield point
+
+
 def _places(values: Sequence[float]) -> tuple[str, dict[float, float]]:
     """Where the values stand: at themselves, or one after the other where they would collide."""
-    low, high = values[0], values[-1]
-    if low > 0 and high / low >= _DECADES:
+    linear = _closest(values)
+    if (
+        values[0] > 0
+        and values[-1] / values[0] >= _LOG
+        and linear < _closest([math.log(value) for value in values])
+    ):
         return "log", {value: value for value in values}
-    gaps = [b - a for a, b in pairwise(values)]
-    if min(gaps) >= _CRAMMED * (high - low):
+    if linear >= _CRAMMED:
         return "linear", {value: value for value in values}
     return "even", {value: float(i) for i, value in enumerate(values)}
 
 
-def _ticks(axes: Axes, scale: str, places: Mapping[float, float]) -> None:
-    """A tick at every value that was run, or at some of them where they are many."""
-    from matplotlib.ticker import NullLocator
-
-    values = list(places)
-    step = -(-len(values) // _MOST_TICKS)
-    shown = values[::step]
-    if scale == "linear" and _closest(shown) < 0.09:
-        return
-    axes.set_xticks([places[v] for v in shown], [format_value(_whole(v)) for v in shown])
-    axes.xaxis.set_minor_locator(NullLocator())
-
-
 def _closest(values: Sequence[float]) -> float:
     """Smallest distance of neighbours as a share of the axis."""
-    return min((b - a for a, b in pairwise(values)), default=1.0) / (values[-1] - values[0] or 1.0)
+    return min(b - a for a, b in pairwise(values)) / (values[-1] - values[0])
+
+
+def _ticks(axes: Axes, scale: str, places: Mapping[float, float], baseline: float) -> None:
+    """A tick at the baseline and at every other value that was run and has room for one."""
+    from matplotlib.ticker import NullLocator
+
+    stand = math.log if scale == "log" else float
+    at = {value: stand(place) for value, place in places.items()}
+    room = _TICK * (max(at.values()) - min(at.values()))
+    shown = [baseline]
+    for value, place in at.items():
+        if all(abs(place - at[other]) >= room for other in shown):
+            shown.append(value)
+    shown.sort()
+    axes.set_xticks([places[v] for v in shown], [format_value(_whole(v)) for v in shown])
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _whole(value: float) -> Value:
@@ -141,12 +160,17 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _caption(analysis: Analysis, cells: Sequence[Cell]) -> str:
+def _caption(analysis: Analysis, sweep: Sweep, cells: Sequence[Cell]) -> str:
     better = "higher" if analysis.metric.higher_is_better else "lower"
-    sentences = [
-        "Squares and line: mean over seeds; band: ± standard deviation; small circles: seeds; "
-        f"ringed: the baseline; {better} is better."
-    ]
+    ringed = f"ringed: the baseline, {format_value(_whole(sweep.baseline))}"
+    if max((cell.n for cell in cells), default=0) > 1:
+        how = (
+            "Squares and line: mean over seeds; band: ± standard deviation; small circles: seeds; "
+            f"{ringed}"
+        )
+    else:
+        how = f"Squares and line: one seed, which says nothing about chance; {ringed}"
+    sentences = [f"{how}; {better} is better."]
     gaps = [f"{cell.variant} ({', '.join(reasons(cell))})" for cell in cells if not cell.complete]
     if gaps:
         sentences.append(f"Open square: seeds are missing; ×: all are. Missing: {'; '.join(gaps)}.")

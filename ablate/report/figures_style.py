@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 WIDTH = 3.3  #: inches, a paper's column
 INK, MUTED, RULE = "#1b1b1b", "#6a6a6a", "#d4d4d4"
-BETTER, WORSE = "#0072b2", "#c2500a"
+BETTER, WORSE = "#0a4c86", "#d9661f"
 
 #: Colour, line style and marker of the lines in one figure; the first is the baseline's.
 LINES: tuple[tuple[str, Any, str], ...] = (
     (INK, "-", "o"),
-    ("#0072b2", (0, (5, 1.5)), "s"),
-    ("#c2500a", (0, (1.2, 1.2)), "^"),
+    ("#0a4c86", (0, (5, 1.5)), "s"),
+    ("#b84a08", (0, (1.2, 1.2)), "^"),
     ("#009e73", (0, (5, 1.5, 1.2, 1.5)), "D"),
-    ("#a64d84", (0, (3, 1, 1, 1, 1, 1)), "v"),
-    ("#d99a00", (0, (8, 2)), "P"),
+    ("#d08fb8", (0, (3, 1, 1, 1, 1, 1)), "v"),
+    ("#e0a92c", (0, (8, 2)), "P"),
 )
 
 _CAPTION_CHARACTERS = 79

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from figure_studies import curves_of
-from results_builder import build, one_pair, variant
+from results_builder import BOTH, PRED, SYM, build, one_pair, variant
 
 from ablate.report.page import page
 from ablate.store.query import JobState, Resumption
@@ -34,6 +34,18 @@ def evil() -> StudyResults:
         profile=EVIL[2],
         data=EVIL[0],
     )
+
+
+def five_pairs() -> StudyResults:
+    """As many pairs as stand abreast, in a study that had trouble with each."""
+    pairs = (
+        "resnet110/resnet32", "wrn_40_2/ShuffleV1", "resnet32x4/ShuffleV2", "vgg13/MobileNetV2",
+        "ResNet50/MobileNetV2",
+    )  # fmt: skip
+    columns = {BOTH: [71.0, 71.3, 70.9, 71.2], PRED: [72.0, 72.2, 71.8, 72.1]}
+    scores = {(row, pair): column for row, column in columns.items() for pair in pairs}
+    scores |= {(SYM, pair): [70.0, "failed", "diverged", "running"] for pair in pairs}
+    return build({"top1": scores}, pairs=pairs, seeds=range(4))
 
 
 def job_states(results: StudyResults) -> list[JobState]:

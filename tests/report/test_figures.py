@@ -9,9 +9,10 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
+import matplotlib.colors
 import pytest
 from figure_studies import curves_of, sweep
 from hypothesis import given, settings
@@ -113,9 +114,21 @@ def test_differences_show_seeds_intervals_and_why_there_is_no_result():
     axes = one.figure.axes[0]
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     assert [len(line.get_xdata()) for line in dots] == [4, 4, 2]
-    assert list(dots[0].get_xdata()) == pytest.approx([-1.3, -1.2, -1.4, -1.3])
+    assert list(dots[0].get_xdata()) == pytest.approx([-1.4, -1.3, -1.3, -1.2])
+    places = {tuple(round(float(c), 3) for c in place) for place in dots[0].get_xydata()}
+    assert len(places) == 4, "equal differences stand above each other"
     [interval] = [line for line in axes.lines if line.get_linewidth() == 1.6][:1]
     assert list(interval.get_xdata()) == pytest.approx([-1.4299, -1.1701], abs=1e-4)
+
+
+def test_an_interval_clear_of_zero_without_a_mark_is_explained():
+    study = build(
+        {"top1": one_pair([90.0, 90.6, 90.3, 90.1, 90.4], [90.1, 91.05, 90.45, 90.35, 91.1],
+                          [90.1, 90.5, 90.35, 90.0, 90.5])},
+        seeds=range(5),
+    )  # fmt: skip
+    [one] = drawn(study, "differences")
+    assert "None is told from zero after Holm's adjustment over 2 comparisons." in one.caption
 
 
 def test_three_seeds_are_descriptive_and_dashed(symmetry):
@@ -186,11 +199,60 @@ def test_grid_shades_the_better_cell_darker_and_hatches_what_is_missing():
     assert shades.index(min(shades)) == best
 
 
+def test_words_of_a_grid_stay_in_their_cells_and_can_be_read():
+    study = momentum_grid()
+    runs = []
+    for run in study.runs:
+        why = [Status.FAILED, Status.DIVERGED, Status.WAITING, Status.INTERRUPTED][run.seed]
+        bad = run.variant == "m_c = 0, m_r = 0" and run.seed > 0
+        loss = {"test_loss": 20 * run.last["top1"]}
+        runs.append(run._replace(last=loss, best=loss, status=why if bad else run.status))
+    plan = replace(study.plan, metrics=("test_loss",))
+    [one] = drawn(replace(study, plan=plan, runs=tuple(runs)), "grid")
+    renderer = one.figure._get_renderer()
+    cells = [p for p in one.figure.axes[0].patches if p.get_linewidth() == 0]
+    assert len(cells) == 6
+    for text in one.figure.axes[0].texts:
+        box = text.get_window_extent(renderer)
+        [cell] = [c for c in cells if c.get_window_extent(renderer).contains(*_middle(box))]
+        around = cell.get_window_extent(renderer)
+        assert around.x0 < box.x0
+        assert box.x1 < around.x1
+        assert around.y0 < box.y0
+        assert box.y1 < around.y1
+        light, dark = sorted(map(_luminance, (text.get_color(), cell.get_facecolor())))[::-1]
+        assert (light + 0.05) / (dark + 0.05) > 4.5, "what WCAG 2 asks of text"
+
+
+def _middle(box):
+    return (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+
+
+def _luminance(colour):
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in matplotlib.colors.to_rgb(colour)
+    ]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("name", ["LINES", "BETTER"])
+def test_colours_differ_in_lightness(name):
+    colours = {
+        "LINES": [colour for colour, _, _ in figures_style.LINES],
+        "BETTER": [figures_style.BETTER, figures_style.WORSE, figures_style.MUTED],
+    }[name]
+    lightness = sorted(116 * _luminance(colour) ** (1 / 3) - 16 for colour in colours)  # CIE L*
+    assert min(b - a for a, b in pairwise(lightness)) > 5
+
+
 @pytest.mark.parametrize(
     ("values", "base", "scale", "note"),
     [
         ([0.01, 0.05, 1.0], 0.1, "log", ""),
-        ([1.0, 2.0, 8.0], 4.0, "linear", ""),
+        ([1.0, 2.0, 8.0], 4.0, "log", ""),
+        ([0.05, 0.1, 0.2, 0.5], 0.07, "log", ""),
+        ([0.1, 0.3, 0.5, 0.7, 0.9], 1.0, "linear", ""),
         ([0.0, 0.9, 0.99, 1.0], 0.999, "linear", "(values not to scale)"),
     ],
 )
@@ -200,7 +262,24 @@ def test_axis_of_a_sweep(values, base, scale, note):
     assert axes.get_xscale() == scale
     assert axes.get_xlabel().endswith(note)
     shown = {text.get_text() for text in axes.get_xticklabels()}
-    assert {f"{value:g}" for value in (*values, base)} <= shown | {f"{v:g}" for v in (1, 2, 4, 8)}
+    assert shown == {f"{value:g}" for value in (*values, base)}
+    assert f"ringed: the baseline, {base:g};" in one.caption
+
+
+def test_the_baseline_keeps_its_tick_among_many_values():
+    [one] = drawn(sweep([i / 20 for i in range(12)], "momentum", "m", 0.52), "sensitivity")
+    shown = [text.get_text() for text in one.figure.axes[0].get_xticklabels()]
+    assert "0.52" in shown
+    assert "0.5" not in shown, "it would stand on the baseline's"
+
+
+def test_one_seed_is_called_one_seed():
+    study = sweep([0.05, 0.2], "temperature", "τ", 0.1)
+    alone = replace(study, runs=tuple(run for run in study.runs if run.seed == 0))
+    alone = replace(alone, plan=replace(alone.plan, seeds=(0,)))
+    [one] = drawn(alone, "sensitivity")
+    assert "one seed, which says nothing about chance" in one.caption
+    assert "band" not in one.caption
 
 
 def test_a_sweep_has_gaps_where_a_value_has_no_result():
@@ -209,6 +288,23 @@ def test_a_sweep_has_gaps_where_a_value_has_no_result():
     line = next(line for line in one.figure.axes[0].lines if len(line.get_xdata()) == 4)
     assert [math.isnan(y) for y in line.get_ydata()] == [False, True, False, False]
     assert "N = 512 (4 failed)" in one.caption
+
+
+def test_a_seed_that_got_away_does_not_flatten_the_curves():
+    columns = [0.2, 0.21, 0.19], [0.22, "diverged", 0.2], [0.18, 0.17, 0.19]
+    study = build({"test_loss": one_pair(*columns)})
+    points = [
+        Point(run.variant, run.pair, run.seed, epoch, "test_loss",
+              10.0**epoch if run.status == "diverged" else 0.2 + 2 / epoch)
+        for run in study.runs
+        for epoch in range(1, 8 if run.status == "diverged" else 31)
+    ]  # fmt: skip
+    one = next(one for one in figures(study, points) if one.kind == "curves")
+    _, high = one.figure.axes[0].get_ylim()
+    assert high < 1
+    [cross] = [line for line in one.figure.axes[0].lines if line.get_marker() == "x"]
+    assert list(cross.get_ydata()) == [high], "at the edge"
+    assert "Not drawn: what lies beyond the axis" in one.caption
 
 
 def test_curves_average_finished_seeds_only():

@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from page_studies import EVIL, evil, page_of
+from page_studies import EVIL, evil, five_pairs, page_of
 from report_studies import two_pairs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     (folder / "pairs.html").write_text(page_of(two_pairs()), encoding="utf-8")
+    (folder / "wide.html").write_text(page_of(five_pairs()), encoding="utf-8")
     (folder / "evil.html").write_text(page_of(evil()), encoding="utf-8")
     return folder
 
@@ -204,6 +205,11 @@ def test_the_page_never_scrolls_sideways(browser, name, width):
     driver = browser(name, width=width)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
     assert driver.execute_script("return document.body.scrollWidth") <= width
+
+
+def test_printed_no_pair_is_cut_off(browser):
+    driver = browser("wide", width=690, media="print")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= 690
 
 
 def test_printed_it_is_light_and_complete(browser):
