@@ -14,7 +14,9 @@ from ablate.report.table import Row, Table
 from ablate.report.tex import tex
 from ablate.report.text import Shown, row_label, show
 
-_LONGEST_FLOAT = 40  #: rows; longer tables break over pages
+_LONGEST_FLOAT = 47  #: lines of the table that fit a page; longer tables break over pages
+_NOTE_CHARACTERS = 86  #: of a note's line in one column
+_NOTE_LINE = 0.86  #: height of a note's line in lines of the table
 _BREAK = r" \\ "
 _WIDEST_HEAD = 14  #: characters
 _WIDEST_LABEL = 40
@@ -35,7 +37,18 @@ def render_latex(tables: Sequence[Table]) -> str:
 
 
 def _is_long(table: Table) -> bool:
-    return len(table.rows) > _LONGEST_FLOAT
+    """Whether the table and its notes would run off a page of the usual height."""
+    groups = len({row.group for row in table.rows if row.group})
+    notes = sum(-(-len(note) // _NOTE_CHARACTERS) for note in table.footer)
+    lines = len(table.corner) + 3 + 1.5 * groups + sum(_lines(table, row) for row in table.rows)
+    return lines + _NOTE_LINE * notes > _LONGEST_FLOAT
+
+
+def _lines(table: Table, row: Row) -> int:
+    """Lines that a row takes: those of its label, or of the cell that says most."""
+    shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
+    said = (1 + len(one.details) * (not (one.best or one.second)) for one in shown)
+    return max(len(_label_lines(row)), *said, 1)
 
 
 def _key(table: Table, used: dict[str, int]) -> str:
@@ -137,10 +150,14 @@ def _row(table: Table, row: Row) -> str:
 
 def _label(row: Row) -> str:
     """The label, on several lines where it would make the numbers beside it tiny."""
-    lines = wrap(row_label(row), _WIDEST_LABEL, break_long_words=False, break_on_hyphens=False)
+    lines = _label_lines(row)
     if len(lines) < 2:
         return tex(row_label(row))
     return rf"\begin{{tabular}}[t]{{@{{}}l@{{}}}}{_BREAK.join(map(tex, lines))}\end{{tabular}}"
+
+
+def _label_lines(row: Row) -> list[str]:
+    return wrap(row_label(row), _WIDEST_LABEL, break_long_words=False, break_on_hyphens=False)
 
 
 def _emphasised(shown: Shown) -> str:
