@@ -1,13 +1,16 @@
-"""Exports in tidy form, for other tools: a row per job and metric.
+"""Exports in tidy form, for other tools: a row per study, job and metric.
 
-Columns, in this order; what does not exist is empty (CSV) or null (Parquet):
+A job that several studies share, or several rows of one, has rows in each of them. Columns, in
+this order; what does not exist is empty (CSV) or null (Parquet):
 
-study         names of the studies that the job belongs to, sorted, joined by "; "
-variant       row of the study's table; empty for upstream jobs. A job that two studies share under
-              different labels has the label of the study that was asked for, or else of the first
+study         name of the study; empty for jobs that no study has any more
+study_key     the study under its profile, overrides, baseline and code: never average over it
+profile, data
+overrides     what --set changed: "epochs = 2; lr = 0.1"
+variant       row of the study's table; empty for upstream jobs
 pair, seed    "resnet110/resnet32" and its seed
 job, kind     full id; "student", "teacher" or "teacher_table"
-method, profile
+method
 status, attempts
 metric        name of the metric; empty in the one row of a job that has measured nothing (yet), so
               that no job is missing from an export
@@ -30,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import InputError, Problem, StoreError
+from ablate.methods.parts import format_value
 from ablate.report.records import finite
 from ablate.store.files import atomic_write
 
@@ -39,13 +43,16 @@ if TYPE_CHECKING:
 #: Column -> its type in pandas, of which all but float know that something is missing.
 COLUMNS = {
     "study": "string",
+    "study_key": "string",
+    "profile": "string",
+    "data": "string",
+    "overrides": "string",
     "variant": "string",
     "pair": "string",
     "seed": "Int64",
     "job": "string",
     "kind": "string",
     "method": "string",
-    "profile": "string",
     "status": "string",
     "attempts": "Int64",
     "metric": "string",
@@ -113,14 +120,19 @@ def no_formula(text: str) -> str:
 def _rows(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     for record in records:
         about = {
-            "study": "; ".join(record["studies"]),
+            "study": record["study"],
+            "study_key": record["study_key"],
+            "profile": record["profile"],
+            "data": record["data"],
+            "overrides": "; ".join(
+                f"{name} = {format_value(value)}" for name, value in record["overrides"].items()
+            ),
             "variant": record["variant"],
             "pair": record["pair"],
             "seed": record["seed"],
             "job": record["id"],
             "kind": record["kind"],
             "method": record["method"],
-            "profile": record["profile"],
             "status": record["status"],
             "attempts": record["attempts"],
         }

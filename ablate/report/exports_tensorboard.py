@@ -39,7 +39,7 @@ def write_tensorboard(records: Sequence[Record], results: Path, folder: Path) ->
     except ImportError:
         raise missing_extra("tensorboard", "tensorboard") from None
     folders = []
-    for record in records:
+    for record in {run_name(record): record for record in records}.values():  # of several studies
         epochs = _epochs(RunDirectory.of(results, record["id"]))
         if not epochs:
             continue

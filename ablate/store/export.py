@@ -1,4 +1,4 @@
-"""Results of jobs: a record per job for other programs, a study's results for reports.
+"""Results of jobs: a record per job of each study for other programs, study results for reports.
 
 Nothing here touches the rows per epoch.
 """
@@ -6,12 +6,13 @@ Nothing here touches the rows per epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, null, select
 
+from ablate.matrix.plan import StudyPlan
 from ablate.methods.metrics import METRICS
 from ablate.store import schema
 from ablate.store.find import find_study
@@ -47,10 +48,11 @@ _MEASURED_OF_RUN = (_JOBS.metrics, _JOBS.best, _JOBS.costs, _JOBS.finished, _JOB
 
 
 def export(index: Index, study: str | None = None, alive: Alive = is_alive) -> list[Record]:
-    """A record per job of all studies, or of the one of this name or key; plain types only.
+    """A record per place in the plans of all studies, or of the one of this name or key.
 
-    Ordered by study, place in its plan, and id; jobs that left their studies come last. Raises
-    InputError for an unknown study.
+    A job that several rows or studies share has a record in each of them, under their labels.
+    Ordered by study and place in its plan; jobs that left their studies come last, by id. Plain
+    types only. Raises InputError for an unknown study.
     """
     return index.read(partial(_records, study=study, alive=alive))
 
@@ -69,21 +71,19 @@ def _records(connection: Connection, study: str | None, alive: Alive) -> list[Re
         *PLAN_COLUMNS[1:5],
         _PLANNED.study,
         _JOBS.method,
-        _JOBS.profile,
         *_MEASURED,
     )
     if study is not None:
         query = query.where(_PLANNED.study == find_study(connection, study))
     rows = connection.execute(query).all()
     found = statuses((row[: len(STATE_COLUMNS)] for row in rows), alive)
-    first = list({row.job: row for row in reversed(rows)}.values())[::-1]
     if study is None:
         left = _left_over(connection)
         found |= {row.job: job_status(row, alive) for row in left}
-        first += left
-    names, methods = _names(connection), _methods(connection)
+        rows = [*rows, *left]
+    plans = _plans(connection, {row.study for row in rows if row.study is not None})
     metrics, best, costs, resumed = (
-        parsed([getattr(row, name) for row in first], empty)
+        parsed([getattr(row, name) for row in rows], empty)
         for name, empty in (
             ("metrics", "{}"), ("best", "{}"), ("costs", "{}"), ("resumed_from", "[]")
         )
@@ -91,7 +91,7 @@ def _records(connection: Connection, study: str | None, alive: Alive) -> list[Re
     return [
         {
             "id": row.job,
-            "studies": names.get(row.job, []),
+            **_of_study(row, plans),
             "variant": row.variant,
             "pair": row.pair,
             "seed": row.seed,
@@ -101,13 +101,12 @@ def _records(connection: Connection, study: str | None, alive: Alive) -> list[Re
             "metrics": _without_costs(metrics[i]),
             "weights_digest": row.weights_digest or None,
             "kind": row.kind,
-            "method": row.method or methods.get((row.study, row.variant)),
-            "profile": row.profile or methods.get((row.study, "")),
+            "method": row.method or _method(row, plans),
             "best": _without_costs(best[i]),
             "best_epoch": row.best_epoch or None,
             "costs": _only_costs(metrics[i]) | costs[i],
         }
-        for i, row in enumerate(first)
+        for i, row in enumerate(rows)
     ]
 
 
@@ -129,25 +128,30 @@ def _left_over(connection: Connection) -> list[Any]:
     return list(connection.execute(query).all())
 
 
-def _names(connection: Connection) -> dict[str, list[str]]:
-    """Names of the studies that each job belongs to, sorted."""
-    joined = schema.study_jobs.join(schema.studies, schema.studies.c.key == _PLANNED.study)
-    query = select(_PLANNED.job, schema.studies.c.name).select_from(joined).distinct()
-    found: dict[str, list[str]] = {}
-    for job, name in connection.execute(query.order_by(schema.studies.c.name)):
-        found.setdefault(job, []).append(name)
-    return found
+def _plans(connection: Connection, keys: Set[str]) -> dict[str, StudyPlan]:
+    """Key -> the plan of a study, without its jobs."""
+    return {key: read_plan(connection, key, jobs=()) for key in sorted(keys)}
 
 
-def _methods(connection: Connection) -> dict[tuple[str, str], str]:
-    """(study, variant) -> method, and (study, "") -> profile, for jobs that never started."""
-    found = {}
-    query = select(schema.studies.c.key, schema.studies.c.profile, schema.studies.c.document)
-    rows = connection.execute(query).all()
-    for row, document in zip(rows, parsed([row.document for row in rows], "{}"), strict=True):
-        found[row.key, ""] = row.profile
-        found |= {(row.key, v["label"]): v["method"] for v in document["variants"]}
-    return found
+def _of_study(row: Any, plans: Mapping[str, StudyPlan]) -> Record:
+    """What tells a study's records from those of the same rows under other conditions."""
+    if row.study is None:
+        return {"study": None, "study_key": None, "profile": row.profile, "data": None,
+                "overrides": {}}  # fmt: skip
+    plan = plans[row.study]
+    return {
+        "study": plan.name,
+        "study_key": row.study,
+        "profile": plan.profile,
+        "data": plan.data,
+        "overrides": dict(plan.overrides),
+    }
+
+
+def _method(row: Any, plans: Mapping[str, StudyPlan]) -> str | None:
+    """The method of a job that never started."""
+    variants = plans[row.study].variants if row.study is not None else ()
+    return next((one.method for one in variants if one.label == row.variant), None)
 
 
 def _study_results(connection: Connection, key: str, alive: Alive) -> StudyResults:

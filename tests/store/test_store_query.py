@@ -57,10 +57,11 @@ def test_export_has_a_record_per_job_in_the_plans_order(lab, index):
         ("τ = 0.2", "t/s", 1, "waiting"),
     ]
     assert records[1] == {
-        "id": lab.id(BASE, 0), "studies": ["tau"], "variant": "base", "pair": "t/s", "seed": 0,
+        "id": lab.id(BASE, 0), "study": "tau", "study_key": lab.plan().key, "profile": "quick",
+        "data": lab.plan().data, "overrides": {}, "variant": "base", "pair": "t/s", "seed": 0,
         "status": "done", "attempts": 1, "resumed_from": [],
         "metrics": {"loss": 0.1, "top1": 90.5}, "weights_digest": "d" * 64,
-        "kind": "student", "method": "m", "profile": "quick", "best": {"top1": 91.5},
+        "kind": "student", "method": "m", "best": {"top1": 91.5},
         "best_epoch": 2, "costs": {"train_seconds": 12.5, "peak_memory_mib": 100.0},
     }  # fmt: skip
     assert (records[2]["attempts"], records[2]["resumed_from"]) == (2, [10])
@@ -78,15 +79,19 @@ def test_metrics_keep_every_bit(lab, index):
     assert study_results(index, lab.plan().key).runs[2].last["top1"] == exact
 
 
-def test_a_job_of_two_studies_is_one_record_under_its_first(lab, index):
-    other = lab.plan((0,), (BASE,), name="another")
+def test_a_job_of_two_studies_has_a_record_in_each(lab, index):
+    other = lab.plan((0,), (BASE,), name="another", overrides={"epochs": 2})
     index.register(other)
     records = export(index, **THERE)
-    assert [r["studies"] for r in records] == [["another", "tau"]] * 2 + [["tau"]] * 3
-    assert len({r["id"] for r in records}) == len(records)
+    assert [(r["study"], r["id"]) for r in records[:3]] == [
+        ("another", TEACHER_ID), ("another", lab.id(BASE, 0)), ("tau", TEACHER_ID)
+    ]  # fmt: skip
+    mine = [r for r in records if r["study"] == "tau"]
+    assert mine == export(index, "tau", **THERE)
+    assert len(mine) == 5, "no row of a study is missing because another one has it, too"
     only = export(index, "another", **THERE)
-    assert [r["id"] for r in only] == [TEACHER_ID, lab.id(BASE, 0)]
-    assert only[1]["studies"] == ["another", "tau"]
+    assert only == records[:2]
+    assert {(r["study_key"], r["overrides"]["epochs"]) for r in only} == {(other.key, 2)}
     assert export(index, other.key, **THERE) == only
     with pytest.raises(InputError, match='did you mean "another"'):
         export(index, "anothr")
@@ -97,7 +102,7 @@ def test_jobs_that_left_their_studies_come_last(lab, index):
     records = export(index, **THERE)
     left = sorted([lab.id(BASE, 0), lab.id(BASE, 1)])
     assert [r["id"] for r in records[-2:]] == left
-    assert all(r["studies"] == [] and r["variant"] is None for r in records[-2:])
+    assert all(r["study"] is None and r["variant"] is None for r in records[-2:])
     assert {r["status"] for r in records[-2:]} == {"done", "running"}
     assert {r["status"] for r in export(index, **GONE)[-2:]} == {"done", "interrupted"}
     details = job(index, lab.id(BASE, 1), **GONE)
