@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.metrics import Metric
 from ablate.report.analysis import OTHER_METHODS, baseline_label
-from ablate.report.figures_style import LINES, finish, label, new_figure, spread, wrapped
+from ablate.report.figures_style import (
+    LINES,
+    finish,
+    label,
+    new_figure,
+    spread,
+    steady_ticks,
+    wrapped,
+)
 from ablate.store.results import Point, StudyResults
 
 if TYPE_CHECKING:
@@ -83,8 +91,6 @@ def training_curves(
     panel: Panel, metric: Metric, title: str, measured: str, *, footer: bool
 ) -> tuple[Figure, str]:
     """One figure, and its caption."""
-    from matplotlib.ticker import MaxNLocator
-
     names = [_name(name, seeds) for name, seeds in panel.curves.items()]
     columns = 2 if max(map(len, names)) <= _HALF and len(names) > 1 else 1
     names = [wrapped(name, 56, most=2) for name in names]
@@ -92,12 +98,12 @@ def training_curves(
     figure = new_figure(1.85 + 0.14 * lines)
     axes, below = figure.subplots(2, 1, height_ratios=[1.85, 0.14 * lines])
     axes.grid(axis="y")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     cut = _limits(axes, panel)
     handles = [
         _draw(axes, place, len(panel.curves), seeds)
         for place, seeds in enumerate(panel.curves.values())
     ]
+    steady_ticks(axes.yaxis)
     axes.set_xlabel("Epoch")
     axes.set_ylabel(label(metric.label))
     below.set_axis_off()
@@ -156,6 +162,8 @@ def _limits(axes: Axes, panel: Panel) -> bool:
     In long trainings the first epochs leave the axis, or the rest would be one flat line; so would
     it be beside a seed that diverged.
     """
+    from matplotlib.ticker import MaxNLocator
+
     seeds = [seed for many in panel.curves.values() for seed in many if seed.values]
     finished = [seed for seed in seeds if seed.status == "done"] or seeds
     everything = [point for seed in seeds for point in seed.values.items()]
@@ -165,7 +173,12 @@ def _limits(axes: Axes, panel: Panel) -> bool:
     settled = [value for epoch, value in points if epoch > start] or [v for _, v in points]
     low, high = spread(settled)
     axes.set_ylim(low, high)
-    axes.set_xlim(min(epoch for epoch, _ in everything), max(epoch for epoch, _ in everything))
+    epochs = [epoch for epoch, _ in everything]
+    first, end = min(epochs), max(epochs)
+    margin = 0.02 * (end - first)  # room for markers
+    axes.set_xlim(first - margin, end + margin)
+    ticks = MaxNLocator(integer=True).tick_values(first, end)
+    axes.set_xticks([tick for tick in ticks if first <= tick <= end])
     return any(not low <= value <= high for _, value in everything)
 
 

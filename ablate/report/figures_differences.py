@@ -17,6 +17,7 @@ from ablate.report.figures_style import (
     label,
     new_figure,
     quantity,
+    steady_ticks,
     wrapped,
 )
 from ablate.report.statistics import FEWEST_PAIRS_FOR_MARKS, Mark
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 20  #: of one figure, which then fills a page's height
 _ROW = 0.31  #: inches
+_LINE = 0.165  #: inches that a line of a label is high, with a subscript in it
 _LABEL_CHARACTERS = 21
+_MOST_LINES = 8
 
 #: An interval that is this many times as wide as its seeds are apart tells little by its ends;
 #: drawn in full, it would press all others into a line.
@@ -70,7 +73,8 @@ def differences(
 ) -> tuple[Figure, str]:
     """One figure, and its caption."""
     limits, clipped = _limits(analysis, [row.cell for row in rows if row.cell])
-    figure = new_figure(0.45 + _ROW * len(rows))
+    names, lines = _names([row.cell for row in rows if row.cell])
+    figure = new_figure(0.45 + max(_ROW, _LINE * lines) * len(rows))
     axes = figure.add_subplot()
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(*limits)
@@ -84,7 +88,8 @@ def differences(
         else:
             _draw(axes, y, row.cell, dict(analysis.cells[analysis.baseline, row.cell.pair].values))
     marked = [(y, row.cell) for y, row in enumerate(rows) if row.cell]
-    axes.set_yticks([y for y, _ in marked], [_name(cell) for _, cell in marked])
+    axes.set_yticks([y for y, _ in marked], names, linespacing=1.0)
+    steady_ticks(axes.xaxis, 5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     unit = {"%": " (points)", "": ""}.get(analysis.metric.unit, f" ({analysis.metric.unit})")
@@ -94,8 +99,14 @@ def differences(
     return figure, caption
 
 
-def _name(cell: Cell) -> str:
-    return wrapped(cell.variant, _LABEL_CHARACTERS, most=2)
+def _names(cells: Sequence[Cell]) -> tuple[list[str], int]:
+    """Labels of rows, cut no shorter than tells them apart, and how many lines they may take."""
+    different = len({cell.variant for cell in cells})
+    for lines in range(2, _MOST_LINES):
+        names = [wrapped(cell.variant, _LABEL_CHARACTERS, most=lines) for cell in cells]
+        if len(set(names)) == different:
+            break
+    return names, lines
 
 
 def _draw(axes: Axes, y: int, cell: Cell, baseline: dict[int, float]) -> None:
@@ -174,9 +185,11 @@ def _caption(analysis: Analysis, cells: Sequence[Cell], clipped: bool) -> str:
     confidence = next((c.comparison.confidence for c in cells if c.comparison), 0.95)
     percent = math.floor(100 * confidence + 0.5)
     side = "right" if analysis.metric.higher_is_better else "left"
+    interval = any(c.comparison and c.comparison.low is not None for c in cells)
+    drawn = f" with unadjusted {percent} % paired t interval," if interval else ""
     sentences = [
-        f"Difference to the baseline, {analysis.baseline}, on common seeds: mean (diamond) with "
-        f"unadjusted {percent} % paired t interval, and a circle per seed; better is to the {side}."
+        f"Difference to the baseline, {analysis.baseline}, on common seeds: mean (diamond){drawn} "
+        f"and a circle per seed; better is to the {side}."
     ]
     marks = {cell.comparison.mark for cell in cells if cell.comparison}
     over = f"after Holm's adjustment over {analysis.family} comparisons"
@@ -184,7 +197,7 @@ def _caption(analysis: Analysis, cells: Sequence[Cell], clipped: bool) -> str:
         sentences.append(f"Arrow and colour: told from zero {over}.")
     elif Mark.NONE in marks and analysis.family > 1:
         sentences.append(f"None is told from zero {over}.")
-    if Mark.DESCRIPTIVE in marks:
+    if Mark.DESCRIPTIVE in marks and interval:
         sentences.append(f"Dashed: descriptive, fewer than {FEWEST_PAIRS_FOR_MARKS} seeds.")
     if clipped:
         sentences.append("< and >: the interval goes on beyond the axis.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LINE, _CHARACTER = 0.125, 0.056  #: inches that a line is high, and a character wide
+_HEAD = 12  #: characters that a column's head has at least
 _LIGHT, _DARK = (0.97, 0.98, 0.99), (0.16, 0.33, 0.52)  #: shades of the worst and the best cell
 
 
@@ -31,7 +32,10 @@ def heat_map(
         if (name, pair) in analysis.cells
     }
     words = {spot: _lines(cell) for spot, cell in cells.items()}
-    figure = new_figure(*_size(words, len(rows), len(columns)))
+    plan = analysis.plan
+    heads = [part_text(plan, shape.column_part, value) for value in columns]
+    head = max([_HEAD, *(len(word) for text in heads for word in text.split())])
+    figure = new_figure(*_size(words, len(rows), len(columns), head))
     axes = figure.add_subplot()
     means = [cell.mean for cell in cells.values() if cell.mean is not None]
     for y in range(len(rows)):
@@ -39,9 +43,7 @@ def heat_map(
             _draw(axes, x, y, cells.get((y, x)), words.get((y, x), ["not run"]), means)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    plan = analysis.plan
-    heads = [wrapped(part_text(plan, shape.column_part, value), 12) for value in columns]
-    axes.set_xticks(range(len(columns)), heads)
+    axes.set_xticks(range(len(columns)), [wrapped(text, head) for text in heads])
     axes.set_yticks(
         range(len(rows)), [wrapped(part_text(plan, shape.row_part, value), 16) for value in rows]
     )
@@ -54,15 +56,12 @@ def heat_map(
 
 
 def _size(
-    words: Mapping[tuple[int, int], Sequence[str]], rows: int, columns: int
+    words: Mapping[tuple[int, int], Sequence[str]], rows: int, columns: int, head: int
 ) -> tuple[float, float]:
     """Height and width in inches that give every cell room for its words."""
-    lines = [
-        max((len(words.get((y, x), ())) for x in range(columns)), default=0) for y in range(rows)
-    ]
-    longest = max((len(line) for own in words.values() for line in own), default=0)
-    # All rows are as high as the one with most to say: an image has cells of one size.
-    height = max(0.42, 0.1 + _LINE * max(lines, default=0))
+    longest = max([head - 2, *(len(line) for own in words.values() for line in own)])
+    # All rows are as high as the one with most to say: a heat map has cells of one size.
+    height = max(0.42, 0.1 + _LINE * max(map(len, words.values()), default=0))
     width = max(0.62, 0.1 + _CHARACTER * longest)
     return 0.45 + height * rows, max(WIDTH, 1.0 + width * columns)
 

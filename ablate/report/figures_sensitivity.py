@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.parts import Value, format_value
 from ablate.report.analysis import Analysis, baseline_label
-from ablate.report.figures_style import BETTER, INK, MUTED, finish, label, new_figure
+from ablate.report.figures_style import BETTER, INK, MUTED, finish, label, new_figure, steady_ticks
 from ablate.report.table import Cell
 from ablate.report.text import reasons
 
@@ -63,6 +63,7 @@ def sensitivity(
         axes.set_xscale("log")
     _draw(axes, [(places[value], cell) for value, cell in cells.items()], places[sweep.baseline])
     _ticks(axes, scale, places, sweep.baseline)
+    steady_ticks(axes.yaxis)
     symbol = analysis.plan.part_labels.get(sweep.part, sweep.part)
     note = " (values not to scale)" if scale == "even" else ""
     axes.set_xlabel(_alone(symbol) + note)

@@ -27,6 +27,7 @@ from ablate.report.table import Selection
 from ablate.store.results import StudyResults
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 WIDTH = 3.3  #: inches, a paper's column
@@ -43,7 +44,7 @@ LINES: tuple[tuple[str, Any, str], ...] = (
     ("#e0a92c", (0, (8, 2)), "P"),
 )
 
-_CAPTION_CHARACTERS = 79
+_CAPTION_CHARACTERS = 77
 _GREEK = re.compile(r"(?<![\w$])([α-ωΑ-Ω])(?![\w])")
 _LONE_LETTER = re.compile(r"(?<![\w$])([A-Za-z])(?= = )")
 _GREEK_LETTERS = frozenset("αβγδεζηθικλμνξοπρςστυφχψωΓΔΘΛΞΠΣΥΦΨΩ")
@@ -91,6 +92,19 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     return figure
 
 
+def steady_ticks(axis: Axis, most: int = 6) -> None:
+    """Ticks that follow from the axis' range alone, for what is drawn by now.
+
+    Matplotlib's own also depend on the axis' length: labels that the layout left no room for would
+    come up after it.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = sorted(axis.get_view_interval())
+    ticks = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    axis.set_ticks([tick for tick in ticks if low <= tick <= high])
+
+
 def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> None:
     """Title above and, unless the caption is set elsewhere, caption below; the figure grows."""
     lines = textwrap.wrap(caption, _CAPTION_CHARACTERS) if footer else []
@@ -117,7 +131,8 @@ def measured_on(results: StudyResults, selection: Selection | None) -> str:
     plan = results.plan
     words = [f"Data set {plan.data}", f"profile {plan.profile}"]
     if "epochs" in plan.baseline:
-        words.append(f"{format_value(plan.baseline['epochs'])} epochs")
+        epochs = plan.baseline["epochs"]
+        words.append(f"{format_value(epochs)} epoch{'s' * (epochs != 1)}")
     changed = {k: v for k, v in plan.overrides.items() if k != "epochs"}
     words += [f"{key} = {format_value(value)}" for key, value in changed.items()]
     if selection is not None:

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
 from report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
-from results_builder import BOTH, PRED, SYM, build, one_pair
+from results_builder import BOTH, PRED, SYM, build, one_pair, variant
 
 from ablate.methods.metrics import find_metric
 from ablate.report import figures_differences, figures_style
@@ -66,6 +66,35 @@ def test_every_figure_fits_a_column_and_can_be_read(name):
             if box.width and text.get_window_extent().y1 > 0:
                 assert box.x0 > edge.x0 - 1, (one.name, text.get_text())
                 assert box.x1 < edge.x1 + 1, (one.name, text.get_text())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_ticks_have_room_whatever_the_values_are(seed):
+    rng = random.Random(seed)
+    middle, scale = rng.choice([1.0, 10.9, 12.0, 60.0, 99.9]), rng.choice([0.01, 0.3, 3.0])
+    rows = [variant("τ = 0.1", "baseline")]
+    rows += [variant(f"τ = {v:g}", group="τ", temperature=v) for v in (0.05, 0.2, 0.5)]
+    columns = [[middle + rng.gauss(0, scale) for _ in range(3)] for _ in rows]
+    study = build({"top1": one_pair(*columns, variants=rows)}, rows,
+                  baseline={"epochs": 1, "temperature": 0.1})  # fmt: skip
+    for one in figures(study):
+        with figures_style.style():  # whose fonts measure differently from the default ones
+            box = one.figure.get_tightbbox(one.figure._get_renderer())
+        width, height = one.figure.get_size_inches()
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01, one.kind
+
+
+def test_labels_of_rows_are_never_cut_to_the_same_text():
+    norms, tau = ("batch normalisation in heads", "layer normalisation in heads"), (0.1, 0.2)
+    names = [f"L_pred + L̃_pred, {norm}, τ = {t}" for norm in norms for t in tau]
+    rows = [variant("base", "baseline"), *(variant(name) for name in names)]
+    scores = one_pair(*[[90.0, 91.0, 92.5]] * 5, variants=rows)
+    [one] = figures(build({"top1": scores}, rows))
+    labels = [text.get_text() for text in one.figure.axes[0].get_yticklabels()]
+    assert len(set(labels)) == 4
+    with figures_style.style():
+        boxes = [text.get_window_extent() for text in one.figure.axes[0].get_yticklabels()]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(boxes)), "nor do they overlap"
 
 
 @pytest.mark.parametrize("name", STUDIES)
