@@ -69,7 +69,7 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
         result_size,
     ):
         return None
-    result, problem = _result(run, result_size)
+    result, problem, result_size = _result(run, result_size)
     log = run.events()
     told = history(log.events, result)
     old = before.events_count if before else 0
@@ -156,14 +156,18 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _result(run: RunDirectory, size: int) -> tuple[Mapping[str, Any] | None, str]:
-    """A result that cannot be read is none, and its job's error says so."""
+def _result(run: RunDirectory, size: int) -> tuple[Mapping[str, Any] | None, str, int]:
+    """A result, what is wrong with it, and how much of it was seen.
+
+    One that cannot be read is none, its job's error says so, and it is looked at again next time.
+    """
     try:
         result = run.result()
     except StoreError as error:
-        return None, str(error)
+        return None, str(error), Seen.result_size
     damaged = result is None and size >= 0
-    return result, f"{run.result_file}: damaged; the next run does the job again" if damaged else ""
+    problem = f"{run.result_file}: damaged; the next run does the job again" if damaged else ""
+    return result, problem, size
 
 
 def job_row(

@@ -46,8 +46,12 @@ class EventLog:
     size: int = 0  #: bytes that were read
 
 
+class AbsentError(StoreError):
+    """A file that is not there."""
+
+
 class DamagedError(StoreError):
-    """A file that can be read, but not understood."""
+    """Something that is certainly not the file that should be there."""
 
 
 class RunDirectory:
@@ -183,11 +187,9 @@ class RunDirectory:
 
         Raises StoreError if the file cannot be read, which says nothing of what is in it.
         """
-        if not self.result_file.exists():
-            return None
         try:
             return _read_object(self.result_file)
-        except DamagedError:
+        except (AbsentError, DamagedError):
             return None
 
     def set_damaged_aside(self) -> Path | None:
@@ -195,7 +197,7 @@ class RunDirectory:
 
         Only for the holder of the orchestrator's lock. Raises OSError and StoreError.
         """
-        if not self.result_file.exists() or self.result() is not None:
+        if self.result() is not None or not self.result_file.exists():
             return None
         return self.result_file.replace(self.result_file.with_name("result.json" + CORRUPT))
 
@@ -235,6 +237,10 @@ def _event(line: bytes) -> Event | None:
 def _read_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise AbsentError(f"{path}: {error.strerror}") from error
+    except IsADirectoryError as error:
+        raise DamagedError(f"{path}: damaged: {error.strerror}") from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
