@@ -82,10 +82,16 @@ def without(matrix: Matrix, jobs: Mapping[str, str]) -> Matrix:
 
 
 def set_damaged_aside(matrix: Matrix, runs: Runs, say: Callable[[str], None]) -> None:
-    """Let jobs run again whose result cannot be understood; with the orchestrator's lock held."""
+    """Let jobs run again whose result cannot be understood; with the orchestrator's lock held.
+
+    One that cannot be read now may be sound, so it stays, and the run goes on with other jobs.
+    """
     for job in matrix.configs:
         try:
             aside = runs(job).set_damaged_aside()
+        except StoreError as error:
+            say(f"{error}; its job counts as done")
+            continue
         except OSError as error:
             raise StoreError(f"{runs(job).result_file}: {error.strerror}") from error
         if aside is not None:

@@ -197,7 +197,7 @@ class RunDirectory:
 
         Only for the holder of the orchestrator's lock. Raises OSError and StoreError.
         """
-        if self.result() is not None or not self.result_file.exists():
+        if not self.result_file.exists() or self.result() is not None:
             return None
         return self.result_file.replace(self.result_file.with_name("result.json" + CORRUPT))
 
