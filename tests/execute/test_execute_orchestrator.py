@@ -21,6 +21,7 @@ from ablate.execute.placement import Device
 from ablate.execute.recovery import declare_gone, read_past, settle_strays
 from ablate.execute.session import Order
 from ablate.matrix.identity import job_id
+from ablate.store import checkpoints
 from ablate.store.history import Status, history
 from ablate.store.locks import FolderLock
 from ablate.store.rundir import RunDirectory
@@ -215,6 +216,24 @@ def test_unknown_is_not_dead(tmp_path: Path) -> None:
     assert not declare_gone(run)
     assert settle_strays(matrix, runs, 0.1, print, local=lambda _: False) == {}
     assert history(run.events().events).status is Status.INTERRUPTED
+
+
+def test_a_result_settles_whether_a_worker_elsewhere_lives(tmp_path: Path) -> None:
+    """It was killed, or cut off, between its result and its last word."""
+    run, job = leave_open(tmp_path, "elsewhere")
+    checkpoints.save(run.checkpoints, 10, b"of a job that is done")
+    run.write_result({"metrics": {"top1": 1.0}, "costs": {"peak_memory_mib": 1000}})
+    alone = make_matrix(1)
+    student = replace(alone.configs[job], upstream={"teacher": job})
+    matrix = replace(alone, configs={job: alone.configs[job], job_id(student): student})
+
+    def runs(name: str) -> RunDirectory:
+        return RunDirectory.of(tmp_path, name)
+
+    held = settle_strays(matrix, runs, 0.1, print, local=lambda _: False)
+    past = read_past(matrix, runs, held)
+    assert past.held == {}
+    assert past.open(matrix) == [job_id(student)]
 
 
 def test_a_machine_that_got_another_name(tmp_path: Path) -> None:
