@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from fake_launcher import finish, make_matrix
+from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.errors import StoreError
+from ablate.execute.events import Phase
+from ablate.execute.placement import Device
 from ablate.execute.recovery import read_past, set_damaged_aside
 from ablate.execute.session import Order
 from ablate.matrix.plan import Matrix
@@ -61,3 +63,33 @@ def test_a_damaged_result_that_cannot_be_set_aside_is_told(
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(StoreError, match=r"result\.json: Read-only file system"):
         set_damaged_aside(matrix, lambda job: RunDirectory.of(tmp_path, job), print)
+
+
+@pytest.mark.parametrize("lost", ["result", "checkpoints"])
+def test_a_job_that_begins_anew_gets_on_though_it_got_further_before(
+    tmp_path: Path, lost: str
+) -> None:
+    """Attempts that each get a little further are no retries, also below the step of before."""
+
+    def work(run: RunDirectory, order: Order) -> None:
+        stamp = {"attempt": order.attempt, "time": 1.0}
+        run.append({"event": "started", **stamp})
+        if order.attempt == 2 and lost == "checkpoints":
+            run.append({"event": "rejected", "rejected": ["step-100.ckpt.corrupt"], **stamp})
+        if order.attempt == 6:
+            finish(run, order)
+        else:  # killed
+            step = 100 if order.attempt == 1 else 10 * order.attempt
+            run.append({"event": "checkpoint", "step": step, "epoch": 1, **stamp})
+
+    matrix = make_matrix(1)
+    ((job, config),) = matrix.configs.items()
+    if lost == "result":
+        run = RunDirectory.of(tmp_path, job).create(config)
+        order = Order(run.path, 1, Machine(), {})
+        work(run, order)
+        finish(run, order)
+        run.result_file.unlink()
+    launcher = FakeLauncher(work)
+    summary, _ = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)])
+    assert summary.count(Phase.DONE) == 1
