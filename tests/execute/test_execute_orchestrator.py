@@ -159,6 +159,23 @@ def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Pat
     assert blocked == [(job, "a job that it waits for failed") for job in students]
 
 
+def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_path: Path) -> None:
+    teacher, other = make_matrix(1, "teacher"), make_matrix(1)
+    ((failed, config),) = teacher.configs.items()
+    student = replace(next(iter(other.configs.values())), upstream={"teacher": failed})
+    configs = teacher.configs | {job_id(student): student} | other.configs
+    RunDirectory.of(tmp_path, failed).create(config).append(
+        {"event": "ended", "attempt": 1, "time": 1.0, "outcome": "error", "phase": "failed"}
+    )
+    _, lines = orchestrate(
+        tmp_path, replace(teacher, configs=configs), FakeLauncher(), [Device("cpu", 1)]
+    )
+    blocked = (job_id(student), "blocked", "a job that it waits for failed")
+    assert lines.phases.count(blocked) == 1
+    (done,) = [line for line in lines.phases if line[1] == "done"]
+    assert lines.phases.index(blocked) < lines.phases.index(done), "not beside another job's end"
+
+
 def test_a_log_is_looked_at_again_when_it_has_grown(tmp_path: Path) -> None:
     def write(run: RunDirectory, epoch: int) -> None:
         run.append({"event": "epoch", "attempt": 1, "time": float(epoch), "epoch": epoch,
