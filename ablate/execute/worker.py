@@ -192,7 +192,16 @@ def describe_error(error: BaseException) -> Mapping[str, str]:
         kind, fingerprint = "disk_full", ""
     return {
         "kind": kind,
-        "message": f"{type(error).__name__}: {error}",
+        "message": _message(error),
         "traceback": "".join(traceback.format_exception(error)),
         "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest() if fingerprint else "",
     }
+
+
+def _message(error: BaseException) -> str:
+    """An error in a line; of full memory, in the library's own words, too: they may fit another
+    cause, such as a broken installation."""
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, DeviceMemoryError) and error.__cause__ is not None:
+        said += f" ({str(error.__cause__).partition(chr(10))[0]})"
+    return said

@@ -37,8 +37,10 @@ FULL = [
 
 @pytest.mark.parametrize(("error", "place"), FULL, ids=lambda value: str(value)[:40])
 def test_full_memory_is_told_apart_in_all_its_words(error: RuntimeError, place: str) -> None:
-    with pytest.raises(DeviceMemoryError, match=f"{place} ran out of memory"), memory_errors(GPU):
+    with pytest.raises(DeviceMemoryError) as told, memory_errors(GPU):
         raise error
+    words = f"DeviceMemoryError: {place} ran out of memory ({str(error).splitlines()[0]})"
+    assert describe_error(told.value)["message"] == words
     assert describe_error(error)["kind"] == "out_of_memory"
 
 
