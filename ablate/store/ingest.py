@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,28 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
         ],
         anew,
     )
+
+
+def batches(runs: Iterable[RunDirectory]) -> Iterator[list[RunDirectory]]:
+    """Run directories in groups, each for one transaction."""
+    iterator = iter(runs)
+    while batch := list(itertools.islice(iterator, BATCH)):
+        yield batch
+
+
+def gather_all(
+    runs: Iterable[RunDirectory], before: Mapping[str, Seen], unreadable: list[str]
+) -> list[Record]:
+    """What is new in run directories; adds a sentence about each that cannot be read."""
+    records = []
+    for run in runs:
+        try:
+            record = gather(run, before.get(run.id))
+        except StoreError as error:
+            unreadable.append(str(error))
+        else:
+            records += [record] if record is not None else []
+    return records
 
 
 def write(connection: Connection, records: Iterable[Record]) -> None:

@@ -25,13 +25,11 @@ from typing import Any
 from ablate.errors import StoreError
 from ablate.matrix.identity import job_id
 from ablate.methods.session import JobConfig
-from ablate.store.files import atomic_write, sync_folder
+from ablate.store.files import CORRUPT, atomic_write, sync_folder
 
 __all__ = ["EventLog", "RunDirectory", "atomic_write", "run_directories"]
 
 Event = dict[str, Any]
-
-CORRUPT = ".corrupt"  #: suffix of a damaged result, kept for a look
 
 _JOB_ID = re.compile(r"[0-9a-f]{64}")
 
