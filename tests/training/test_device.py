@@ -72,5 +72,6 @@ def test_peak_memory_is_what_neighbours_cannot_have() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     device = prepare(GPU, deterministic=True)
-    torch.empty(2**25, device=device).add_(1)
-    assert peak_memory(device) >= max(torch.cuda.memory_reserved(device), 2**25 * 4)
+    torch.empty(2**25 + 1, device=device).add_(1)  # torch reserves a little more than it fills
+    assert torch.cuda.max_memory_allocated(device) < torch.cuda.memory_reserved(device)
+    assert peak_memory(device) >= torch.cuda.memory_reserved(device)
