@@ -17,6 +17,7 @@ from ablate.execute.devices import CONTEXT_BYTES
 from ablate.execute.events import DeviceChanged, Phase
 from ablate.execute.launcher import modules_for
 from ablate.execute.memory import MemoryWatch, taken_bytes
+from ablate.execute.orchestrator import INGEST_S
 from ablate.execute.placement import Device
 from ablate.execute.recovery import declare_gone, read_past, settle_strays
 from ablate.execute.session import Order
@@ -176,7 +177,9 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
     assert lines.phases.index(blocked) < lines.phases.index(done), "not beside another job's end"
 
 
-def test_a_log_is_looked_at_again_when_it_has_grown(tmp_path: Path) -> None:
+def test_a_log_is_read_again_when_it_has_grown_and_only_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def write(run: RunDirectory, epoch: int) -> None:
         run.append({"event": "epoch", "attempt": 1, "time": float(epoch), "epoch": epoch,
                     "step": epoch, "metrics": {"top1": 50.0 + epoch}})  # fmt: skip
@@ -188,17 +191,28 @@ def test_a_log_is_looked_at_again_when_it_has_grown(tmp_path: Path) -> None:
 
     def ends(job: str) -> bool:
         run = RunDirectory.of(tmp_path, job)
-        if lines.epochs == [(job, 1)] and len(run.events().events) == 2:
+        if len(lines.epochs) == 1 and not grown:
+            grown.append(job)
             write(run, 2)
-        if lines.epochs != [(job, 1), (job, 2)]:
+        if len(lines.epochs) == 2:
+            reads.append(len(read))
+        if len(reads) < 10 * ticks:
             return False
         finish(run, orders[0])
         return True
 
+    ticks = round(INGEST_S / 0.1)  # of the clock, from one look to the next
     orders: list[Order] = []
+    grown: list[str] = []
+    read: list[str] = []
+    reads: list[int] = []  #: so far, as time goes by after the last epoch
+    events = RunDirectory.events
+    monkeypatch.setattr(RunDirectory, "events", lambda run: read.append(run.id) or events(run))
     launcher, lines = FakeLauncher(start, ends), Lines()
     summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
     assert summary.count(Phase.DONE) == 1
+    assert [epoch for _, epoch in lines.epochs] == [1, 2]
+    assert set(reads) == {reads[0]}, "ten looks at a log that did not grow, and it was not read"
 
 
 def test_modules_are_imported_once_for_what_will_run() -> None:
