@@ -6,7 +6,8 @@ results/runs/<job id>/
     log.txt         what its workers printed
     checkpoints/    at most two, gone when the job is done
     artifacts/      files for downstream jobs and users
-    result.json     there if and only if the job is done
+    result.json     there, and sound, if and only if the job is done
+    result.json.corrupt     a damaged one that was set aside, if there ever was one
     lock            held by its worker
     pulse.json      how far its worker is; gone when the job is done
 """
