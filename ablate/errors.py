@@ -76,7 +76,7 @@ class DeviceMemoryError(JobError):
 _MEMORY_IS_FULL = (
     "out of memory",
     "alloc_failed",  # cuBLAS and cuDNN
-    "cudnn_status_not_initialized",
+    "cudnn_status_not_initialized",  # of a broken installation, too
     "defaultcpuallocator",
 )
 

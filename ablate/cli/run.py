@@ -70,7 +70,7 @@ def run(
     folder = results if results is not None else settings.path(settings.results)
     summary = carry_out(matrix, settings, folder, wait=wait)
     if not summary.stopped:
-        say(f"the table: ablate report {matrix.plan.name}" + _where(results))
+        say(f"the table: ablate report {matrix.plan.name}" + _where(results, settings))
     raise typer.Exit(exit_code(summary))
 
 
@@ -140,9 +140,14 @@ def _orchestrate(
         ).run(past)
 
 
-def _where(results: Path | None) -> str:
-    """The option that leads another command to the same results."""
-    return "" if results is None else f" --results {shlex.quote(str(results))}"
+def _where(results: Path | None, settings: Settings) -> str:
+    """The option that leads another command to the same results, if it needs one.
+
+    A command that is given no study looks for ablate.toml above the working directory alone.
+    """
+    if results is None and Path.cwd().resolve().is_relative_to(settings.folder):
+        return ""
+    return f" --results {shlex.quote(str(results or settings.path(settings.results)))}"
 
 
 def _catch_up(results: Path, runs: Iterable[RunDirectory]) -> None:

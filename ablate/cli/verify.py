@@ -49,7 +49,8 @@ def verify(
     settings = settings_for(study)
     under = profile or settings.profile
     matrix = expand(read_study(study), settings, under, parse_overrides(set_), parse_seeds(seeds))
-    own = [planned.id for planned in matrix.plan.jobs if planned.variant is not None]
+    # A job may stand in several rows of the table, as a student alone does with several teachers.
+    own = dict.fromkeys(planned.id for planned in matrix.plan.jobs if planned.variant is not None)
     chosen = [name for name in own if name.startswith(job)]
     if not chosen or (job and len(chosen) > 1):
         wrong = f'no job "{job}"' if not chosen else f'{len(chosen)} jobs start with "{job}"'

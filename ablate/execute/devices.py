@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ablate.errors import InputError, Problem
@@ -15,16 +15,17 @@ from ablate.store.processes import usable_cores
 #: on the GPUs of today, rounded up.
 CONTEXT_BYTES = 640 * 2**20
 
+Reading = int | str  #: free bytes of a GPU, or the driver's words on why it cannot tell
 
-def find_devices(execution: Execution, gpus: list[int] | None = None) -> list[Device]:
+
+def find_devices(execution: Execution) -> list[Device]:
     """Devices as ablate.toml asks for: "auto" means CUDA GPUs, else slots on the CPU.
 
-    `gpus`: free bytes by index, read through NVML unless given. InputError for a device that is
-    not there.
+    InputError for a device that is not there, or of which the driver cannot tell: to go on with
+    fewer devices, or on the CPU, is for the user to decide.
     """
     names = execution.devices
-    if gpus is None:
-        gpus = free_gpu_bytes() if names != ["cpu"] else []
+    gpus = _read_gpus() if names != ["cpu"] else []
     if names == "auto":
         names = [f"cuda:{index}" for index in range(len(gpus))] or ["cpu"]
     devices = []
@@ -34,7 +35,10 @@ def find_devices(execution: Execution, gpus: list[int] | None = None) -> list[De
             devices.append(Device("cpu", slots=cpu_slots(execution)))
         elif kind == "cuda" and index.isdecimal() and int(index) < len(gpus):
             slots = None if execution.jobs_per_device == "auto" else execution.jobs_per_device
-            devices.append(Device(name, slots=slots, free_bytes=gpus[int(index)]))
+            reading = gpus[int(index)]
+            if isinstance(reading, str):
+                raise _untold(name, reading)
+            devices.append(Device(name, slots=slots, free_bytes=reading))
         else:
             there = ", ".join(["cpu", *(f"cuda:{i}" for i in range(len(gpus)))])
             raise InputError(
@@ -51,17 +55,53 @@ def cpu_slots(execution: Execution) -> int:
 
 
 def free_gpu_bytes() -> list[int]:
-    """Free bytes of every GPU by index, through NVML; [] where it cannot tell, or is not there.
+    """Free bytes of every GPU by index, for looks in passing: [] where the driver cannot tell."""
+    try:
+        readings = _read_gpus()
+    except InputError:
+        return []
+    free = [reading for reading in readings if isinstance(reading, int)]
+    return free if len(free) == len(readings) else []
 
-    CUDA_VISIBLE_DEVICES is respected: it is how clusters say which GPUs are ours.
+
+def _read_gpus() -> list[Reading]:
+    """Ask NVML about every GPU, by index; [] where there is no driver.
+
+    CUDA_VISIBLE_DEVICES is respected: it is how clusters say which GPUs are ours. InputError if
+    the driver cannot even tell which GPUs there are.
     """
-    pynvml = _nvml()
-    if pynvml is None:
+    try:
+        import pynvml
+    except ImportError:
         return []
     try:
-        return [int(pynvml.nvmlDeviceGetMemoryInfo(handle).free) for handle in _handles(pynvml)]
-    except pynvml.NVMLError:
+        pynvml.nvmlInit()
+        names = _visible_names()
+        ours = map(str, range(pynvml.nvmlDeviceGetCount())) if names is None else names
+        return list(_readings(pynvml, ours))
+    except (pynvml.NVMLError_LibraryNotFound, pynvml.NVMLError_DriverNotLoaded):
         return []
+    except pynvml.NVMLError as error:
+        raise _untold("the GPUs", str(error)) from error
+
+
+def _readings(pynvml: Any, names: Iterable[str]) -> Iterator[Reading]:
+    """What NVML says of GPUs; as for CUDA, the list ends at the first name of none."""
+    by_index, by_uuid = pynvml.nvmlDeviceGetHandleByIndex, pynvml.nvmlDeviceGetHandleByUUID
+    for name in names:
+        try:
+            handle = by_index(int(name)) if name.isdecimal() else by_uuid(name)
+            yield int(pynvml.nvmlDeviceGetMemoryInfo(handle).free)
+        except (pynvml.NVMLError_NotFound, pynvml.NVMLError_InvalidArgument):
+            return
+        except pynvml.NVMLError as error:
+            yield str(error)
+
+
+def _untold(what: str, words: str) -> InputError:
+    right = 'devices = ["cpu"], or a list of GPUs that work'
+    message = f"the driver cannot tell of {what}: {words}"
+    return InputError(Problem("ablate.toml", "execution.devices", message, right))
 
 
 def visible_name(index: int) -> str:
@@ -74,29 +114,3 @@ def _visible_names() -> list[str] | None:
     """The entries of CUDA_VISIBLE_DEVICES; None where all GPUs are ours."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return None if visible is None else [name.strip() for name in visible.split(",")]
-
-
-def _handles(pynvml: Any) -> list[Any]:
-    """Our GPUs, in our order; as for CUDA, the list ends at the first name of none."""
-    by_index = pynvml.nvmlDeviceGetHandleByIndex
-    names = _visible_names()
-    if names is None:
-        return [by_index(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    handles = []
-    with contextlib.suppress(pynvml.NVMLError):
-        for name in names:
-            numbered = name.isdecimal()
-            handle = by_index(int(name)) if numbered else pynvml.nvmlDeviceGetHandleByUUID(name)
-            handles.append(handle)
-    return handles
-
-
-def _nvml() -> Any | None:
-    try:
-        import pynvml
-    except ImportError:
-        return None
-    with contextlib.suppress(pynvml.NVMLError):
-        pynvml.nvmlInit()
-        return pynvml
-    return None

@@ -75,7 +75,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Ended:
-    """An attempt ended; `step` is what its last checkpoint reached, counted over all attempts."""
+    """An attempt ended; `step` is what checkpoints reached by then, counted over all attempts.
+
+    It is less than at the end before where the attempt found no sound checkpoint to go on from.
+    """
 
     job: str
     attempt: int

@@ -158,6 +158,7 @@ class Orchestrator:
             self._tell_known_peaks(past.done)
             self._look_for_stops()
             self._carry_out(self._scheduler.start())
+            self._show_blocked()  # by what failed in an earlier run
             while not self._settled:
                 self._turn()
         finally:  # an error of our own must leave no worker behind; they write their checkpoints

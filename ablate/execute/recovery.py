@@ -49,7 +49,10 @@ _FAILED = {Status.FAILED: Phase.FAILED, Status.DIVERGED: Phase.DIVERGED}
 
 
 def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
-    """Read the run directories of a matrix; what needs a job that is `held` is held with it."""
+    """Read the run directories of a matrix; what needs a job that is `held` is held with it.
+
+    A job that has its result is done, whoever may still tidy up after it elsewhere.
+    """
     done, failed, attempts, steps, resumable, epochs = set(), {}, {}, {}, set(), {}
     for job in matrix.configs:
         run = runs(job)
@@ -67,7 +70,7 @@ def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
         else:
             resumable.add(job)
             epochs[job] = max(past.epochs, default=0)
-    left = dict(held)
+    left = {job: why for job, why in held.items() if job not in done}
     for job, config in matrix.configs.items():  # upstream first
         if job not in left and job not in done and any(n in left for n in config.upstream.values()):
             left[job] = "waits for a job that is left alone"
@@ -82,10 +85,16 @@ def without(matrix: Matrix, jobs: Mapping[str, str]) -> Matrix:
 
 
 def set_damaged_aside(matrix: Matrix, runs: Runs, say: Callable[[str], None]) -> None:
-    """Let jobs run again whose result cannot be understood; with the orchestrator's lock held."""
+    """Let jobs run again whose result cannot be understood; with the orchestrator's lock held.
+
+    One that cannot be read now may be sound, so it stays, and the run goes on with other jobs.
+    """
     for job in matrix.configs:
         try:
             aside = runs(job).set_damaged_aside()
+        except StoreError as error:
+            say(f"{error}; its job counts as done")
+            continue
         except OSError as error:
             raise StoreError(f"{runs(job).result_file}: {error.strerror}") from error
         if aside is not None:

@@ -74,7 +74,7 @@ class Record:
     """What past attempts of a job say about the next."""
 
     retries: int = 0  #: attempts without progress since the last that had some
-    step: int = 0  #: furthest step of any attempt
+    step: int = 0  #: that checkpoints had reached at the latest end of an attempt
     fingerprints: frozenset[str] = frozenset()
     alone: bool = False  #: ran out of memory once, so it gets a device to itself
 
@@ -105,7 +105,7 @@ class RetryPolicy:
         if outcome is Outcome.DIVERGED:
             return Trigger.DIVERGE, record  # it would diverge again: training is deterministic
         progress = end.step > record.step
-        after = replace(record, step=max(end.step, record.step))
+        after = replace(record, step=end.step)
         if progress:
             after = replace(after, retries=0)
         if stopping and outcome in (Outcome.CRASHED, Outcome.INTERRUPTED):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,10 +39,11 @@ class AttemptEnd:
 
 def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
     """Judge an attempt by what it left behind: a result counts, whatever the exit code says."""
+    result, unheard = _result_left(run), ""
     try:
-        events, result = run.events().events, run.result()
+        events = run.events().events
     except StoreError as error:
-        return AttemptEnd(Ended(run.id, attempt, Outcome.CRASHED), str(error))
+        events, unheard = (), str(error)
     ours = next((a for a in history(events).attempts if a.number == attempt), None)
     step = saved_step(events)
     resumed = ours is not None and ours.resumed_step is not None
@@ -50,10 +52,24 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
         return AttemptEnd(finished, "", resumed, peak_bytes(result))
     outcome = _OUTCOMES.get(ours.outcome if ours else "", Outcome.CRASHED)
     fingerprint = ours.fingerprint if ours else ""
-    message = ours.error if ours else ""
+    message = ours.error if ours else unheard
     if not message and outcome is Outcome.CRASHED:
         message = how_it_ended(exit_)
     return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, resumed)
+
+
+def _result_left(run: RunDirectory) -> Mapping[str, Any] | None:
+    """The result of an attempt; an empty one if it is there and cannot be read.
+
+    What a network file system does not give us now says nothing against the result, which was
+    written whole; to call it none would have the job computed again and the result replaced.
+    """
+    try:
+        return run.result()
+    except StoreError:
+        with contextlib.suppress(OSError):
+            return {} if run.result_file.exists() else None
+        return None
 
 
 def write_end(

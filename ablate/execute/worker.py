@@ -102,7 +102,10 @@ def _watch_orchestrator(stop: StopFlag, grace_s: float) -> None:
 
 
 def attempt(order: Order, stop: StopFlag) -> int:
-    """Run the job's program once and write down how it ended; returns the exit code."""
+    """Run the job's program once and write down how it ended; returns the exit code.
+
+    A result that is there already is left alone: computing it again could only lose it.
+    """
     if order.visible_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_gpu
         os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's; else the fastest is number 0
@@ -111,6 +114,8 @@ def attempt(order: Order, stop: StopFlag) -> int:
     for folder in (run.path, run.artifacts):
         remove_temporaries(folder)  # of attempts that were killed as they wrote
     try:
+        if run.result() is not None:  # nobody could read it when it was looked for
+            return 0
         session.event(
             "started",
             pid=os.getpid(),
@@ -187,7 +192,16 @@ def describe_error(error: BaseException) -> Mapping[str, str]:
         kind, fingerprint = "disk_full", ""
     return {
         "kind": kind,
-        "message": f"{type(error).__name__}: {error}",
+        "message": _message(error),
         "traceback": "".join(traceback.format_exception(error)),
         "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest() if fingerprint else "",
     }
+
+
+def _message(error: BaseException) -> str:
+    """An error in a line; of full memory, in the library's own words, too: they may fit another
+    cause, such as a broken installation."""
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, DeviceMemoryError) and error.__cause__ is not None:
+        said += f" ({str(error.__cause__).partition(chr(10))[0]})"
+    return said

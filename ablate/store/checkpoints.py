@@ -12,10 +12,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablate.store.files import atomic_write, remove_temporaries
+from ablate.store.files import CORRUPT, atomic_write, remove_temporaries
 
 KEPT = 2  #: the newest, and one to fall back on
-CORRUPT = ".corrupt"  #: suffix of rejected files, kept for a look until the job ends
 
 _NAME = re.compile(r"step-(\d+)-([0-9a-f]{16})\.ckpt")
 

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 TEMPORARY = ".tmp"  #: suffix of files that no reader looks at
+CORRUPT = ".corrupt"  #: suffix of damaged files, kept for a look
 
 #: What file systems say that cannot bring a folder onto the disk: network mounts, FUSE
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)

@@ -37,6 +37,7 @@ class Found(NamedTuple):
 
     key: str
     name: str
+    profile: str
     registered: float  #: unix time when it was last asked for
 
 
@@ -57,7 +58,7 @@ def find_studies(
     for row in found:
         own = (row.key,) if superseded or row.key == name else ()
         settings = (row.name, row.profile, _overrides(row.document), *own)
-        latest.setdefault(settings, Found(row.key, row.name, row.registered))
+        latest.setdefault(settings, Found(row.key, row.name, row.profile, row.registered))
     return list(latest.values())
 
 
@@ -73,24 +74,18 @@ def find_study(connection: Connection, name: str, profile: str | None = None) ->
     Of studies that differ in nothing but code or baseline, it is the latest registered. InputError
     if there is none, or if several of different profiles or overrides could be meant.
     """
-    c = schema.studies.c
-    everything = connection.execute(
-        select(c.key, c.name, c.profile, c.document).order_by(c.registered.desc(), c.key)
-    ).all()
-    exact = [row for row in everything if row.key == name]
-    found = exact or [
-        row for row in everything if row.name == name and profile in (None, row.profile)
-    ]
+    named = find_studies(connection, name)
+    exact = [study for study in named if study.key == name]
+    found = exact or [study for study in named if profile in (None, study.profile)]
     if not found:
         wrong = f'no study "{name}"' + (f' under profile "{profile}"' if profile else "")
-        known = sorted({row.name for row in everything})
+        known = sorted({study.name for study in find_studies(connection)})
         raise InputError(Problem("study", "", f"{wrong} has been run", did_you_mean(name, known)))
-    settings = {(row.profile, _overrides(row.document)) for row in found}
-    if len(settings) > 1:
-        keys = ", ".join(row.key for row in found)
+    if len(found) > 1:
+        keys = ", ".join(study.key for study in found)
         message = f'"{name}" was run under several profiles or overrides'
         raise InputError(Problem("study", "", message, f"one of: {keys}"))
-    return str(found[0].key)
+    return found[0].key
 
 
 def _overrides(document: str) -> str:

@@ -113,9 +113,18 @@ def history(
 
 
 def saved_step(events: Iterable[Mapping[str, Any]]) -> int:
-    """The furthest step that a checkpoint of a job reached, over all attempts."""
-    steps = (_whole(e.get("step")) for e in events if e.get("event") == "checkpoint")
-    return max((step for step in steps if step is not None), default=0)
+    """The furthest step that a checkpoint of a job reached, over all attempts.
+
+    It is 0 again where its checkpoints came to nothing: with the result, after which they are
+    removed (so that a job whose result was lost begins anew), or when none was found sound.
+    """
+    reached = 0
+    for event in events:
+        if event.get("event") == "checkpoint":
+            reached = max(reached, _whole(event.get("step")) or 0)
+        elif event.get("event") in ("finished", "rejected"):
+            reached = 0
+    return reached
 
 
 def numbers(value: object) -> dict[str, float]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -177,10 +176,10 @@ class Index:
         Files are read outside the transactions, which stay short. Raises StoreError as `ingest`,
         for directories that cannot be read with a line for each, once all others are taken over.
         """
-        changed, iterator, unreadable = 0, iter(runs), list[str]()
-        while batch := list(itertools.islice(iterator, rows.BATCH)):
+        changed, unreadable = 0, list[str]()
+        for batch in rows.batches(runs):
             self._look_up([run.id for run in batch])
-            records = list(self._new(batch, unreadable))
+            records = rows.gather_all(batch, self._seen, unreadable)
             if records:
                 self.write(partial(rows.write, records=records))
                 self._seen |= {record.job["id"]: record.seen for record in records}
@@ -188,17 +187,6 @@ class Index:
         if unreadable:
             raise StoreError("\n".join(unreadable))
         return changed
-
-    def _new(self, batch: Iterable[RunDirectory], unreadable: list[str]) -> Iterator[rows.Record]:
-        """What is new in run directories; a sentence about each that cannot be read."""
-        for run in batch:
-            try:
-                record = rows.gather(run, self._seen.get(run.id))
-            except StoreError as error:
-                unreadable.append(str(error))
-            else:
-                if record is not None:
-                    yield record
 
     def find_job(self, prefix: str) -> str:
         """Full id of the job whose id starts so; InputError if there is none, or several."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
         result_size,
     ):
         return None
-    result, problem = _result(run, result_size)
+    result, problem, result_size = _result(run, result_size)
     log = run.events()
     told = history(log.events, result)
     old = before.events_count if before else 0
@@ -86,6 +87,28 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
         ],
         anew,
     )
+
+
+def batches(runs: Iterable[RunDirectory]) -> Iterator[list[RunDirectory]]:
+    """Run directories in groups, each for one transaction."""
+    iterator = iter(runs)
+    while batch := list(itertools.islice(iterator, BATCH)):
+        yield batch
+
+
+def gather_all(
+    runs: Iterable[RunDirectory], before: Mapping[str, Seen], unreadable: list[str]
+) -> list[Record]:
+    """What is new in run directories; adds a sentence about each that cannot be read."""
+    records = []
+    for run in runs:
+        try:
+            record = gather(run, before.get(run.id))
+        except StoreError as error:
+            unreadable.append(str(error))
+        else:
+            records += [record] if record is not None else []
+    return records
 
 
 def write(connection: Connection, records: Iterable[Record]) -> None:
@@ -156,14 +179,18 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _result(run: RunDirectory, size: int) -> tuple[Mapping[str, Any] | None, str]:
-    """A result that cannot be read is none, and its job's error says so."""
+def _result(run: RunDirectory, size: int) -> tuple[Mapping[str, Any] | None, str, int]:
+    """A result, what is wrong with it, and how much of it was seen.
+
+    One that cannot be read is none, its job's error says so, and it is looked at again next time.
+    """
     try:
         result = run.result()
     except StoreError as error:
-        return None, str(error)
+        return None, str(error), Seen.result_size
     damaged = result is None and size >= 0
-    return result, f"{run.result_file}: damaged; the next run does the job again" if damaged else ""
+    problem = f"{run.result_file}: damaged; the next run does the job again" if damaged else ""
+    return result, problem, size
 
 
 def job_row(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from ablate.errors import StoreError
 from ablate.store import connect, ingest, schema, studies
 from ablate.store.files import TEMPORARY, sync_folder
 from ablate.store.locks import FolderLock, orchestrator_lock
-from ablate.store.rundir import RunDirectory, run_directories
+from ablate.store.rundir import run_directories
 
 DATABASE = "ablate.db"
 
@@ -73,8 +71,8 @@ def _build(fresh: Path, results: Path) -> Rebuilt:
         connection.execute(insert(schema.meta), {"key": "schema", "value": str(schema.VERSION)})
     plans = _store_studies(engine, results, left_out)
     jobs = 0
-    for batch in _batches(run_directories(results)):
-        records = list(_readable(batch, left_out))
+    for batch in ingest.batches(run_directories(results)):
+        records = ingest.gather_all(batch, {}, left_out)
         jobs += len(records)
         with engine.begin() as connection:
             ingest.write(connection, records)
@@ -95,17 +93,6 @@ def _store_studies(engine: Engine, results: Path, left_out: list[str]) -> int:
             ingest.store_plan(connection, document.plan, document.registered)
         count += 1
     return count
-
-
-def _readable(runs: Iterable[RunDirectory], left_out: list[str]) -> Iterator[ingest.Record]:
-    for run in runs:
-        try:
-            record = ingest.gather(run, None)
-        except StoreError as error:
-            left_out.append(str(error))
-            continue
-        if record:
-            yield record
 
 
 def _finish(fresh: Path) -> None:
@@ -135,9 +122,3 @@ def _swap(fresh: Path, database: Path) -> None:
 def _empty_log(database: Path) -> None:
     with contextlib.closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _batches(runs: Iterable[RunDirectory]) -> Iterator[list[RunDirectory]]:
-    iterator = iter(runs)
-    while batch := list(itertools.islice(iterator, ingest.BATCH)):
-        yield batch

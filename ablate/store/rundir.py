@@ -6,7 +6,8 @@ results/runs/<job id>/
     log.txt         what its workers printed
     checkpoints/    at most two, gone when the job is done
     artifacts/      files for downstream jobs and users
-    result.json     there if and only if the job is done
+    result.json     there, and sound, if and only if the job is done
+    result.json.corrupt     a damaged one that was set aside, if there ever was one
     lock            held by its worker
     pulse.json      how far its worker is; gone when the job is done
 """
@@ -25,13 +26,11 @@ from typing import Any
 from ablate.errors import StoreError
 from ablate.matrix.identity import job_id
 from ablate.methods.session import JobConfig
-from ablate.store.files import atomic_write, sync_folder
+from ablate.store.files import CORRUPT, atomic_write, sync_folder
 
 __all__ = ["EventLog", "RunDirectory", "atomic_write", "run_directories"]
 
 Event = dict[str, Any]
-
-CORRUPT = ".corrupt"  #: suffix of a damaged result, kept for a look
 
 _JOB_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -46,8 +45,12 @@ class EventLog:
     size: int = 0  #: bytes that were read
 
 
+class AbsentError(StoreError):
+    """A file that is not there."""
+
+
 class DamagedError(StoreError):
-    """A file that can be read, but not understood."""
+    """Something that is certainly not the file that should be there."""
 
 
 class RunDirectory:
@@ -183,11 +186,9 @@ class RunDirectory:
 
         Raises StoreError if the file cannot be read, which says nothing of what is in it.
         """
-        if not self.result_file.exists():
-            return None
         try:
             return _read_object(self.result_file)
-        except DamagedError:
+        except (AbsentError, DamagedError):
             return None
 
     def set_damaged_aside(self) -> Path | None:
@@ -235,6 +236,10 @@ def _event(line: bytes) -> Event | None:
 def _read_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise AbsentError(f"{path}: {error.strerror}") from error
+    except IsADirectoryError as error:
+        raise DamagedError(f"{path}: damaged: {error.strerror}") from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

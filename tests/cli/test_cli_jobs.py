@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 from toy_workshop import Workshop, signal_worker, until
+from typer.testing import CliRunner
 
+from ablate.cli.app import app
+from ablate.execute.verify import Proof, Trial
+from ablate.matrix.expand import expand
+from ablate.matrix.plan import Matrix
+from ablate.settings import load_settings
 from ablate.store.files import TEMPORARY
+from ablate.study.parse import read_study
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +127,31 @@ def test_verify_proves_it_and_leaves_nothing(workshop: Workshop) -> None:
     assert "attempts 3" in done.stdout
     assert not workshop.results.exists()
     workshop.nothing_runs()
+
+
+def test_verify_takes_a_job_of_two_rows_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A student alone is the same job beside either teacher."""
+    asked: list[str] = []
+
+    def prove(matrix: Matrix, job: str, *_: object) -> Proof:
+        asked.append(job)
+        return Proof(job, *[Trial("d", {}, 2, (1,))] * 2)
+
+    monkeypatch.setattr("ablate.execute.verify.prove", prove)
+    monkeypatch.chdir(Path(__file__).parents[2])
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'title = "T"\nmethod = "cocord"\npairs = ["resnet14/resnet8", "resnet20/resnet8"]\n'
+        'references = ["student"]\nseeds = [0]\n'
+    )
+    settings = load_settings(Path("ablate.toml"))
+    planned = [job.id for job in expand(read_study(study), settings, "quick").plan.jobs]
+    (twice,) = {job for job in planned if planned.count(job) == 2}
+    told = CliRunner().invoke(app, ["verify", str(study), "--profile", "quick", "--job", twice])
+    assert told.exit_code == 0, told.output
+    assert asked == [twice]
 
 
 def test_verify_says_so_where_nothing_could_be_proved(workshop: Workshop) -> None:

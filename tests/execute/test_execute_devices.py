@@ -1,4 +1,4 @@
-"""Which GPUs are ours, read from a driver that is faked; its errors end no run."""
+"""Which GPUs are ours, read from a driver that is faked; its errors end no run that has begun."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fake_launcher import make_matrix
@@ -26,21 +27,41 @@ class NVMLError(Exception):
     """What every call of the driver's library may raise."""
 
 
+class NotFoundError(NVMLError):
+    pass
+
+
+class InvalidArgumentError(NVMLError):
+    pass
+
+
+class LibraryNotFoundError(NVMLError):
+    pass
+
+
+class DriverNotLoadedError(NVMLError):
+    pass
+
+
 def driver(**calls: object) -> SimpleNamespace:
     """The driver's library with three GPUs."""
 
     def by_index(index: int) -> str:
         if index >= len(FREE):
-            raise NVMLError("Invalid Argument")
+            raise InvalidArgumentError("Invalid Argument")
         return list(FREE)[index]
 
     def by_uuid(name: str) -> str:
         if name not in FREE:
-            raise NVMLError("Not Found")
+            raise NotFoundError("Not Found")
         return name
 
     usual = {
         "NVMLError": NVMLError,
+        "NVMLError_NotFound": NotFoundError,
+        "NVMLError_InvalidArgument": InvalidArgumentError,
+        "NVMLError_LibraryNotFound": LibraryNotFoundError,
+        "NVMLError_DriverNotLoaded": DriverNotLoadedError,
         "nvmlInit": lambda: None,
         "nvmlDeviceGetCount": lambda: len(FREE),
         "nvmlDeviceGetHandleByIndex": by_index,
@@ -87,15 +108,65 @@ def test_the_list_of_gpus_ends_at_the_first_that_is_none(
     assert names == ([f"cuda:{index}" for index in range(len(ours))] or ["cpu"])
 
 
+@pytest.mark.parametrize("devices", ["auto", ["cuda:0"], ["cuda:0", "cpu"]], ids=str)
 @pytest.mark.parametrize(
-    "call",
-    ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetMemoryInfo"],
+    ("call", "what"),
+    [
+        ("nvmlInit", "the GPUs"),
+        ("nvmlDeviceGetCount", "the GPUs"),
+        ("nvmlDeviceGetHandleByIndex", "cuda:0"),
+        ("nvmlDeviceGetMemoryInfo", "cuda:0"),
+    ],
 )
-def test_a_driver_that_cannot_tell_has_no_gpus(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+def test_a_driver_that_cannot_tell_does_not_mean_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, call: str, what: str, devices: Any
+) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", driver(**{call: broken}))
-    assert free_gpu_bytes() == []
+    assert free_gpu_bytes() == [], "a look in passing"
+    with pytest.raises(InputError) as told:
+        find_devices(Execution(devices=devices))
+    assert str(told.value) == (
+        f"ablate.toml: execution.devices: the driver cannot tell of {what}: GPU is lost"
+        ' (devices = ["cpu"], or a list of GPUs that work)'
+    )
+
+
+@pytest.mark.parametrize("visible", [None, "0,1,2", "GPU-a,GPU-b"])
+def test_a_lost_gpu_is_missed_unless_it_is_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None
+) -> None:
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    whole = driver()
+
+    def lost(name: object) -> str:
+        if name in (1, "GPU-b"):
+            raise NVMLError("GPU is lost")
+        found = whole.nvmlDeviceGetHandleByIndex if isinstance(name, int) else str
+        return str(found(name))
+
+    calls = dict.fromkeys(["nvmlDeviceGetHandleByIndex", "nvmlDeviceGetHandleByUUID"], lost)
+    monkeypatch.setitem(sys.modules, "pynvml", driver(**calls))
+    for devices in ("auto", ["cuda:1"]):
+        with pytest.raises(InputError, match="cannot tell of cuda:1: GPU is lost"):
+            find_devices(Execution(devices=devices))
+    (device,) = find_devices(Execution(devices=["cuda:0"]))
+    assert device.free_bytes == FREE["GPU-a"]
+
+
+@pytest.mark.parametrize("error", [LibraryNotFoundError, DriverNotLoadedError])
+def test_without_a_driver_there_is_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, error: type[NVMLError]
+) -> None:
+    def missing() -> None:
+        raise error
+
+    monkeypatch.setitem(sys.modules, "pynvml", driver(nvmlInit=missing))
+    assert [device.name for device in find_devices(Execution())] == ["cpu"]
     with pytest.raises(InputError, match='no device "cuda:0"'):
         find_devices(Execution(devices=["cuda:0"]))
+    monkeypatch.setitem(sys.modules, "pynvml", None)  # not installed
+    assert [device.name for device in find_devices(Execution())] == ["cpu"]
 
 
 def test_a_run_on_the_cpu_does_not_ask_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:

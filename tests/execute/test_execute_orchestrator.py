@@ -17,10 +17,12 @@ from ablate.execute.devices import CONTEXT_BYTES
 from ablate.execute.events import DeviceChanged, Phase
 from ablate.execute.launcher import modules_for
 from ablate.execute.memory import MemoryWatch, taken_bytes
+from ablate.execute.orchestrator import INGEST_S
 from ablate.execute.placement import Device
 from ablate.execute.recovery import declare_gone, read_past, settle_strays
 from ablate.execute.session import Order
 from ablate.matrix.identity import job_id
+from ablate.store import checkpoints
 from ablate.store.history import Status, history
 from ablate.store.locks import FolderLock
 from ablate.store.rundir import RunDirectory
@@ -102,7 +104,7 @@ def test_starts_that_always_fail_end_the_run(tmp_path: Path) -> None:
     assert summary.count(Phase.FAILED) == 60
 
 
-def test_a_result_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_result_is_none(tmp_path: Path) -> None:
     def spoil(run: RunDirectory, order: Order) -> None:
         if order.attempt == 1:
             run.result_file.mkdir()
@@ -113,7 +115,7 @@ def test_a_result_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     summary, lines = orchestrate(tmp_path, make_matrix(1), FakeLauncher(spoil), [Device("cpu", 1)])
     assert summary.count(Phase.DONE) == 1
     (crashed,) = (detail for _, phase, detail in lines.phases if phase == "backoff")
-    assert crashed.endswith("result.json: Is a directory")
+    assert crashed == "exited without a result"
 
 
 def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> None:
@@ -158,7 +160,26 @@ def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Pat
     assert blocked == [(job, "a job that it waits for failed") for job in students]
 
 
-def test_a_log_is_looked_at_again_when_it_has_grown(tmp_path: Path) -> None:
+def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_path: Path) -> None:
+    teacher, other = make_matrix(1, "teacher"), make_matrix(1)
+    ((failed, config),) = teacher.configs.items()
+    student = replace(next(iter(other.configs.values())), upstream={"teacher": failed})
+    configs = teacher.configs | {job_id(student): student} | other.configs
+    RunDirectory.of(tmp_path, failed).create(config).append(
+        {"event": "ended", "attempt": 1, "time": 1.0, "outcome": "error", "phase": "failed"}
+    )
+    _, lines = orchestrate(
+        tmp_path, replace(teacher, configs=configs), FakeLauncher(), [Device("cpu", 1)]
+    )
+    blocked = (job_id(student), "blocked", "a job that it waits for failed")
+    assert lines.phases.count(blocked) == 1
+    (done,) = [line for line in lines.phases if line[1] == "done"]
+    assert lines.phases.index(blocked) < lines.phases.index(done), "not beside another job's end"
+
+
+def test_a_log_is_read_again_when_it_has_grown_and_only_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def write(run: RunDirectory, epoch: int) -> None:
         run.append({"event": "epoch", "attempt": 1, "time": float(epoch), "epoch": epoch,
                     "step": epoch, "metrics": {"top1": 50.0 + epoch}})  # fmt: skip
@@ -170,17 +191,28 @@ def test_a_log_is_looked_at_again_when_it_has_grown(tmp_path: Path) -> None:
 
     def ends(job: str) -> bool:
         run = RunDirectory.of(tmp_path, job)
-        if lines.epochs == [(job, 1)] and len(run.events().events) == 2:
+        if len(lines.epochs) == 1 and not grown:
+            grown.append(job)
             write(run, 2)
-        if lines.epochs != [(job, 1), (job, 2)]:
+        if len(lines.epochs) == 2:
+            reads.append(len(read))
+        if len(reads) < 10 * ticks:
             return False
         finish(run, orders[0])
         return True
 
+    ticks = round(INGEST_S / 0.1)  # of the clock, from one look to the next
     orders: list[Order] = []
+    grown: list[str] = []
+    read: list[str] = []
+    reads: list[int] = []  #: so far, as time goes by after the last epoch
+    events = RunDirectory.events
+    monkeypatch.setattr(RunDirectory, "events", lambda run: read.append(run.id) or events(run))
     launcher, lines = FakeLauncher(start, ends), Lines()
     summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
     assert summary.count(Phase.DONE) == 1
+    assert [epoch for _, epoch in lines.epochs] == [1, 2]
+    assert set(reads) == {reads[0]}, "ten looks at a log that did not grow, and it was not read"
 
 
 def test_modules_are_imported_once_for_what_will_run() -> None:
@@ -215,6 +247,24 @@ def test_unknown_is_not_dead(tmp_path: Path) -> None:
     assert not declare_gone(run)
     assert settle_strays(matrix, runs, 0.1, print, local=lambda _: False) == {}
     assert history(run.events().events).status is Status.INTERRUPTED
+
+
+def test_a_result_settles_whether_a_worker_elsewhere_lives(tmp_path: Path) -> None:
+    """It was killed, or cut off, between its result and its last word."""
+    run, job = leave_open(tmp_path, "elsewhere")
+    checkpoints.save(run.checkpoints, 10, b"of a job that is done")
+    run.write_result({"metrics": {"top1": 1.0}, "costs": {"peak_memory_mib": 1000}})
+    alone = make_matrix(1)
+    student = replace(alone.configs[job], upstream={"teacher": job})
+    matrix = replace(alone, configs={job: alone.configs[job], job_id(student): student})
+
+    def runs(name: str) -> RunDirectory:
+        return RunDirectory.of(tmp_path, name)
+
+    held = settle_strays(matrix, runs, 0.1, print, local=lambda _: False)
+    past = read_past(matrix, runs, held)
+    assert past.held == {}
+    assert past.open(matrix) == [job_id(student)]
 
 
 def test_a_machine_that_got_another_name(tmp_path: Path) -> None:

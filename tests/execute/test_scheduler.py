@@ -160,6 +160,18 @@ def test_a_checkpoint_of_an_earlier_run_is_no_progress_of_this_one() -> None:
     assert scheduler.phase("a") is Phase.FAILED
 
 
+def test_progress_after_a_fresh_start_is_progress() -> None:
+    """Its checkpoints were lost at step 100: what it saves on the way there again counts."""
+    policy = RetryPolicy(max_retries=1)
+    scheduler = started(task("a"), policy=policy, attempts={"a": 2}, steps={"a": 100})
+    for step in (10, 20, 30, 40):
+        assert end(scheduler, "a", Outcome.CRASHED, step=step) == [WakeAfter("a", 1.0)]
+        scheduler.handle(BackoffOver("a"))
+    assert end(scheduler, "a", Outcome.CRASHED, step=40) == [WakeAfter("a", 1.0)]
+    scheduler.handle(BackoffOver("a"))
+    assert end(scheduler, "a", Outcome.CRASHED, step=40) == [AllSettled()]
+
+
 def test_the_same_error_twice_is_final() -> None:
     scheduler = started(task("a"))
     assert end(scheduler, "a", Outcome.ERROR, fingerprint="x") == [WakeAfter("a", 1.0)]

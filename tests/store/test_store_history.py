@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablate.store.history import Attempt, JobHistory, Status, history
+from ablate.store.history import Attempt, JobHistory, Status, history, saved_step
 from ablate.store.rundir import parse_events
 
 STARTED = {
@@ -103,6 +103,21 @@ def test_the_error_is_the_last_attempts_and_ends_with_success():
     assert told.attempts[0].exit_code == 1
     assert history([*events, {"attempt": 2, **STARTED}]).error == ""
     assert history(events, {}).error == ""
+
+
+def test_checkpoints_count_until_they_came_to_nothing():
+    def saved(step):
+        return {"event": "checkpoint", "step": step}
+
+    events = _log(STARTED, saved(20), saved(10))
+    assert saved_step([]) == 0
+    assert saved_step(events) == 20
+    assert saved_step([*events, {"attempt": 2, **STARTED}, saved(20)]) == 20
+    for end in ("finished", "rejected"):
+        events += [{"event": end}]
+        assert saved_step(events) == 0
+        events += [saved(5), {"event": "resumed", "step": 5}, saved(15), saved("?"), saved(None)]
+        assert saved_step(events) == 15
 
 
 _values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)

@@ -17,6 +17,7 @@ from ablate.store.index import Index
 from ablate.store.locks import FolderLock, orchestrator_lock
 from ablate.store.query import export
 from ablate.store.rebuild import reindex
+from ablate.store.rundir import RunDirectory
 
 
 def test_a_new_folder_gets_an_index(lab):
@@ -93,6 +94,21 @@ def test_a_directory_that_cannot_be_read_keeps_no_other_out(lab):
         assert f"{runs[0].id}/config.json: damaged" in first
         assert f"{runs[2].id}/events.jsonl: Is a directory" in second
         assert index.ingest_many(runs[1:2]) == 0, "it was taken over all the same"
+
+
+def test_a_result_that_could_not_be_read_is_looked_at_again(lab, monkeypatch):
+    def stale(run):
+        raise StoreError(f"{run.result_file}: Stale file handle")
+
+    with Index.open(lab.results, writable=True) as index:
+        run = lab.finish(lab.student(BASE, 0))
+        with monkeypatch.context() as patched:
+            patched.setattr(RunDirectory, "result", stale)
+            assert index.ingest(run)
+        assert [one["status"] for one in export(index)] != ["done"]
+        assert index.ingest(run)
+        assert [one["status"] for one in export(index)] == ["done"]
+        assert not index.ingest(run)
 
 
 def test_reindex_leaves_a_working_orchestrator_alone(filled):

@@ -1,6 +1,9 @@
 import dataclasses
+import errno
 import json
 import math
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -70,9 +73,30 @@ def test_a_damaged_result_is_none_and_can_be_set_aside(run_directory, damage):
     assert aside.name == "result.json.corrupt"
     assert aside.read_text() == damage
     assert not run_directory.result_file.exists()
+    assert run_directory.set_damaged_aside() is None
+
+
+def test_a_folder_in_the_place_of_a_result_is_a_damaged_one(run_directory):
     run_directory.result_file.mkdir()
-    with pytest.raises(StoreError, match=r"result\.json: Is a directory"):
-        run_directory.result()
+    assert run_directory.result() is None
+    assert run_directory.set_damaged_aside().is_dir()
+    assert not run_directory.result_file.exists()
+
+
+def test_a_result_that_cannot_be_read_is_neither_sound_nor_damaged(run_directory, monkeypatch):
+    run_directory.write_result({"metrics": {}})
+
+    def stale(path):
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", stale)
+        with pytest.raises(StoreError, match=r"result\.json: Stale file handle"):
+            run_directory.set_damaged_aside()
+        patched.setattr(Path, "stat", stale)
+        with pytest.raises(StoreError, match=r"result\.json: Stale file handle"):
+            run_directory.result()
+    assert run_directory.result() == {"metrics": {}}
 
 
 def test_events_hold_anything_that_json_can_say(run_directory):

@@ -37,8 +37,10 @@ FULL = [
 
 @pytest.mark.parametrize(("error", "place"), FULL, ids=lambda value: str(value)[:40])
 def test_full_memory_is_told_apart_in_all_its_words(error: RuntimeError, place: str) -> None:
-    with pytest.raises(DeviceMemoryError, match=f"{place} ran out of memory"), memory_errors(GPU):
+    with pytest.raises(DeviceMemoryError) as told, memory_errors(GPU):
         raise error
+    words = f"DeviceMemoryError: {place} ran out of memory ({str(error).splitlines()[0]})"
+    assert describe_error(told.value)["message"] == words
     assert describe_error(error)["kind"] == "out_of_memory"
 
 
@@ -70,5 +72,6 @@ def test_peak_memory_is_what_neighbours_cannot_have() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     device = prepare(GPU, deterministic=True)
-    torch.empty(2**25, device=device).add_(1)
-    assert peak_memory(device) >= max(torch.cuda.memory_reserved(device), 2**25 * 4)
+    torch.empty(2**25 + 1, device=device).add_(1)  # torch reserves a little more than it fills
+    assert torch.cuda.max_memory_allocated(device) < torch.cuda.memory_reserved(device)
+    assert peak_memory(device) >= torch.cuda.memory_reserved(device)

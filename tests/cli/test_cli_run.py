@@ -1,0 +1,37 @@
+"""What `ablate run` says at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from toy_workshop import Workshop
+from typer.testing import CliRunner
+
+from ablate.cli import run
+from ablate.cli.app import app
+from ablate.execute.orchestrator import Summary
+
+
+@pytest.mark.parametrize(
+    ("at", "options", "where"),
+    [
+        ("project", [], ""),
+        ("project/below", [], ""),
+        ("project", ["--results", "a b"], " --results 'a b'"),
+        ("elsewhere", [], " --results {project}/results"),
+        ("elsewhere", ["--results", "there"], " --results there"),
+    ],
+)
+def test_the_hint_leads_to_the_results_from_where_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, options: list[str], where: str
+) -> None:
+    project = tmp_path / "project"
+    for folder in (project / "below", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    study = project / Workshop(project).study()
+    monkeypatch.setattr(run, "carry_out", lambda *_, **__: Summary({}, 0, 0))
+    monkeypatch.chdir(tmp_path / at)
+    told = CliRunner().invoke(app, ["run", str(study), *options])
+    assert told.exit_code == 0, told.output
+    assert told.stderr == f"the table: ablate report study{where.format(project=project)}\n"

@@ -1,0 +1,95 @@
+"""What earlier runs left: results that cannot be read, and what counts of a job's past."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
+
+from ablate.errors import StoreError
+from ablate.execute.events import Phase
+from ablate.execute.placement import Device
+from ablate.execute.recovery import read_past, set_damaged_aside
+from ablate.execute.session import Order
+from ablate.matrix.plan import Matrix
+from ablate.methods.session import Machine
+from ablate.store.rundir import RunDirectory
+
+
+def finished(results: Path, jobs: int) -> tuple[Matrix, list[RunDirectory]]:
+    """A matrix whose jobs are all done."""
+    matrix = make_matrix(jobs)
+    runs = [RunDirectory.of(results, job).create(c) for job, c in matrix.configs.items()]
+    for run in runs:
+        finish(run, Order(run.path, 1, Machine(), {}))
+    return matrix, runs
+
+
+def test_a_result_that_cannot_be_read_keeps_no_other_job_from_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix, (unreadable, damaged, sound) = finished(tmp_path, 3)
+    damaged.result_file.write_bytes(b"")
+    read = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path == unreadable.result_file:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    said: list[str] = []
+    set_damaged_aside(matrix, lambda job: RunDirectory.of(tmp_path, job), said.append)
+    assert said[0] == f"{unreadable.result_file}: Permission denied; its job counts as done"
+    assert said[1].startswith("a damaged result was set aside")
+    past = read_past(matrix, lambda job: RunDirectory.of(tmp_path, job))
+    assert past.done == {unreadable.id, sound.id}
+    assert past.open(matrix) == [damaged.id]
+
+
+def test_a_damaged_result_that_cannot_be_set_aside_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job would count as done, though nothing can build on it."""
+    matrix, (damaged,) = finished(tmp_path, 1)
+    damaged.result_file.write_bytes(b"")
+
+    def refuse(path: Path, target: Path) -> Path:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StoreError, match=r"result\.json: Read-only file system"):
+        set_damaged_aside(matrix, lambda job: RunDirectory.of(tmp_path, job), print)
+
+
+@pytest.mark.parametrize("lost", ["result", "checkpoints"])
+def test_a_job_that_begins_anew_gets_on_though_it_got_further_before(
+    tmp_path: Path, lost: str
+) -> None:
+    """Attempts that each get a little further are no retries, also below the step of before."""
+
+    def work(run: RunDirectory, order: Order) -> None:
+        stamp = {"attempt": order.attempt, "time": 1.0}
+        run.append({"event": "started", **stamp})
+        if order.attempt == 2 and lost == "checkpoints":
+            run.append({"event": "rejected", "rejected": ["step-100.ckpt.corrupt"], **stamp})
+        if order.attempt == 6:
+            finish(run, order)
+        else:  # killed
+            step = 100 if order.attempt == 1 else 10 * order.attempt
+            run.append({"event": "checkpoint", "step": step, "epoch": 1, **stamp})
+
+    matrix = make_matrix(1)
+    ((job, config),) = matrix.configs.items()
+    if lost == "result":
+        run = RunDirectory.of(tmp_path, job).create(config)
+        order = Order(run.path, 1, Machine(), {})
+        work(run, order)
+        finish(run, order)
+        run.result_file.unlink()
+    launcher = FakeLauncher(work)
+    summary, _ = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)])
+    assert summary.count(Phase.DONE) == 1

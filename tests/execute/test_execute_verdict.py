@@ -1,0 +1,96 @@
+"""How attempts are judged where the disk does not give what they left."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
+
+from ablate.execute.events import Outcome, Phase
+from ablate.execute.launcher import Exit
+from ablate.execute.placement import Device
+from ablate.execute.session import Order, StopFlag
+from ablate.execute.verdict import read_end
+from ablate.execute.worker import EXIT_FAILED, attempt
+from ablate.methods.session import Machine
+from ablate.store.rundir import RunDirectory
+
+Spoil = Callable[..., None]
+
+
+@pytest.fixture
+def spoil(monkeypatch: pytest.MonkeyPatch) -> Spoil:
+    """Let the next so many readings of a file fail as on a network file system."""
+
+    def order(name: str, times: int = 1) -> None:
+        left = [None] * times
+        read = Path.read_bytes
+
+        def read_bytes(path: Path) -> bytes:
+            if path.name == name and left:
+                left.pop()
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+    return order
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    ((job, config),) = make_matrix(1).configs.items()
+    return RunDirectory.of(tmp_path, job).create(config)
+
+
+@pytest.mark.parametrize("name", ["result.json", "events.jsonl"])
+def test_a_result_counts_though_the_disk_fails_for_a_moment(
+    tmp_path: Path, spoil: Spoil, name: str
+) -> None:
+    def work(run: RunDirectory, order: Order) -> None:
+        finish(run, order, peak_mib=7.0)
+        spoil(name)
+
+    launcher = FakeLauncher(work)
+    summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)])
+    assert summary.count(Phase.DONE) == 1
+    assert len(launcher.launched) == 1, "nothing was computed again"
+
+
+def test_a_log_that_cannot_be_read_without_a_result_is_a_crash(
+    run: RunDirectory, spoil: Spoil
+) -> None:
+    spoil("events.jsonl")
+    end = read_end(run, 1, Exit(run.id, 0))
+    assert end.event.outcome is Outcome.CRASHED
+    assert end.message.endswith("events.jsonl: Stale file handle")
+
+
+def test_what_cannot_even_be_looked_for_is_not_taken_for_a_result(
+    run: RunDirectory, spoil: Spoil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(run, Order(run.path, 1, Machine(), {}))
+    spoil("result.json")
+
+    def stale(path: Path) -> bool:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(Path, "exists", stale)
+    assert read_end(run, 1, Exit(run.id, 0)).event.outcome is Outcome.CRASHED
+
+
+def test_a_worker_leaves_a_sound_result_alone(run: RunDirectory, spoil: Spoil) -> None:
+    """As for an attempt whose result could not be read when it ended."""
+    finish(run, Order(run.path, 1, Machine(), {}))
+    result, log = run.result_file.read_bytes(), run.events()
+    order = Order(run.path, 2, Machine(), {})
+    assert attempt(order, StopFlag()) == 0
+    assert run.events() == log, "its history is that of the attempt that computed it"
+    spoil("result.json")
+    assert attempt(order, StopFlag()) == EXIT_FAILED, "it may be sound, so nothing is computed"
+    assert run.result_file.read_bytes() == result
+    assert run.events().events[-1]["message"].endswith("result.json: Stale file handle")
