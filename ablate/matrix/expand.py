@@ -49,15 +49,16 @@ def expand(
         raise AssertionError("a missing profile is a problem")
     data, problems = under.find_data() if method.networks else (None, [])
     draft.problems += problems
-    jobs = Jobs(draft, under, said, data_inputs(data) if data else {})
+    jobs = Jobs(draft, method, under, said, data_inputs(data) if data else {})
     baselines = _baselines(draft, jobs, methods, pairs or [Pair("", "")])
     table = Rows(draft, method, baselines)
     mine = [row for row in wanted if row.belongs(profile)]
     table.add_baseline(mine)
     table.add(mine)
     table.add_references(references)
-    if not mine and not references and not draft.problems:
-        draft.problem("", f"the study changes nothing under profile {profile}", "see `profiles`")
+    if len(table.found) == 1 and not references and not draft.problems:
+        right = "a value that differs from the baseline's" if mine else "see `profiles`"
+        draft.problem("", f"the study changes nothing under profile {profile}", right)
     chosen = tuple(seeds) if seeds is not None else _seeds(draft, settings, profile)
     if not pairs:  # a problem, but others may be known all the same
         jobs.check_conflicts(table.found, Pair("", ""))

@@ -14,6 +14,7 @@ from ablate.methods.recipe import AUGMENTATION, ON_OFF, RECIPE, recipe_for
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import (
     TEACHER_PARTS,
+    UPSTREAM_PARTS,
     classifier_footnotes,
     counts,
     distillation_inert,
@@ -42,6 +43,10 @@ _OF_PREDICTION = (
     "predictor.width",
 )
 _OF_HEADS = ("head.depth", "head.width", "head.embedding", "head.norm", "mismatch")
+
+#: Direction of the prediction loss -> views that predict, and views that are predicted.
+_PREDICTING = {"both": {"q", "k"}, "pred": {"q"}, "pred_sym": {"k"}}
+_PREDICTED = {"both": {"q", "k"}, "pred": {"k"}, "pred_sym": {"q"}}
 
 
 def _encoder_labels(role: str) -> dict[Value, str]:
@@ -183,6 +188,32 @@ def _inert(job: JobConfig) -> dict[str, str]:
     return inert
 
 
+def _canonical(job: JobConfig) -> Values:
+    """Where m_r = 0 makes the slow student the student, say "student".
+
+    Only where the student sees the view anyway: a pass of its own would move its running
+    statistics, which the slow student's pass does not.
+    """
+    s = dict(job.settings)
+    if float(s["momentum.slow_student"]) != 0:
+        return s
+    seen = _embedded_views(s)
+    if s["encoder.contrastive"] == "slow_student" and s["encoder.contrastive_view"] in seen:
+        s["encoder.contrastive"] = "student"
+    targets = _PREDICTED[str(s["prediction.direction"])]
+    if s["encoder.cognate"] == "slow_student" and targets <= seen:
+        s["encoder.cognate"] = "student"
+    return s
+
+
+def _embedded_views(settings: Values) -> set[str]:
+    """Views of which the student's embedding is learned."""
+    views = {"q"} if counts(settings, "loss.ctr") else set()
+    if counts(settings, "loss.pred"):
+        views |= _PREDICTING[str(settings["prediction.direction"])]
+    return views
+
+
 def _footnotes(job: JobConfig) -> Iterable[str]:
     if NETWORKS.get(job.teacher) != NETWORKS.get(job.student):
         rule = next(part for part in PARTS if part.name == "mismatch")
@@ -204,5 +235,7 @@ COCORD = Method(
     inert=_inert,
     upstream=upstream_of,
     footnotes=_footnotes,
+    canonical=_canonical,
+    upstream_parts=UPSTREAM_PARTS,
 )
 COCORD_KD = COCORD.with_baseline("cocord+kd", "CoCoRD+KD", loss__kd=1.0)

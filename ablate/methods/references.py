@@ -11,6 +11,7 @@ from ablate.methods.session import JobConfig
 from ablate.methods.teachers import (
     SUPERVISED,
     TEACHER_PARTS,
+    UPSTREAM_PARTS,
     classifier_footnotes,
     counts,
     distillation_inert,
@@ -63,6 +64,8 @@ KD = Method(
     conflicts=_kd_conflicts,
     inert=distillation_inert,
     upstream=upstream_of,
+    core=("loss.kd",),
+    upstream_parts=UPSTREAM_PARTS,
 )  # fmt: skip
 
 CRD = Method(
@@ -93,4 +96,6 @@ CRD = Method(
     inert=_crd_inert,
     upstream=upstream_of,
     footnotes=classifier_footnotes,
+    core=("loss.crd",),
+    upstream_parts=UPSTREAM_PARTS,
 )  # fmt: skip

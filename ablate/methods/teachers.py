@@ -17,17 +17,23 @@ from ablate.methods.session import JobConfig
 SUPERVISED = "ablate.training.programs:supervised"
 TABLE = "ablate.training.programs:teacher_table"
 
+TEACHER_SEED = "teacher.seed"
 _TABLE = "teacher.table"  #: what the names of parts start with that choose whether there is one
 
 #: What a method declares that distils from a teacher.
 TEACHER_PARTS: tuple[Part, ...] = (
-    Part("teacher.seed", "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
+    Part(TEACHER_SEED, "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
     Part("teacher.table", "teacher features from a table", "teacher table", "auto",
          Choice(("auto", "on", "off")),
          help="auto: the features of all views are computed once, where that fits and pays"),
     Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 2048,
          Range(0, whole=True)),
 )  # fmt: skip
+
+UPSTREAM_PARTS = tuple(part.name for part in TEACHER_PARTS)  #: which show in upstream jobs only
+
+#: Parts that mean the same in every method that has them, so that rows of one table share them.
+SHARED_PARTS = frozenset((*(part.name for part in RECIPE), *UPSTREAM_PARTS))
 
 
 def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
@@ -145,7 +151,7 @@ def teacher_of(job: JobConfig, recipe: Recipe) -> JobConfig:
         method=TEACHER.name,
         program=TEACHER.program,
         student="",
-        seed=int(job.settings.get("teacher.seed", 0)),
+        seed=int(job.settings.get(TEACHER_SEED, 0)),
         settings=recipe(TEACHER, job.teacher),
         upstream={},
     )
