@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ablate.errors import did_you_mean
-from ablate.matrix.identity import canonical, training_code
+from ablate.matrix.identity import canonical, file_code, training_code
 from ablate.matrix.inputs import data_inputs
 from ablate.matrix.jobs import Jobs
 from ablate.matrix.pairs import Pair, find_pairs
@@ -163,7 +164,8 @@ def _matrix(
         profile_title=profile_title,
     )
     files = {row.method.name: row.method.file for row in found if ".py:" in row.method.name}
-    return Matrix(plan, jobs.configs, jobs.files, files)
+    codes = {name: file_code(Path(file)) for name, file in files.items()}
+    return Matrix(plan, jobs.configs, jobs.files, files, codes)
 
 
 def _digest(under: Conditions, inputs: Mapping[str, str], pairs: Sequence[Pair]) -> str:

@@ -131,10 +131,9 @@ class Jobs:
         yield from method.conflicts(config)
         for name in method.core if method.name != self.method.name else ():
             part = method.part(name)
-            if same(config.settings[name], part.off) and not same(part.baseline, part.off):
-                message = (
-                    f"is off ({shown(config.settings[name])}), so {method.title} is not itself"
-                )
+            value = config.settings[name]
+            if same(value, part.off) and not same(part.baseline, part.off):
+                message = f"is off ({shown(value)}), so {method.title} is not itself"
                 yield Conflict(name, message, f"another value, or no reference {method.name}")
 
     def _inert(self, method: Method, config: JobConfig, pair: Pair) -> dict[str, str]:
