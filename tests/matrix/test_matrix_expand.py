@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -360,6 +361,14 @@ def test_a_teacher_for_reference_is_planned_even_if_nobody_needs_it(lab: Lab) ->
     assert "Teacher" not in labels(matrix)
 
 
+def test_a_teacher_for_reference_only_is_the_one_that_is_given(lab: Lab) -> None:
+    digest = checkpoint(lab.folder / "mine.pth")
+    pair = '{ teacher = "resnet14", student = "resnet8", teacher_checkpoint = "mine.pth" }'
+    text = HEAD.replace("cocord", "student").replace('"resnet14/resnet8"', pair)
+    (teacher,) = configs(lab.expand(text + 'references = ["teacher"]\n' + LR), "teacher")
+    assert teacher.inputs["checkpoint"] == digest
+
+
 def test_a_student_alone_is_one_job_in_the_rows_of_all_its_teachers(lab: Lab) -> None:
     text = HEAD.replace("]", ', "resnet8x4/resnet8"]') + 'references = ["student"]\nseeds = [0]\n'
     matrix = lab.expand(text)
@@ -601,11 +610,7 @@ def known_settings() -> list[str]:
 
 
 def test_a_folder_of_images_is_known_by_its_files(lab: Lab) -> None:
-    root = lab.folder / "images"
-    for split in ("train", "val"):
-        for label in ("cat", "dog"):
-            (root / split / label).mkdir(parents=True)
-            (root / split / label / "1.png").write_bytes(b"x")
+    root = image_folder(lab.folder / "images")
     over = {"data": f"folder:{root}@32"}
     before = lab.expand(HEAD + TAU, overrides=over)
     assert before.plan.data == "images (32×32, image folder)"
@@ -614,6 +619,40 @@ def test_a_folder_of_images_is_known_by_its_files(lab: Lab) -> None:
     after = lab.expand(HEAD + TAU, overrides=over)
     assert not after.configs.keys() & before.configs.keys()
     assert after.plan.key != before.plan.key
+
+
+def image_folder(root: Path) -> Path:
+    for split in ("train", "val"):
+        for label in ("cat", "dog"):
+            (root / split / label).mkdir(parents=True)
+            (root / split / label / "1.png").write_bytes(b"x")
+    return root
+
+
+def test_a_folder_of_images_is_found_from_where_it_is_named(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = image_folder(lab.folder / "images")
+    (lab.folder / "elsewhere").mkdir()
+    for folder in (lab.folder, lab.folder / "elsewhere"):
+        monkeypatch.chdir(folder)
+        here = [lab.expand(HEAD + TAU, overrides={"data": f"folder:{root}@32"})]
+        relative = os.path.relpath(root, folder)
+        here.append(lab.expand(HEAD + TAU, overrides={"data": f"folder:{relative}@32"}))
+        assert here[0].configs == here[1].configs
+        assert here[0].plan.key == here[1].plan.key
+        lab.use('[profiles.quick]\ndata = "folder:images@32"\n')
+        assert {c.data for c in lab.expand(HEAD + TAU).configs.values()} == {f"folder:{root}@32"}
+    lab.use('[profiles.quick]\ndata = "folder:none"\n')
+    assert f"no folder {lab.folder}/none/train" in str(lab.problems(HEAD + TAU)[0])
+
+
+def test_a_folders_name_may_look_like_a_size(lab: Lab) -> None:
+    root = image_folder(lab.folder / "images@32")
+    for name, size in ((f"{root}@224", 224), (f"{root}@64", 64)):
+        matrix = lab.expand(HEAD + TAU, overrides={"data": f"folder:{name}"})
+        assert matrix.plan.data == f"images@32 ({size}×{size}, image folder)"
+        assert {config.data for config in matrix.configs.values()} == {f"folder:{name}"}
 
 
 def checkpoint(path: Path, content: bytes = b"weights") -> str:
