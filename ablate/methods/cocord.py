@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ablate.methods.catalog import DATASETS, NETWORKS
 from ablate.methods.method import Conflict, Method
-from ablate.methods.parts import Choice, Part, Range, Value, Values
+from ablate.methods.parts import Choice, Part, Range, Value, Values, format_value
 from ablate.methods.recipe import AUGMENTATION, ON_OFF, RECIPE, recipe_for
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import (
@@ -21,6 +21,7 @@ from ablate.methods.teachers import (
     encodes,
     jitter_conflicts,
     no_loss_conflicts,
+    table_conflicts,
     upstream_of,
 )
 
@@ -137,13 +138,22 @@ def _conflicts(job: JobConfig) -> Iterable[Conflict]:
             f"{s['dictionary.size']}",
             f"at most {s['dictionary.size']}, or a larger dictionary.size",
         )
-    if contrast and s["encoder.contrastive_view"] == "q" and _is_student(s):
-        yield Conflict(
-            "encoder.contrastive_view",
-            "the student's key for view q is the query itself, so the positive is always 1",
-            'view "t" or "k"',
-        )
+    if contrast and _is_student(s):
+        if s["encoder.contrastive_view"] == "q":
+            yield Conflict(
+                "encoder.contrastive_view",
+                "the student's key for view q is the query itself, so the positive is always 1",
+                'view "t" or "k"',
+            )
+        elif s[AUGMENTATION.name] == "none":
+            yield Conflict(
+                AUGMENTATION.name,
+                "without augmentation all views are one, so the student's key is the query itself "
+                "and the positive is always 1",
+                'views that differ, or encoder.contrastive = "teacher"',
+            )
     yield from jitter_conflicts(job)
+    yield from table_conflicts(job)
 
 
 def _is_student(settings: Values) -> bool:
@@ -151,12 +161,6 @@ def _is_student(settings: Values) -> bool:
     encoder = settings["encoder.contrastive"]
     copied = encoder == "slow_student" and float(settings["momentum.slow_student"]) == 0
     return encoder == "student" or copied
-
-
-def _runs_student_again(settings: Values) -> bool:
-    """Whether view t costs the student a pass that view k does not, for its running statistics."""
-    predicts_from_k = counts(settings, "loss.pred") and settings["prediction.direction"] != "pred"
-    return settings["encoder.contrastive"] == "student" and predicts_from_k
 
 
 def _inert(job: JobConfig) -> dict[str, str]:
@@ -167,7 +171,7 @@ def _inert(job: JobConfig) -> dict[str, str]:
     one_layer = int(s["head.depth"]) == 1
     if not contrast:
         inert |= dict.fromkeys(_OF_CONTRAST, "where loss.ctr is above 0")
-    elif s[AUGMENTATION.name] == "none" and not _runs_student_again(s):
+    elif s[AUGMENTATION.name] == "none":
         inert["encoder.contrastive_view"] = "where views differ"
     if not predicts:
         inert |= dict.fromkeys(_OF_PREDICTION, "where loss.pred is above 0")
@@ -219,6 +223,12 @@ def _footnotes(job: JobConfig) -> Iterable[str]:
         rule = next(part for part in PARTS if part.name == "mismatch")
         chosen = rule.describe(job.settings[rule.name])
         yield f"mismatch rule where feature widths differ: {chosen}"
+        m_c = job.settings["momentum.teacher_head"]
+        if float(m_c) != 1 and "momentum.teacher_head" not in _inert(job):
+            yield (
+                f"m_c = {format_value(m_c)} where feature widths differ, too; "
+                "the paper freezes the teacher head there (m_c = 1)"
+            )
     if job.data in DATASETS and not DATASETS[job.data].flip:
         yield "views are not mirrored on this data set"
     yield from classifier_footnotes(job)

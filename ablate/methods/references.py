@@ -17,6 +17,7 @@ from ablate.methods.teachers import (
     distillation_inert,
     jitter_conflicts,
     no_loss_conflicts,
+    table_conflicts,
     upstream_of,
 )
 
@@ -24,6 +25,7 @@ from ablate.methods.teachers import (
 def _kd_conflicts(job: JobConfig) -> Iterable[Conflict]:
     yield from no_loss_conflicts(job)
     yield from jitter_conflicts(job)
+    yield from table_conflicts(job)
 
 
 def _crd_inert(job: JobConfig) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ablate.methods.catalog import DATASETS, NETWORKS, DataInfo
 from ablate.methods.method import Conflict, Method, Recipe
-from ablate.methods.parts import Choice, Part, Range, Value, Values
+from ablate.methods.parts import Choice, Part, Range, Value, Values, shown
 from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS, RECIPE, recipe_for, recipe_inert
 from ablate.methods.session import JobConfig
 
@@ -112,15 +112,29 @@ def table_serves(job: JobConfig) -> bool:
     image in one view an epoch.
     """
     data, views = DATASETS.get(job.data), job.settings[AUGMENTATION.name]
-    if data is None or data.train == 0 or job.teacher not in NETWORKS:
-        return False
-    if views not in FINITE_VIEWS:
+    if data is None or table_obstacle(job):
         return False
     if job.settings["teacher.table"] != "auto":
         return job.settings["teacher.table"] == "on"
     pays = _views(data, views) <= int(job.settings["epochs"])
     limit = float(job.settings["teacher.table_limit_mib"])
     return pays and table_mib(data, job.teacher, views) <= limit
+
+
+def table_obstacle(job: JobConfig) -> str:
+    """Why there can be no table of the teacher's features; "" where there can."""
+    if job.data not in DATASETS or DATASETS[job.data].train == 0:
+        return "image folders have none"
+    if job.settings[AUGMENTATION.name] not in FINITE_VIEWS:
+        return f"{AUGMENTATION.name} = {shown(job.settings[AUGMENTATION.name])} has no end of views"
+    return "" if job.teacher in NETWORKS else f"the width of {job.teacher} is not known"
+
+
+def table_conflicts(job: JobConfig) -> Iterable[Conflict]:
+    """A table that is asked for has to be possible."""
+    obstacle = table_obstacle(job)
+    if job.settings[_TABLE] == "on" and needs_teacher(job.settings) and obstacle:
+        yield Conflict(_TABLE, f"there can be no table of teacher features: {obstacle}", '"auto"')
 
 
 def no_loss_conflicts(job: JobConfig) -> Iterable[Conflict]:
