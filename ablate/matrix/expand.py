@@ -16,7 +16,7 @@ from ablate.matrix.resolve import Conditions, conditions
 from ablate.matrix.table import Rows, TableRow, left_out
 from ablate.methods.method import Method
 from ablate.methods.parts import Value
-from ablate.methods.teachers import TEACHER
+from ablate.methods.teachers import TEACHER, TEACHER_SEED
 from ablate.settings import Settings, TomlValue
 from ablate.study.parse import Draft
 from ablate.study.variants import baseline_changes, metric_names, rows
@@ -65,7 +65,7 @@ def expand(
         jobs.check_conflicts(table.found, Pair("", ""))
     for pair in pairs:
         if TEACHER in references.values() and pair.teacher:
-            jobs.add_teacher(method, pair)
+            jobs.add_teacher(next(filter(_chooses_teacher, methods), method), pair)
         for row in table.found:
             jobs.add(row, pair, chosen)
     draft.check()
@@ -73,6 +73,10 @@ def expand(
     title = data.title if data else under.data
     about = settings.profiles[profile].title
     return _matrix(jobs, method, title, table, pairs, chosen, metrics, about)
+
+
+def _chooses_teacher(method: Method) -> bool:
+    return method.has_part(TEACHER_SEED)
 
 
 def _methods(draft: Draft) -> tuple[Method | None, dict[str, Method]]:

@@ -369,6 +369,12 @@ def test_a_teacher_for_reference_only_is_the_one_that_is_given(lab: Lab) -> None
     assert teacher.inputs["checkpoint"] == digest
 
 
+def test_a_teacher_for_reference_is_the_one_that_others_learn_from(lab: Lab) -> None:
+    text = HEAD.replace("cocord", "student") + 'references = ["teacher", "kd"]\n' + LR
+    (teacher,) = configs(lab.expand(text, overrides={"teacher.seed": 5}), "teacher")
+    assert teacher.seed == 5
+
+
 def test_a_student_alone_is_one_job_in_the_rows_of_all_its_teachers(lab: Lab) -> None:
     text = HEAD.replace("]", ', "resnet8x4/resnet8"]') + 'references = ["student"]\nseeds = [0]\n'
     matrix = lab.expand(text)
