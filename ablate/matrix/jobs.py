@@ -191,7 +191,7 @@ class Jobs:
             return
         twin = self._computed.setdefault(self._content(row.method, config, pair), label)
         if twin != label:
-            right = _counts(inert, [*row.variant.changes]) or "each row once"
+            right = _counts(inert, [*row.variant.changes]) or self._apart(row)
             self._tell(row, f'computes the same as "{twin}" on {pair.name}', right)
 
     def _content(self, method: Method, config: JobConfig, pair: Pair) -> tuple[Hashable, ...]:
@@ -201,6 +201,13 @@ class Jobs:
         silent = {*method.upstream_parts, *self._inert(method, config, pair)}
         counting = (item for item in config.settings.items() if item[0] not in silent)
         return pair, method.code, *ids.items(), *counting
+
+    def _apart(self, row: TableRow) -> str:
+        """What would tell a row from its twin; a sibling of the study's method by its own parts."""
+        if row.row is not None or not self.method.is_sibling(row.method):
+            return "each row once"
+        names = ", ".join(row.method.set_apart(self.method))
+        return f"each row once: {row.method.title} is told apart by {names}"
 
     def _tell(self, row: TableRow, message: str, right: str) -> None:
         self._told.add(row.variant.label)

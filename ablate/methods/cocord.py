@@ -226,7 +226,7 @@ def _footnotes(job: JobConfig) -> Iterable[str]:
         m_c = job.settings["momentum.teacher_head"]
         if float(m_c) != 1 and "momentum.teacher_head" not in _inert(job):
             yield (
-                f"m_c = {format_value(m_c)} where feature widths differ, too; "
+                f"m_c = {format_value(m_c)} also where feature widths differ; "
                 "the paper freezes the teacher head there (m_c = 1)"
             )
     if job.data in DATASETS and not DATASETS[job.data].flip:

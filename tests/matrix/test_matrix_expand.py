@@ -348,7 +348,7 @@ def test_a_reference_that_computes_what_another_row_does_is_an_error(
     key, message, right = lab.problem(text, overrides=overrides)
     assert key == "references[0]"
     assert message == f'{row}: computes the same as "{twin}" on resnet14/resnet8'
-    assert right == "each row once"
+    assert right == "each row once: CoCoRD+KD is told apart by loss.kd"
 
 
 def test_a_teacher_for_reference_is_planned_even_if_nobody_needs_it(lab: Lab) -> None:

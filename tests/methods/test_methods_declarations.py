@@ -300,7 +300,7 @@ def test_footnotes_say_where_the_paper_freezes_the_teacher_head() -> None:
         return [n for n in COCORD.footnotes(job(pair=pair, **changes)) if "freezes" in n]
 
     assert notes() == [
-        "m_c = 0.999 where feature widths differ, too; the paper freezes the teacher head there "
+        "m_c = 0.999 also where feature widths differ; the paper freezes the teacher head there "
         "(m_c = 1)"
     ]
     assert notes("resnet14/resnet8") == []
