@@ -240,6 +240,7 @@ class Orchestrator:
             },
             interval=self.settings.execution.interval,
             method_file=self.matrix.method_files.get(config.method, ""),
+            method_code=self.matrix.method_codes.get(config.method, ""),
             visible_gpu=visible_name(int(gpu)) if gpu else "",
             grace_s=self.settings.execution.grace_s,
             facts=self.facts,

@@ -30,6 +30,7 @@ class Order:
     upstream: Mapping[str, Path]  #: role -> run directory of the finished upstream job
     interval: tuple[float, str] = (1, "epoch")  #: between checkpoints
     method_file: str = ""  #: the user's file that holds the program, "" for the package's own
+    method_code: str = ""  #: digest of that file's code when the study was planned
     visible_gpu: str = ""  #: CUDA_VISIBLE_DEVICES of the worker
     grace_s: float = 30.0
     facts: Mapping[str, str] = field(default_factory=dict)  #: provenance: versions, git state

@@ -23,10 +23,18 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TextIO
 
-from ablate.errors import DeviceMemoryError, DivergedError, Interrupted, says_out_of_memory
+from ablate.errors import (
+    DeviceMemoryError,
+    DivergedError,
+    Interrupted,
+    JobError,
+    says_out_of_memory,
+)
 from ablate.execute.session import Order, StopFlag, WorkerSession
+from ablate.matrix.identity import file_code
+from ablate.matrix.inputs import file_digest
 from ablate.methods.registry import import_file
-from ablate.methods.session import Outcome, Session
+from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
 from ablate.store.files import remove_temporaries
 from ablate.store.locks import FolderLock
@@ -125,6 +133,7 @@ def attempt(order: Order, stop: StopFlag) -> int:
             threads=order.machine.threads,
             facts=dict(order.facts),
         )
+        check_given(order, session.config)
         outcome = load_program(session.config.program, order.method_file)(session)
         run.write_result(_result(outcome, session.seconds))
     except Interrupted:
@@ -150,6 +159,23 @@ def _tell(session: WorkerSession, error: BaseException) -> None:
         traceback.print_exception(error)
         sys.stderr.write(trouble)
         sys.stderr.flush()
+
+
+def check_given(order: Order, config: JobConfig) -> None:
+    """The user's files must be what the job was planned with, or its id would name another job.
+
+    Raises JobError for the first that has changed.
+    """
+    given = [(path, file_digest, config.inputs[n]) for n, path in order.machine.files.items()]
+    if order.method_file:
+        given.append((Path(order.method_file), file_code, order.method_code))
+    for path, digest, planned in given:
+        try:
+            now = digest(path)
+        except (OSError, SyntaxError, ValueError):  # gone, or no code any more
+            now = ""
+        if now != planned:
+            raise JobError(f"{path} has changed since the study was planned: run the study again")
 
 
 def load_program(path: str, method_file: str) -> Program:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ablate.errors import did_you_mean
-from ablate.matrix.identity import canonical, training_code
+from ablate.matrix.identity import canonical, file_code, training_code
 from ablate.matrix.inputs import data_inputs
 from ablate.matrix.jobs import Jobs
 from ablate.matrix.pairs import Pair, find_pairs
@@ -15,7 +16,7 @@ from ablate.matrix.resolve import Conditions, conditions
 from ablate.matrix.table import Rows, TableRow, left_out
 from ablate.methods.method import Method
 from ablate.methods.parts import Value
-from ablate.methods.teachers import TEACHER
+from ablate.methods.teachers import TEACHER, TEACHER_SEED
 from ablate.settings import Settings, TomlValue
 from ablate.study.parse import Draft
 from ablate.study.variants import baseline_changes, metric_names, rows
@@ -49,21 +50,22 @@ def expand(
         raise AssertionError("a missing profile is a problem")
     data, problems = under.find_data() if method.networks else (None, [])
     draft.problems += problems
-    jobs = Jobs(draft, under, said, data_inputs(data) if data else {})
+    jobs = Jobs(draft, method, under, said, data_inputs(data) if data else {})
     baselines = _baselines(draft, jobs, methods, pairs or [Pair("", "")])
     table = Rows(draft, method, baselines)
     mine = [row for row in wanted if row.belongs(profile)]
     table.add_baseline(mine)
     table.add(mine)
     table.add_references(references)
-    if not mine and not references and not draft.problems:
-        draft.problem("", f"the study changes nothing under profile {profile}", "see `profiles`")
+    if len(table.found) == 1 and not references and not draft.problems:
+        right = "a value that differs from the baseline's" if mine else "see `profiles`"
+        draft.problem("", f"the study changes nothing under profile {profile}", right)
     chosen = tuple(seeds) if seeds is not None else _seeds(draft, settings, profile)
     if not pairs:  # a problem, but others may be known all the same
         jobs.check_conflicts(table.found, Pair("", ""))
     for pair in pairs:
         if TEACHER in references.values() and pair.teacher:
-            jobs.add_teacher(method, pair)
+            jobs.add_teacher(next(filter(_chooses_teacher, methods), method), pair)
         for row in table.found:
             jobs.add(row, pair, chosen)
     draft.check()
@@ -71,6 +73,10 @@ def expand(
     title = data.title if data else under.data
     about = settings.profiles[profile].title
     return _matrix(jobs, method, title, table, pairs, chosen, metrics, about)
+
+
+def _chooses_teacher(method: Method) -> bool:
+    return method.has_part(TEACHER_SEED)
 
 
 def _methods(draft: Draft) -> tuple[Method | None, dict[str, Method]]:
@@ -162,7 +168,8 @@ def _matrix(
         profile_title=profile_title,
     )
     files = {row.method.name: row.method.file for row in found if ".py:" in row.method.name}
-    return Matrix(plan, jobs.configs, jobs.files, files)
+    codes = {name: file_code(Path(file)) for name, file in files.items()}
+    return Matrix(plan, jobs.configs, jobs.files, files, codes)
 
 
 def _digest(under: Conditions, inputs: Mapping[str, str], pairs: Sequence[Pair]) -> str:

@@ -50,6 +50,13 @@ def training_code(extra: str = "") -> str:
     return digest.hexdigest()
 
 
+def file_code(path: Path) -> str:
+    """Digest of the code in one file, of which comments, docstrings and layout are no part."""
+    stat = path.stat()
+    text = _file_text(path, stat.st_size, stat.st_mtime_ns)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @cache
 def _file_text(path: Path, _size: int, _changed: int) -> str:
     return code_text(path.read_text(encoding="utf-8"))

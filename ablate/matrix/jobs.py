@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from ablate.matrix.plan import PlannedJob
 from ablate.matrix.resolve import Conditions
 from ablate.matrix.table import TableRow
 from ablate.methods.method import Conflict, Method
-from ablate.methods.parts import Value, same
+from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
-from ablate.methods.teachers import TEACHER, teacher_of
+from ablate.methods.teachers import SHARED_PARTS, TEACHER, TEACHER_SEED, teacher_of
 from ablate.settings import FILE_NAME
 from ablate.study.parse import Draft
 from ablate.study.variants import Said
@@ -29,7 +29,6 @@ class _Ground:
     config: JobConfig  #: of the method's baseline
     conflicts: tuple[Conflict, ...]
     inert: Mapping[str, str]
-    computed: dict[tuple[Hashable, ...], str] = field(default_factory=dict)  #: settings -> label
 
 
 @dataclass
@@ -37,6 +36,7 @@ class Jobs:
     """Gathers jobs in order; what is wrong with one goes to the draft's problems."""
 
     draft: Draft
+    method: Method  #: of the study
     under: Conditions
     said: Mapping[str, Said]  #: what the study says of its baseline
     inputs: Mapping[str, str]  #: what decides every result besides settings and code
@@ -46,6 +46,7 @@ class Jobs:
     files: dict[str, Path] = field(default_factory=dict)
     footnotes: dict[str, None] = field(default_factory=dict)  #: ordered set
     _grounds: dict[tuple[str, Pair], _Ground] = field(default_factory=dict)
+    _computed: dict[tuple[Hashable, ...], str] = field(default_factory=dict)  #: content -> label
     _recipes: dict[tuple[str, str], dict[str, Value]] = field(default_factory=dict)
     #: What the row before waited for on which pair, and the ids that this got.
     _before: tuple[Pair | None, Mapping[str, JobConfig], dict[str, str]] = (None, {}, {})
@@ -53,16 +54,31 @@ class Jobs:
     _told: set[str] = field(default_factory=set)  #: rows whose problem is known
 
     def baseline(self, method: Method, pair: Pair) -> dict[str, Value]:
-        """The baseline's settings; what the study says counts for its own method only.
+        """The baseline's settings: the method's, changed by profile, study and --set in turn.
 
         Raises ValueError if the method declares a value that it does not allow.
         """
         values = self.under.apply(method, pair.teacher, pair.student)
-        if method.name == self.draft.study.method:
-            given = {n: said.value for n, said in self.said.items()}
-            overrides = {n: values[n] for n in given if n in self.under.overrides}
-            values |= given | overrides
-        return values
+        said = self._said_of(method)
+        return values | {n: s.value for n, s in said.items() if n not in self.under.overrides}
+
+    def _said_of(self, method: Method) -> dict[str, Said]:
+        """What the study says of its baseline, as far as it counts for a method of its table.
+
+        A comparison holds what it shares alike: the recipe and the teacher in every row; all of a
+        method in its siblings, but for what sets them apart.
+        """
+        if method.name == self.method.name:
+            return dict(self.said)
+        shared = {n for n in self.said if method.has_part(n) and self._is_shared(method, n)}
+        return {name: said for name, said in self.said.items() if name in shared}
+
+    def _is_shared(self, method: Method, name: str) -> bool:
+        if method.part(name).allowed != self.method.part(name).allowed:
+            return False  # of the same name only
+        if self.method.is_sibling(method):
+            return name not in self.method.set_apart(method)
+        return name in SHARED_PARTS
 
     def add(self, row: TableRow, pair: Pair, seeds: Sequence[int]) -> None:
         """Plan one row for one pair: a job per seed, and whatever they wait for."""
@@ -72,7 +88,8 @@ class Jobs:
         self._check_effect(row, config, ground, pair)
         self.footnotes.update(dict.fromkeys(row.method.footnotes(config)))
         of_label = self.rows.setdefault(row.variant.label, {})
-        of_label[pair.name] = self._content(row.method, config, pair)
+        ids = self._upstream_ids(row.method, config, pair)
+        of_label[pair.name] = job_id(_known_by(row.method, config, ids))
         for seed in seeds:
             self._add_job(row.method, replace(config, seed=seed), row.variant.label, pair)
 
@@ -99,14 +116,31 @@ class Jobs:
                 inputs=self.inputs if method.networks else {},
                 code=training_code(method.file),
             )
-            conflicts = tuple(method.conflicts(config))
+            conflicts = tuple(self._conflicts(method, config))
             for conflict in conflicts:
                 where, name = self._origin(conflict, method, config, key)
                 part = "" if conflict.part in name else f"{conflict.part}: "
                 text = f"{part}{conflict.message}"
                 self.draft.problems.append(Problem(where, name, text, conflict.right))
-            self._grounds[method.name, pair] = _Ground(config, conflicts, method.inert(config))
+            inert = self._inert(method, config, pair)
+            self._grounds[method.name, pair] = _Ground(config, conflicts, inert)
         return self._grounds[method.name, pair]
+
+    def _conflicts(self, method: Method, config: JobConfig) -> Iterator[Conflict]:
+        """What a baseline cannot do; one for reference has to be what its title says, too."""
+        yield from method.conflicts(config)
+        for name in method.core if method.name != self.method.name else ():
+            part = method.part(name)
+            value = config.settings[name]
+            if same(value, part.off) and not same(part.baseline, part.off):
+                message = f"is off ({shown(value)}), so {method.title} is not itself"
+                yield Conflict(name, message, f"another value, or no reference {method.name}")
+
+    def _inert(self, method: Method, config: JobConfig, pair: Pair) -> dict[str, str]:
+        inert = dict(method.inert(config))
+        if pair.checkpoint and TEACHER_SEED not in inert:
+            inert[TEACHER_SEED] = "where the teacher's weights are not given"
+        return inert
 
     def _origin(
         self, conflict: Conflict, method: Method, config: JobConfig, key: str
@@ -114,15 +148,15 @@ class Jobs:
         """File or option, and key, whose values brought a baseline's conflict about."""
         study = str(self.draft.path)
         values = method.baseline(config.teacher, config.student)
-        own = self.said if method.name == self.draft.study.method else {}
+        said = self._said_of(method)
         for where, prefix, given in (
             (FILE_NAME, f"profiles.{self.under.name}.settings", self.under.settings),
-            (study, "baseline", {name: said.value for name, said in own.items()}),
+            (study, "baseline", {name: one.value for name, one in said.items()}),
             ("--set", "", self.under.overrides),
         ):
             changes = {n: value for n, value in given.items() if method.has_part(n)}
             values |= changes
-            if changes and conflict in method.conflicts(replace(config, settings=values)):
+            if changes and conflict in self._conflicts(method, replace(config, settings=values)):
                 name = ".".join(filter(None, (prefix, conflict.part)))
                 return where, name if conflict.part in changes else prefix
         return study, key
@@ -147,18 +181,33 @@ class Jobs:
 
     def _check_effect(self, row: TableRow, config: JobConfig, ground: _Ground, pair: Pair) -> None:
         """A row must compute something of its own."""
-        if row.row is None or row.variant.label in self._told:
+        label = row.variant.label
+        if label in self._told or (row.row is None and ground.conflicts):
             return
-        inert, before = row.method.inert(config), ground.config.settings
+        inert, before = self._inert(row.method, config, pair), ground.config.settings
         changed = [n for n, v in row.variant.changes.items() if not same(before[n], v)]
-        if all(name in inert and name in ground.inert for name in changed):
+        if row.row and all(name in inert and name in ground.inert for name in changed):
             self._tell(row, f"changes nothing on {pair.name}", _counts(inert, changed))
             return
-        computed = (*inert, *(v for n, v in config.settings.items() if n not in inert))
-        twin = ground.computed.setdefault(computed, row.variant.label)
-        if twin != row.variant.label:
-            right = _counts(inert, [*row.variant.changes]) or "each row once"
+        twin = self._computed.setdefault(self._content(row.method, config, pair), label)
+        if twin != label:
+            right = _counts(inert, [*row.variant.changes]) or self._apart(row)
             self._tell(row, f'computes the same as "{twin}" on {pair.name}', right)
+
+    def _content(self, method: Method, config: JobConfig, pair: Pair) -> tuple[Hashable, ...]:
+        """All that decides what a row computes, whatever the names that it goes by."""
+        config = replace(config, settings=method.canonical(config))
+        ids = self._upstream_ids(method, config, pair)
+        silent = {*method.upstream_parts, *self._inert(method, config, pair)}
+        counting = (item for item in config.settings.items() if item[0] not in silent)
+        return pair, method.code, *ids.items(), *counting
+
+    def _apart(self, row: TableRow) -> str:
+        """What would tell a row from its twin; a sibling of the study's method by its own parts."""
+        if row.row is not None or not self.method.is_sibling(row.method):
+            return "each row once"
+        names = ", ".join(row.method.set_apart(self.method))
+        return f"each row once: {row.method.title} is told apart by {names}"
 
     def _tell(self, row: TableRow, message: str, right: str) -> None:
         self._told.add(row.variant.label)
@@ -175,13 +224,12 @@ class Jobs:
                 self._check_teacher(job, self._ground(method, pair, "").conflicts)
                 ids[role] = self._plan(job, None, job.teacher)
             self._before = pair, upstream, ids
-        self._plan(replace(config, upstream=dict(ids)), label, pair.name)
+        self._plan(_known_by(method, config, ids), label, pair.name)
 
-    def _content(self, method: Method, config: JobConfig, pair: Pair) -> str:
-        """Digest of what a row computes, whatever the seeds: settings, code, upstream work."""
+    def _upstream_ids(self, method: Method, config: JobConfig, pair: Pair) -> dict[str, str]:
+        """Role -> digest of upstream work, whatever that in turn waits for."""
         upstream = method.upstream(config, self._recipe).items()
-        ids = {role: job_id(self._given(needed, pair)) for role, needed in upstream}
-        return job_id(replace(config, upstream=ids))
+        return {role: job_id(self._given(needed, pair)) for role, needed in upstream}
 
     def _recipe(self, method: Method, network: str) -> dict[str, Value]:
         """Settings of upstream work: those of the profile, never of the study."""
@@ -210,6 +258,12 @@ class Jobs:
             )
         self.configs[identifier] = config
         return identifier
+
+
+def _known_by(method: Method, config: JobConfig, upstream: Mapping[str, str]) -> JobConfig:
+    """The job as its id is taken: parts that upstream jobs show count through their ids."""
+    kept = {n: v for n, v in config.settings.items() if n not in method.upstream_parts}
+    return replace(config, settings=kept, upstream=dict(upstream))
 
 
 def _with_changes(ground: _Ground, row: TableRow) -> JobConfig:

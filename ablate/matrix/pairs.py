@@ -11,6 +11,7 @@ from ablate.matrix.inputs import file_digest
 from ablate.methods.catalog import NETWORKS
 from ablate.methods.method import Method
 from ablate.methods.registry import is_file
+from ablate.methods.teachers import TEACHER
 from ablate.settings import FILE_NAME, Settings, user_path
 from ablate.study.model import PairEntry
 from ablate.study.parse import Draft
@@ -43,7 +44,7 @@ def find_pairs(
     active = f"profiles.{profile}."
     if active not in sections or sections[active].pairs is None:
         active = ""
-    use = any(m.uses_teacher for m in methods)
+    use = any(m.uses_teacher or m.name == TEACHER.name for m in methods)
     chosen: list[Pair] = []
     for prefix, section in sections.items():
         key = f"{prefix}pairs"

@@ -109,3 +109,4 @@ class Matrix:
     configs: Mapping[str, JobConfig]  #: job id -> config, upstream first
     files: Mapping[str, Path] = field(default_factory=dict)  #: SHA-256 of an input -> its path
     method_files: Mapping[str, str] = field(default_factory=dict)  #: method -> the user's file
+    method_codes: Mapping[str, str] = field(default_factory=dict)  #: method -> its file's digest

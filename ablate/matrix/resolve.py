@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ablate.errors import InputError, Problem, did_you_mean
-from ablate.methods.catalog import DataInfo, data_info
+from ablate.methods.catalog import DataInfo, data_info, resolve_folder
 from ablate.methods.given import TEACHER_PREFIX, check_given, parts_by_name, unknown_setting
 from ablate.methods.method import Method
 from ablate.methods.parts import Value, shown
@@ -83,9 +84,10 @@ def conditions(
     own, problems = _of_profile(profile, chosen, methods)
     rest = {name: value for name, value in overrides.items() if name != "data"}
     changed, more = _of_command(rest, methods)
-    data, place = chosen.data, (FILE_NAME, f"profiles.{profile}.data")
+    place = FILE_NAME, f"profiles.{profile}.data"
+    data = resolve_folder(chosen.data, Path(settings.folder))
     if "data" in overrides:
-        data, place = str(overrides["data"]), (_SET, "data")
+        data, place = resolve_folder(str(overrides["data"]), Path()), (_SET, "data")
         changed["data"] = data
     return Conditions(profile, data, place, own, changed), problems + more
 

@@ -156,6 +156,19 @@ def split_folder_name(name: str) -> tuple[Path, int]:
     return Path(name.removeprefix(FOLDER)).expanduser(), DATASETS["folder"].size
 
 
+def resolve_folder(name: str, start: Path) -> str:
+    """One spelling of an image folder's name, whose relative path starts at `start`.
+
+    Names of other data sets stay as they are.
+    """
+    if not name.startswith(FOLDER):
+        return name
+    path, size = split_folder_name(name)
+    path = (start / path).resolve()
+    plain = f"{FOLDER}{path}"
+    return plain if split_folder_name(plain) == (path, size) else f"{plain}@{size}"
+
+
 def _folder_info(name: str) -> DataInfo:
     root, size = split_folder_name(name)
     problems = [] if size >= 8 else [Problem("data", name, "size below 8 pixels", "8 or more")]

@@ -9,17 +9,19 @@ from collections.abc import Iterable
 
 from ablate.methods.catalog import DATASETS, NETWORKS
 from ablate.methods.method import Conflict, Method
-from ablate.methods.parts import Choice, Part, Range, Value, Values
+from ablate.methods.parts import Choice, Part, Range, Value, Values, format_value
 from ablate.methods.recipe import AUGMENTATION, ON_OFF, RECIPE, recipe_for
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import (
     TEACHER_PARTS,
+    UPSTREAM_PARTS,
     classifier_footnotes,
     counts,
     distillation_inert,
     encodes,
     jitter_conflicts,
     no_loss_conflicts,
+    table_conflicts,
     upstream_of,
 )
 
@@ -42,6 +44,10 @@ _OF_PREDICTION = (
     "predictor.width",
 )
 _OF_HEADS = ("head.depth", "head.width", "head.embedding", "head.norm", "mismatch")
+
+#: Direction of the prediction loss -> views that predict, and views that are predicted.
+_PREDICTING = {"both": {"q", "k"}, "pred": {"q"}, "pred_sym": {"k"}}
+_PREDICTED = {"both": {"q", "k"}, "pred": {"k"}, "pred_sym": {"q"}}
 
 
 def _encoder_labels(role: str) -> dict[Value, str]:
@@ -132,13 +138,22 @@ def _conflicts(job: JobConfig) -> Iterable[Conflict]:
             f"{s['dictionary.size']}",
             f"at most {s['dictionary.size']}, or a larger dictionary.size",
         )
-    if contrast and s["encoder.contrastive_view"] == "q" and _is_student(s):
-        yield Conflict(
-            "encoder.contrastive_view",
-            "the student's key for view q is the query itself, so the positive is always 1",
-            'view "t" or "k"',
-        )
+    if contrast and _is_student(s):
+        if s["encoder.contrastive_view"] == "q":
+            yield Conflict(
+                "encoder.contrastive_view",
+                "the student's key for view q is the query itself, so the positive is always 1",
+                'view "t" or "k"',
+            )
+        elif s[AUGMENTATION.name] == "none":
+            yield Conflict(
+                AUGMENTATION.name,
+                "without augmentation all views are one, so the student's key is the query itself "
+                "and the positive is always 1",
+                'views that differ, or encoder.contrastive = "teacher"',
+            )
     yield from jitter_conflicts(job)
+    yield from table_conflicts(job)
 
 
 def _is_student(settings: Values) -> bool:
@@ -146,12 +161,6 @@ def _is_student(settings: Values) -> bool:
     encoder = settings["encoder.contrastive"]
     copied = encoder == "slow_student" and float(settings["momentum.slow_student"]) == 0
     return encoder == "student" or copied
-
-
-def _runs_student_again(settings: Values) -> bool:
-    """Whether view t costs the student a pass that view k does not, for its running statistics."""
-    predicts_from_k = counts(settings, "loss.pred") and settings["prediction.direction"] != "pred"
-    return settings["encoder.contrastive"] == "student" and predicts_from_k
 
 
 def _inert(job: JobConfig) -> dict[str, str]:
@@ -162,7 +171,7 @@ def _inert(job: JobConfig) -> dict[str, str]:
     one_layer = int(s["head.depth"]) == 1
     if not contrast:
         inert |= dict.fromkeys(_OF_CONTRAST, "where loss.ctr is above 0")
-    elif s[AUGMENTATION.name] == "none" and not _runs_student_again(s):
+    elif s[AUGMENTATION.name] == "none":
         inert["encoder.contrastive_view"] = "where views differ"
     if not predicts:
         inert |= dict.fromkeys(_OF_PREDICTION, "where loss.pred is above 0")
@@ -183,11 +192,43 @@ def _inert(job: JobConfig) -> dict[str, str]:
     return inert
 
 
+def _canonical(job: JobConfig) -> Values:
+    """Where m_r = 0 makes the slow student the student, say "student".
+
+    Only where the student sees the view anyway: a pass of its own would move its running
+    statistics, which the slow student's pass does not.
+    """
+    s = dict(job.settings)
+    if float(s["momentum.slow_student"]) != 0:
+        return s
+    seen = _embedded_views(s)
+    if s["encoder.contrastive"] == "slow_student" and s["encoder.contrastive_view"] in seen:
+        s["encoder.contrastive"] = "student"
+    targets = _PREDICTED[str(s["prediction.direction"])]
+    if s["encoder.cognate"] == "slow_student" and targets <= seen:
+        s["encoder.cognate"] = "student"
+    return s
+
+
+def _embedded_views(settings: Values) -> set[str]:
+    """Views of which the student's embedding is learned."""
+    views = {"q"} if counts(settings, "loss.ctr") else set()
+    if counts(settings, "loss.pred"):
+        views |= _PREDICTING[str(settings["prediction.direction"])]
+    return views
+
+
 def _footnotes(job: JobConfig) -> Iterable[str]:
     if NETWORKS.get(job.teacher) != NETWORKS.get(job.student):
         rule = next(part for part in PARTS if part.name == "mismatch")
         chosen = rule.describe(job.settings[rule.name])
         yield f"mismatch rule where feature widths differ: {chosen}"
+        m_c = job.settings["momentum.teacher_head"]
+        if float(m_c) != 1 and "momentum.teacher_head" not in _inert(job):
+            yield (
+                f"m_c = {format_value(m_c)} also where feature widths differ; "
+                "the paper freezes the teacher head there (m_c = 1)"
+            )
     if job.data in DATASETS and not DATASETS[job.data].flip:
         yield "views are not mirrored on this data set"
     yield from classifier_footnotes(job)
@@ -204,5 +245,7 @@ COCORD = Method(
     inert=_inert,
     upstream=upstream_of,
     footnotes=_footnotes,
+    canonical=_canonical,
+    upstream_parts=UPSTREAM_PARTS,
 )
 COCORD_KD = COCORD.with_baseline("cocord+kd", "CoCoRD+KD", loss__kd=1.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ablate.errors import did_you_mean
-from ablate.methods.parts import Part, Value, Values
+from ablate.methods.parts import Part, Value, Values, same
 from ablate.methods.session import JobConfig
 
 
@@ -52,6 +52,11 @@ def same_baseline(_teacher: str, _student: str) -> Values:
     return {}
 
 
+def as_they_are(job: JobConfig) -> Values:
+    """A method whose settings all have one spelling."""
+    return job.settings
+
+
 @dataclass(frozen=True)
 class Method:
     """One trainable method and everything that can be ablated in it."""
@@ -71,6 +76,12 @@ class Method:
     inert: Callable[[JobConfig], Mapping[str, str]] = nothing_inert
     upstream: Callable[[JobConfig, Recipe], Mapping[str, JobConfig]] = no_upstream
     footnotes: Callable[[JobConfig], Iterable[str]] = field(default=lambda _: ())
+    #: Settings -> the one spelling of all that compute the same, such as two names of one network.
+    canonical: Callable[[JobConfig], Values] = as_they_are
+    #: Parts that make it what its title says: with one of them off it is another method.
+    core: tuple[str, ...] = ()
+    #: Parts whose whole effect is in upstream jobs, by whose ids the job itself is known.
+    upstream_parts: tuple[str, ...] = ()
     #: The code that declares it: the user's file, or a plug-in's package; "" for the package's own.
     file: str = ""
 
@@ -109,4 +120,19 @@ class Method:
         parts = tuple(
             replace(part, baseline=values.get(part.name, part.baseline)) for part in self.parts
         )
-        return replace(self, name=name, title=title, parts=parts)
+        core = tuple(dict.fromkeys((*self.core, *values)))
+        return replace(self, name=name, title=title, parts=parts, core=core)
+
+    @property
+    def code(self) -> str:
+        """Where the program is: an import path, or a function of the user's file."""
+        return self.program if ":" in self.program else f"{self.file}:{self.program}"
+
+    def is_sibling(self, other: Method) -> bool:
+        """Whether the two differ in baselines only, as `with_baseline` makes them."""
+        same_parts = self._by_name.keys() == other._by_name.keys()
+        return self.code == other.code and self.kind == other.kind and same_parts
+
+    def set_apart(self, sibling: Method) -> list[str]:
+        """Parts in whose declared baselines a sibling differs."""
+        return [p.name for p in self.parts if not same(p.baseline, sibling.part(p.name).baseline)]

@@ -11,11 +11,13 @@ from ablate.methods.session import JobConfig
 from ablate.methods.teachers import (
     SUPERVISED,
     TEACHER_PARTS,
+    UPSTREAM_PARTS,
     classifier_footnotes,
     counts,
     distillation_inert,
     jitter_conflicts,
     no_loss_conflicts,
+    table_conflicts,
     upstream_of,
 )
 
@@ -23,6 +25,7 @@ from ablate.methods.teachers import (
 def _kd_conflicts(job: JobConfig) -> Iterable[Conflict]:
     yield from no_loss_conflicts(job)
     yield from jitter_conflicts(job)
+    yield from table_conflicts(job)
 
 
 def _crd_inert(job: JobConfig) -> dict[str, str]:
@@ -63,6 +66,8 @@ KD = Method(
     conflicts=_kd_conflicts,
     inert=distillation_inert,
     upstream=upstream_of,
+    core=("loss.kd",),
+    upstream_parts=UPSTREAM_PARTS,
 )  # fmt: skip
 
 CRD = Method(
@@ -93,4 +98,6 @@ CRD = Method(
     inert=_crd_inert,
     upstream=upstream_of,
     footnotes=classifier_footnotes,
+    core=("loss.crd",),
+    upstream_parts=UPSTREAM_PARTS,
 )  # fmt: skip

@@ -10,24 +10,30 @@ from dataclasses import replace
 
 from ablate.methods.catalog import DATASETS, NETWORKS, DataInfo
 from ablate.methods.method import Conflict, Method, Recipe
-from ablate.methods.parts import Choice, Part, Range, Value, Values
+from ablate.methods.parts import Choice, Part, Range, Value, Values, shown
 from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS, RECIPE, recipe_for, recipe_inert
 from ablate.methods.session import JobConfig
 
 SUPERVISED = "ablate.training.programs:supervised"
 TABLE = "ablate.training.programs:teacher_table"
 
+TEACHER_SEED = "teacher.seed"
 _TABLE = "teacher.table"  #: what the names of parts start with that choose whether there is one
 
 #: What a method declares that distils from a teacher.
 TEACHER_PARTS: tuple[Part, ...] = (
-    Part("teacher.seed", "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
+    Part(TEACHER_SEED, "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
     Part("teacher.table", "teacher features from a table", "teacher table", "auto",
          Choice(("auto", "on", "off")),
          help="auto: the features of all views are computed once, where that fits and pays"),
     Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 2048,
          Range(0, whole=True)),
 )  # fmt: skip
+
+UPSTREAM_PARTS = tuple(part.name for part in TEACHER_PARTS)  #: which show in upstream jobs only
+
+#: Parts that mean the same in every method that has them, so that rows of one table share them.
+SHARED_PARTS = frozenset((*(part.name for part in RECIPE), *UPSTREAM_PARTS))
 
 
 def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
@@ -106,15 +112,29 @@ def table_serves(job: JobConfig) -> bool:
     image in one view an epoch.
     """
     data, views = DATASETS.get(job.data), job.settings[AUGMENTATION.name]
-    if data is None or data.train == 0 or job.teacher not in NETWORKS:
-        return False
-    if views not in FINITE_VIEWS:
+    if data is None or table_obstacle(job):
         return False
     if job.settings["teacher.table"] != "auto":
         return job.settings["teacher.table"] == "on"
     pays = _views(data, views) <= int(job.settings["epochs"])
     limit = float(job.settings["teacher.table_limit_mib"])
     return pays and table_mib(data, job.teacher, views) <= limit
+
+
+def table_obstacle(job: JobConfig) -> str:
+    """Why there can be no table of the teacher's features; "" where there can."""
+    if job.data not in DATASETS or DATASETS[job.data].train == 0:
+        return "image folders have none"
+    if job.settings[AUGMENTATION.name] not in FINITE_VIEWS:
+        return f"{AUGMENTATION.name} = {shown(job.settings[AUGMENTATION.name])} has no end of views"
+    return "" if job.teacher in NETWORKS else f"the width of {job.teacher} is not known"
+
+
+def table_conflicts(job: JobConfig) -> Iterable[Conflict]:
+    """A table that is asked for has to be possible."""
+    obstacle = table_obstacle(job)
+    if job.settings[_TABLE] == "on" and needs_teacher(job.settings) and obstacle:
+        yield Conflict(_TABLE, f"there can be no table of teacher features: {obstacle}", '"auto"')
 
 
 def no_loss_conflicts(job: JobConfig) -> Iterable[Conflict]:
@@ -145,7 +165,7 @@ def teacher_of(job: JobConfig, recipe: Recipe) -> JobConfig:
         method=TEACHER.name,
         program=TEACHER.program,
         student="",
-        seed=int(job.settings.get("teacher.seed", 0)),
+        seed=int(job.settings.get(TEACHER_SEED, 0)),
         settings=recipe(TEACHER, job.teacher),
         upstream={},
     )

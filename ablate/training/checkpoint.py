@@ -105,20 +105,31 @@ def _read(path: Path) -> object:
             content: object = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(Problem(str(path), "", f"cannot be read: {error.strerror}")) from error
-    except pickle.UnpicklingError as error:
-        message = "holds more than weights and is not loaded, since that could run code"
-        raise InputError(Problem(str(path), "", message, _unsafe_global(error))) from error
     except Exception as error:  # whatever a damaged file makes the reader stumble over
-        message = f"is no readable checkpoint: {type(error).__name__}"
-        raise InputError(Problem(str(path), "", message, _EXPECTED)) from error
+        asked = _unsafe_global(error)
+        if asked:
+            message = "holds more than weights and is not loaded, since that could run code"
+            problem = Problem(str(path), "", message, f"it asks for {asked}")
+        elif _is_pointer(path):
+            message = "is no readable checkpoint, but a Git LFS pointer to one"
+            problem = Problem(str(path), "", message, "`git lfs pull` brings the file itself")
+        else:
+            right = f"what torch.save wrote, whole: {_EXPECTED}"
+            problem = Problem(str(path), "", "is no readable checkpoint", right)
+        raise InputError(problem) from error
     return content
 
 
 def _unsafe_global(error: Exception) -> str:
-    """Say which name a refused file asked for, from torch's message."""
-    words = str(error).split()
-    asked = words[words.index("GLOBAL") + 1] if "GLOBAL" in words[:-1] else ""
-    return f"it asks for {asked}" if asked else _EXPECTED
+    """The name that a refused file asked for, from torch's message; "" if it is unreadable."""
+    words = str(error).split() if isinstance(error, pickle.UnpicklingError) else []
+    return words[words.index("GLOBAL") + 1] if "GLOBAL" in words[:-1] else ""
+
+
+def _is_pointer(path: Path) -> bool:
+    start = b"version https://git-lfs"
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
 
 
 def _respell(key: str, wanted: Mapping[str, Tensor]) -> str:
@@ -142,6 +153,9 @@ def _misfits(
         elif found[key].shape != tensor.shape:
             message = f"has shape {tuple(found[key].shape)}"
             yield Problem(str(path), key, message, f"{name} needs {shape}")
+        elif bad := int((~found[key].isfinite()).sum()):
+            message = f"has {bad} of {tensor.numel()} values that are NaN or infinite"
+            yield Problem(str(path), key, message, "weights of a training that did not diverge")
     for key in found:
         if key not in wanted:
             yield Problem(str(path), key, f"is not in {name}")

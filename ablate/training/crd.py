@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from ablate.methods.parts import Values
 from ablate.training import losses
@@ -151,26 +151,51 @@ class CRD(Trainable):
 
 
 class Negatives:
-    """Draws images of other classes, with replacement: a function of (seed, step)."""
+    """Draws images of other classes: a function of (seed, step).
+
+    Each image once an anchor where every class has enough others, as in the authors' code; where
+    K exceeds them, with replacement.
+    """
 
     def __init__(self, labels: Tensor, count: int, seed: int) -> None:
         self.count = count
         self._seed = seed
+        self._labels = labels
         self._by_class = labels.argsort(stable=True)
         sizes = labels.bincount()
         self._ends = sizes.cumsum(0)  # (classes,), where a class ends in `_by_class`
         self._others = len(labels) - sizes  # (classes,)
+        self._largest = int(sizes.max())
+        self._enough = count <= len(labels) - self._largest
 
     def draw(self, batch: Batch) -> Tensor:
         """Numbers of training images (n, count), none of its own image's class."""
+        random = generator(self._seed, "negatives", batch.step)
+        return self._once(batch, random) if self._enough else self._again(batch, random)
+
+    def _once(self, batch: Batch, random: Generator) -> Tensor:
         device = batch.labels.device
-        random = torch.rand(
+        # The first of a random order of all images: so many that enough are of other classes.
+        shape = len(batch.labels), self.count + self._largest
+        first = torch.empty(shape, dtype=torch.int32, pin_memory=device.type == "cuda")
+        for row in first:
+            order = torch.randperm(len(self._labels), dtype=torch.int32, generator=random)
+            row.copy_(order[: len(row)])
+        first = first.to(device, non_blocking=True).long()
+        own = torch.take(self._labels, first) == batch.labels[:, None]
+        # A stable sort moves those of other classes to the front and keeps their random order.
+        places = own.to(torch.uint8).argsort(dim=1, stable=True)[:, : self.count]
+        return first.gather(1, places)
+
+    def _again(self, batch: Batch, random: Generator) -> Tensor:
+        device = batch.labels.device
+        drawn = torch.rand(
             (len(batch.labels), self.count),
             dtype=torch.float64,
-            generator=generator(self._seed, "negatives", batch.step),
+            generator=random,
             pin_memory=device.type == "cuda",  # else the copy would wait for the step before
         ).to(device, non_blocking=True)
-        after = (random * self._others[batch.labels, None]).long()
+        after = (drawn * self._others[batch.labels, None]).long()
         # Going on from the end of the own class, round the corner, never comes to that class.
         places = (self._ends[batch.labels, None] + after) % len(self._by_class)
         return torch.take(self._by_class, places)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 from toy_workshop import Workshop
+
+from ablate.errors import JobError
+from ablate.execute.session import Order
+from ablate.execute.worker import check_given
+from ablate.matrix.identity import file_code
+from ablate.matrix.inputs import file_digest
+from ablate.methods.session import JobConfig, Machine
 
 METHOD = """
 from __future__ import annotations
@@ -44,3 +55,46 @@ def test_a_method_file_beside_its_study(workshop: Workshop) -> None:
     (folder / "mine.toml").write_text(STUDY)
     workshop.run("elsewhere/mine.toml")
     assert sorted(record["metrics"]["top1"] for record in workshop.records()) == [1.0, 2.0]
+
+
+def test_a_method_file_that_changes_while_its_study_runs(workshop: Workshop) -> None:
+    """Its later jobs would else train by other code than their ids say."""
+    changing = METHOD.replace(
+        "    return",
+        "    from pathlib import Path\n"
+        "    me = Path(__file__)\n"
+        "    me.write_text(me.read_text().replace('0, 9', '0, 8'))\n"
+        "    return",
+    )
+    workshop.settings(cpu_slots=1)
+    (workshop.folder / "mine.py").write_text(changing)
+    (workshop.folder / "mine.toml").write_text(STUDY)
+    said = workshop.run("mine.toml", code=1)
+    assert sorted(record["status"] for record in workshop.records()) == ["done", "failed"]
+    path = workshop.folder / "mine.py"
+    assert f"{path} has changed since the study was planned: run the study again" in said
+
+
+CONFIG = JobConfig("teacher", "teacher", "a:b", "digits", "resnet8", "", 0, "quick", {})
+
+
+def test_files_given_must_be_those_that_the_job_was_planned_with(tmp_path: Path) -> None:
+    weights, method = tmp_path / "mine.pth", tmp_path / "mine.py"
+    weights.write_bytes(b"weights")
+    method.write_text("x = 1\n")
+    config = replace(CONFIG, inputs={"data": "facts", "checkpoint": file_digest(weights)})
+    machine = Machine(files={"checkpoint": weights})
+    order = Order(tmp_path, 1, machine, {}, method_file=str(method), method_code=file_code(method))
+    check_given(order, config)
+    method.write_text("# a remark\nx = 1\n")
+    check_given(order, config)
+    for path, content in ((method, "x = 2\n"), (method, "x = \n"), (weights, "others")):
+        before = path.read_text()
+        path.write_text(content)
+        with pytest.raises(JobError, match=f"{path.name} has changed since the study was planned"):
+            check_given(order, config)
+        path.write_text(before)
+    check_given(order, config)
+    weights.unlink()
+    with pytest.raises(JobError, match="has changed"):
+        check_given(order, config)

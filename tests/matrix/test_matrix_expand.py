@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,15 @@ def test_without_need_of_a_teacher_there_is_none(lab: Lab) -> None:
     assert matrix.plan.pairs == ("resnet14/resnet8",)
 
 
+def test_how_a_teacher_is_chosen_shows_in_its_job_only(lab: Lab) -> None:
+    usual = lab.expand(HEAD + TAU)
+    for same in ({"teacher.table_limit_mib": 4096}, {"teacher.table": "on"}):
+        assert lab.expand(HEAD + TAU, overrides=same).configs == usual.configs
+    for other in ({"teacher.table_limit_mib": 0}, {"teacher.table": "off"}, {"teacher.seed": 1}):
+        students = configs(lab.expand(HEAD + TAU, overrides=other), "student")
+        assert not [config for config in students if config in usual.configs.values()]
+
+
 def test_only_those_wait_that_need_the_teacher(lab: Lab) -> None:
     text = '[[ablation]]\nablated_part = "loss.ctr"\naction = "REMOVE"\n'
     matrix = lab.expand(HEAD + text)
@@ -256,18 +266,89 @@ def test_a_table_follows_its_teacher_and_its_views(lab: Lab) -> None:
 
 def test_references_stand_below_as_they_are(lab: Lab) -> None:
     text = HEAD + 'references = ["teacher", "student", "kd", "crd", "cocord+kd"]\n'
-    text += TAU + "[baseline]\nlr = 0.2\n"
-    matrix = lab.expand(text)
+    matrix = lab.expand(text + TAU)
     assert [(v.label, v.method) for v in matrix.plan.variants if v.role is Role.REFERENCE] == [
         ("Student", "student"), ("KD", "kd"), ("CRD", "crd"), ("CoCoRD+KD", "cocord+kd"),
     ]  # fmt: skip
     (student,) = {matrix.configs[job.id].teacher for job in jobs_of(matrix, "Student")}
     assert student == ""
-    (usual,) = {job.settings["lr"] for job in configs(lab.expand(HEAD + TAU), "student")}
-    assert usual != 0.2
-    for label in ("Student", "KD", "CoCoRD+KD"):
-        lr = {matrix.configs[job.id].settings["lr"] for job in jobs_of(matrix, label)}
-        assert lr == {usual}, "what the study says of its baseline is not theirs"
+    (weights,) = settings_of(matrix, "KD", "loss.cls", "loss.kd")
+    assert weights == (0.1, 0.9)
+
+
+def settings_of(matrix: Matrix, label: str, *names: str) -> set[tuple[Value, ...]]:
+    jobs = [matrix.configs[job.id] for job in jobs_of(matrix, label)]
+    return {tuple(config.settings[name] for name in names) for config in jobs}
+
+
+def test_the_recipe_that_a_study_says_counts_for_every_row(lab: Lab) -> None:
+    text = HEAD + 'references = ["student", "kd", "crd", "cocord+kd"]\n' + TAU
+    text += "[baseline]\nepochs = 4\nlr = 0.2\nteacher.seed = 7\nloss.cls = 3\n"
+    text += "temperature = 0.3\n[profiles.quick]\nbaseline.weight_decay = 0.25\n"
+    matrix = lab.expand(text, overrides={"lr": 0.5})
+    for label in ("CoCoRD", "Student", "KD", "CRD", "CoCoRD+KD"):
+        row = "τ = 0.3" if label == "CoCoRD" else label
+        assert settings_of(matrix, row, "epochs", "lr", "weight_decay") == {(4, 0.5, 0.25)}, label
+    assert {config.seed for config in configs(matrix, "teacher")} == {7}
+    assert settings_of(matrix, "KD", "loss.cls") == {(0.1,)}, "a part of its own"
+    assert settings_of(matrix, "CRD", "loss.cls") == {(1.0,)}
+
+
+def test_all_that_a_study_says_counts_for_siblings_but_for_what_sets_them_apart(lab: Lab) -> None:
+    text = 'references = ["{}"]\n' + TAU + "[baseline]\ntemperature = 0.3\nloss.kd = 2\n"
+    names = "temperature", "loss.kd"
+    matrix = lab.expand(HEAD + text.format("cocord+kd"))
+    assert settings_of(matrix, "τ = 0.3", *names) == {(0.3, 2.0)}
+    assert settings_of(matrix, "CoCoRD+KD", *names) == {(0.3, 1.0)}
+    other = lab.expand(HEAD.replace("cocord", "cocord+kd") + text.format("cocord"))
+    assert settings_of(other, "τ = 0.3", *names) == {(0.3, 2.0)}
+    assert settings_of(other, "CoCoRD", *names) == {(0.3, 0.0)}
+
+
+def test_a_wrong_value_for_all_rows_is_told_of_the_study(lab: Lab) -> None:
+    text = HEAD + 'references = ["student"]\n' + TAU
+    text += '[baseline]\nviews.augmentation = "crop-flip-jitter"\n'
+    assert {p.key for p in lab.problems(text)} == {"baseline.views.augmentation"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "part", "title"),
+    [("kd", "loss.kd", "KD"), ("crd", "loss.crd", "CRD"), ("cocord+kd", "loss.kd", "CoCoRD+KD")],
+)
+def test_a_reference_without_what_makes_it_itself_is_an_error(
+    lab: Lab, reference: str, part: str, title: str
+) -> None:
+    text = HEAD + f'references = ["{reference}"]\n' + TAU
+    (problem,) = lab.problems(text, overrides={part: 0})
+    assert str(problem) == (
+        f"--set: {part}: is off (0), so {title} is not itself "
+        f"(another value, or no reference {reference})"
+    )
+    lab.use(f'[profiles.quick]\ndata = "digits"\nsettings.{part} = 0\n')
+    (problem,) = lab.problems(text)
+    assert str(problem).startswith(f"ablate.toml: profiles.quick.settings.{part}: is off")
+
+
+def test_a_method_may_be_studied_without_what_makes_it_itself(lab: Lab) -> None:
+    text = HEAD.replace("cocord", "kd") + '[[ablation]]\nablated_part = "loss.kd"\n'
+    assert labels(lab.expand(text + 'action = "REMOVE"\n')) == ["λ_kd = 0.9", "w/o L_kd"]
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "row", "twin"),
+    [
+        (TAU, {"loss.kd": 1}, "CoCoRD+KD", "τ = 0.1"),
+        ('[[ablation]]\nablated_part = "loss.kd"\naction = "ADD"\n', {}, "CoCoRD+KD", "λ_kd = 1"),
+    ],
+)
+def test_a_reference_that_computes_what_another_row_does_is_an_error(
+    lab: Lab, text: str, overrides: dict[str, Value], row: str, twin: str
+) -> None:
+    text = HEAD + 'references = ["cocord+kd"]\n' + text
+    key, message, right = lab.problem(text, overrides=overrides)
+    assert key == "references[0]"
+    assert message == f'{row}: computes the same as "{twin}" on resnet14/resnet8'
+    assert right == "each row once: CoCoRD+KD is told apart by loss.kd"
 
 
 def test_a_teacher_for_reference_is_planned_even_if_nobody_needs_it(lab: Lab) -> None:
@@ -278,6 +359,20 @@ def test_a_teacher_for_reference_is_planned_even_if_nobody_needs_it(lab: Lab) ->
     ]
     assert teachers(matrix) == teachers(lab.expand(HEAD + TAU))
     assert "Teacher" not in labels(matrix)
+
+
+def test_a_teacher_for_reference_only_is_the_one_that_is_given(lab: Lab) -> None:
+    digest = checkpoint(lab.folder / "mine.pth")
+    pair = '{ teacher = "resnet14", student = "resnet8", teacher_checkpoint = "mine.pth" }'
+    text = HEAD.replace("cocord", "student").replace('"resnet14/resnet8"', pair)
+    (teacher,) = configs(lab.expand(text + 'references = ["teacher"]\n' + LR), "teacher")
+    assert teacher.inputs["checkpoint"] == digest
+
+
+def test_a_teacher_for_reference_is_the_one_that_others_learn_from(lab: Lab) -> None:
+    text = HEAD.replace("cocord", "student") + 'references = ["teacher", "kd"]\n' + LR
+    (teacher,) = configs(lab.expand(text, overrides={"teacher.seed": 5}), "teacher")
+    assert teacher.seed == 5
 
 
 def test_a_student_alone_is_one_job_in_the_rows_of_all_its_teachers(lab: Lab) -> None:
@@ -329,6 +424,42 @@ def test_a_row_that_would_compute_what_the_baseline_does_is_an_error(
     assert key == "ablation[0].replacement[0]"
     assert message.endswith("changes nothing on resnet14/resnet8")
     assert right == counts
+
+
+def test_so_is_one_that_spells_the_baseline_in_other_words(lab: Lab) -> None:
+    text = '[[ablation]]\nablated_part = "encoder.cognate"\nreplacement = ["student"]\n'
+    text += "[baseline]\nmomentum.slow_student = 0\n"
+    key, message, _ = lab.problem(HEAD + text)
+    assert key == "ablation[0].replacement[0]"
+    assert message == (
+        'cognate encoder: student: computes the same as "cognate encoder: slow student" '
+        "on resnet14/resnet8"
+    )
+    one_way = HEAD + text + 'prediction.direction = "pred"\n'
+    assert len(labels(lab.expand(one_way))) == 2, "a pass of its own moves running statistics"
+
+
+def test_so_is_a_grid_or_list_of_nothing_but_the_baseline(lab: Lab) -> None:
+    grid = "[[grid]]\nparts.temperature = [0.1]\nparts.dictionary.size = [256]\n"
+    for text in (grid, TAU.replace("[0.2, 0.5]", "[0.1]\nbaseline = 0.1")):
+        assert lab.problem(HEAD + text) == (
+            "",
+            "the study changes nothing under profile quick",
+            "a value that differs from the baseline's",
+        )
+
+
+def test_the_seed_of_a_teacher_whose_weights_are_given_is_no_choice(lab: Lab) -> None:
+    checkpoint(lab.folder / "mine.pth")
+    pair = '{ teacher = "resnet14", student = "resnet8", teacher_checkpoint = "mine.pth" }'
+    text = '[[ablation]]\nablated_part = "teacher.seed"\nreplacement = [1, 2]\n'
+    assert len(labels(lab.expand(HEAD + text))) == 3
+    problems = lab.problems(HEAD.replace('"resnet14/resnet8"', pair) + text)
+    assert [str(problem).partition("toml: ")[2] for problem in problems] == [
+        f"ablation[0].replacement[{i}]: teacher seed = {i + 1}: changes nothing on "
+        "resnet14/resnet8 (teacher.seed counts where the teacher's weights are not given)"
+        for i in range(2)
+    ]
 
 
 def test_so_is_a_row_that_would_compute_what_another_does(lab: Lab) -> None:
@@ -485,11 +616,7 @@ def known_settings() -> list[str]:
 
 
 def test_a_folder_of_images_is_known_by_its_files(lab: Lab) -> None:
-    root = lab.folder / "images"
-    for split in ("train", "val"):
-        for label in ("cat", "dog"):
-            (root / split / label).mkdir(parents=True)
-            (root / split / label / "1.png").write_bytes(b"x")
+    root = image_folder(lab.folder / "images")
     over = {"data": f"folder:{root}@32"}
     before = lab.expand(HEAD + TAU, overrides=over)
     assert before.plan.data == "images (32×32, image folder)"
@@ -498,6 +625,40 @@ def test_a_folder_of_images_is_known_by_its_files(lab: Lab) -> None:
     after = lab.expand(HEAD + TAU, overrides=over)
     assert not after.configs.keys() & before.configs.keys()
     assert after.plan.key != before.plan.key
+
+
+def image_folder(root: Path) -> Path:
+    for split in ("train", "val"):
+        for label in ("cat", "dog"):
+            (root / split / label).mkdir(parents=True)
+            (root / split / label / "1.png").write_bytes(b"x")
+    return root
+
+
+def test_a_folder_of_images_is_found_from_where_it_is_named(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = image_folder(lab.folder / "images")
+    (lab.folder / "elsewhere").mkdir()
+    for folder in (lab.folder, lab.folder / "elsewhere"):
+        monkeypatch.chdir(folder)
+        here = [lab.expand(HEAD + TAU, overrides={"data": f"folder:{root}@32"})]
+        relative = os.path.relpath(root, folder)
+        here.append(lab.expand(HEAD + TAU, overrides={"data": f"folder:{relative}@32"}))
+        assert here[0].configs == here[1].configs
+        assert here[0].plan.key == here[1].plan.key
+        lab.use('[profiles.quick]\ndata = "folder:images@32"\n')
+        assert {c.data for c in lab.expand(HEAD + TAU).configs.values()} == {f"folder:{root}@32"}
+    lab.use('[profiles.quick]\ndata = "folder:none"\n')
+    assert f"no folder {lab.folder}/none/train" in str(lab.problems(HEAD + TAU)[0])
+
+
+def test_a_folders_name_may_look_like_a_size(lab: Lab) -> None:
+    root = image_folder(lab.folder / "images@32")
+    for name, size in ((f"{root}@224", 224), (f"{root}@64", 64)):
+        matrix = lab.expand(HEAD + TAU, overrides={"data": f"folder:{name}"})
+        assert matrix.plan.data == f"images@32 ({size}×{size}, image folder)"
+        assert {config.data for config in matrix.configs.values()} == {f"folder:{name}"}
 
 
 def checkpoint(path: Path, content: bytes = b"weights") -> str:

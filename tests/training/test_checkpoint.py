@@ -152,25 +152,45 @@ def test_another_network_is_told_in_a_readable_number_of_problems(tmp_path: Path
     ("content", "message"),
     [
         (b"", "no readable checkpoint"),
-        (b"GIF89a", "could run code|no readable checkpoint"),
+        (b"GIF89a", "no readable checkpoint"),
+        (b"<!DOCTYPE html>", r"no readable checkpoint \(what torch.save wrote, whole"),
+        (b"404: Not Found", "no readable checkpoint"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 5\n",
+         r"no readable checkpoint, but a Git LFS pointer to one \(`git lfs pull`"),
+        (b"PK\x03\x04abc", "no readable checkpoint"),
         ({"model": {}}, "holds no weights"),
         ({"epoch": 3}, "is no tensor"),
         ([1, 2], "holds no weights"),
         ({"model": {"conv1.weight": 3}}, "is no tensor"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: Any, message: str) -> None:
     path = tmp_path / "ckpt_epoch_240.pth"
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
         saved(tmp_path, content)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         checkpoint.load_weights(path, net(), "resnet8")
+    assert "could run code" not in str(caught.value)
 
 
-def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path, net().state_dict())
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    state = {key: value.clone() for key, value in net().state_dict().items()}
+    state["fc.weight"][0, :2] = float("nan")
+    state["bn1.running_var"][3] = float("inf")
+    with pytest.raises(InputError) as caught:
+        checkpoint.load_weights(saved(tmp_path, state), net(), "resnet8")
+    assert {p.key: p.message for p in caught.value.problems} == {
+        "fc.weight": "has 2 of 640 values that are NaN or infinite",
+        "bn1.running_var": "has 1 of 16 values that are NaN or infinite",
+    }
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_a_truncated_file_is_refused(tmp_path: Path, legacy: bool) -> None:
+    path = tmp_path / "ckpt_epoch_240.pth"
+    torch.save(net().state_dict(), path, _use_new_zipfile_serialization=not legacy)
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(InputError, match="no readable checkpoint"):
         checkpoint.load_weights(path, net(), "resnet8")

@@ -41,6 +41,22 @@ def test_negatives_are_all_images_of_other_classes_alike() -> None:
         assert counts.std() < 0.15 * counts.mean()
 
 
+@pytest.mark.parametrize("count", [1, 5, 8])
+def test_no_negative_comes_twice_where_other_classes_have_enough(count: int) -> None:
+    """Classes have 4, 3, 4 and 1 of the 12 images, so that the fewest others are 8."""
+    negatives, seen = Negatives(LABELS, count, seed=0), torch.zeros(4, 12)
+    for step in range(3000):
+        drawn = negatives.draw(batch(step))
+        assert drawn.shape == (4, count)
+        seen.scatter_add_(1, drawn, torch.ones(4, count))
+        assert all(len(set(row.tolist())) == count for row in drawn)
+    for row, label in zip(seen, batch().labels, strict=True):
+        assert row[label == LABELS].sum() == 0
+        others = row[label != LABELS]
+        expected = 3000 * count / len(others)
+        assert (others - expected).abs().max() < 5 * math.sqrt(expected)
+
+
 def test_negatives_are_a_function_of_seed_and_step() -> None:
     negatives = Negatives(LABELS, 9, seed=0)
     assert torch.equal(negatives.draw(batch(3)), Negatives(LABELS, 9, seed=0).draw(batch(3)))

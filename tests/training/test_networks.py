@@ -210,3 +210,33 @@ def test_an_unknown_name_is_refused_with_the_closest(wrong: str, right: str) -> 
 def test_a_name_like_no_other_is_refused_with_all_names() -> None:
     with pytest.raises(InputError, match="one of: resnet8, "):
         build("qqq", 10)
+
+
+#: Family -> deviation of the classifier's weights and whether its bias is 0, as in RepDistiller's
+#: sources; None where it keeps what torch draws, uniformly within 1/√features.
+STARTS: dict[str, tuple[float | None, bool]] = {
+    "resnet20": (None, False),
+    "ResNet50": (None, False),
+    "wrn_16_2": (None, True),
+    "vgg8": (0.01, True),
+    "MobileNetV2": (0.01, True),
+    "ShuffleV1": (None, False),
+    "ShuffleV2": (None, False),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_first_weights_are_drawn_as_the_field_draws_them(name: str) -> None:
+    deviation, no_bias = STARTS[name]
+    network = build(name, 100, 3)
+    layer = network.get_submodule(network.classifier_name)
+    assert isinstance(layer, torch.nn.Linear)
+    usual = (3 * network.feature_dim) ** -0.5
+    assert layer.weight.std().item() == pytest.approx(deviation or usual, rel=0.05)
+    assert (layer.bias.count_nonzero() == 0) == no_bias
+    for conv in network.modules():
+        if isinstance(conv, torch.nn.Conv2d):
+            assert conv.bias is None or conv.bias.count_nonzero() == 0
+            if not name.startswith("Shuffle") and conv.weight.numel() > 4000:
+                he = math.sqrt(2 / (conv.out_channels * conv.weight[0, 0].numel()))
+                assert conv.weight.std().item() == pytest.approx(he, rel=0.08)

@@ -9,6 +9,7 @@ from ablate.training.networks.network import (
     Network,
     conv,
     global_average,
+    init_classifier,
     init_convs,
 )
 
@@ -66,6 +67,7 @@ class MobileNetV2(Network):
         self.conv2 = nn.Sequential(*_conv_bn_relu(inputs, _HEAD, 1))
         self.classifier = nn.Sequential(nn.Linear(_HEAD, num_classes))
         init_convs(self)
+        init_classifier(self._classifier)
 
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) → (N, 1280)."""

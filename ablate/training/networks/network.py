@@ -79,8 +79,20 @@ def shuffle_channels(maps: Tensor, groups: int) -> Tensor:
 def init_convs(network: nn.Module) -> None:
     """Draw all convolution weights from the normal distribution of He et al. over fan-out.
 
-    BatchNorm already starts at weight 1 and bias 0.
+    Biases start at 0, where there are any; BatchNorm already starts at weight 1 and bias 0.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def init_classifier(layer: nn.Linear) -> None:
+    """Draw a classifier's weights from N(0, 0.01) and set its bias to 0.
+
+    RepDistiller starts its VGGs and its MobileNetV2 so; its ResNets and ShuffleNets keep what
+    torch draws, and its wide ResNets all but the bias.
+    """
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.zeros_(layer.bias)

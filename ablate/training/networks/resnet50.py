@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ablate.training.networks.network import Constructor, Network, conv, global_average, relu
+from ablate.training.networks.network import (
+    Constructor,
+    Network,
+    conv,
+    global_average,
+    init_convs,
+    relu,
+)
 
 _EXPANSION = 4
 
@@ -46,6 +53,7 @@ class ResNet50(Network):
         self.layer3 = _stage(512, 256, 6, stride=2)
         self.layer4 = _stage(1024, 512, 3, stride=2)
         self.linear = nn.Linear(2048, num_classes)
+        init_convs(self)
 
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) → (N, 2048)."""

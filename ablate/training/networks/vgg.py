@@ -8,7 +8,14 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ablate.training.networks.network import Constructor, Network, global_average, init_convs, relu
+from ablate.training.networks.network import (
+    Constructor,
+    Network,
+    global_average,
+    init_classifier,
+    init_convs,
+    relu,
+)
 
 _WIDTHS = (64, 128, 256, 512, 512)
 _CONVS_PER_BLOCK = {
@@ -34,6 +41,7 @@ class VGG(Network):
             self.add_module(f"block{index}", _block(inputs, width, convs))
         self.classifier = nn.Linear(_WIDTHS[-1], num_classes)
         init_convs(self)
+        init_classifier(self.classifier)
 
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) → (N, 512).

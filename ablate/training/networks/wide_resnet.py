@@ -55,6 +55,7 @@ class WideResNet(Network):
         self.bn1 = nn.BatchNorm2d(64 * widen)
         self.fc = nn.Linear(64 * widen, num_classes)
         init_convs(self)
+        nn.init.zeros_(self.fc.bias)  # as RepDistiller's wide ResNets start
 
     def features(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) → (N, 64·widen)."""
