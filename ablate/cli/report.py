@@ -86,36 +86,33 @@ def report(
     debug: DebugOption = False,
 ) -> None:
     """Print the tables of a study: mean ± std over seeds, differences, intervals."""
-    from ablate.store.processes import uncollected
+    from ablate.report.publish import Asked, figures_of, page_of, write_text
+    from ablate.report.render_html import document
+    from ablate.store.index import Index
 
-    with uncollected(for_good=True):  # libraries and tables: nearly all of it is kept
-        from ablate.report.publish import Asked, figures_of, page_of, write_text
-        from ablate.report.render_html import document
-        from ablate.store.index import Index
-
-        folder = existing_results(results)
-        tables_too = table or not (html or figures)
-        chosen = _table_format(tables_too, format_, out, power)
-        asked = Asked(metric, epoch.value, power)
-        with Index.open(folder) as index:
-            found = _studies(index, study, everything=everything)
-            many = index.count_jobs() > _MANY_JOBS
-        written: list[Path] = []
-        if tables_too:
-            if out is None and chosen is Format.TERMINAL:
-                _print_tables(folder, found, asked, shared=many)
+    folder = existing_results(results)
+    tables_too = table or not (html or figures)
+    chosen = _table_format(tables_too, format_, out, power)
+    asked = Asked(metric, epoch.value, power)
+    with Index.open(folder) as index:
+        found = _studies(index, study, everything=everything)
+        many = index.count_jobs() > _MANY_JOBS
+    written: list[Path] = []
+    if tables_too:
+        if out is None and chosen is Format.TERMINAL:
+            _print_tables(folder, found, asked, shared=many)
+        else:
+            text = _rendered(folder, found, asked, chosen)
+            if out is None:
+                typer.echo(text, nl=False)
             else:
-                text = _rendered(folder, found, asked, chosen)
-                if out is None:
-                    typer.echo(text, nl=False)
-                else:
-                    write_text(out, document(text) if chosen is Format.HTML else text)
-                    written.append(out)
-        for target, write in ((html, page_of), (figures, figures_of)):
-            if target is not None:
-                written += _written(folder, found, asked, target, write)
-        for path in written:
-            typer.echo(str(path))
+                write_text(out, document(text) if chosen is Format.HTML else text)
+                written.append(out)
+    for target, write in ((html, page_of), (figures, figures_of)):
+        if target is not None:
+            written += _written(folder, found, asked, target, write)
+    for path in written:
+        typer.echo(str(path))
 
 
 def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]:

@@ -47,12 +47,8 @@ def is_alive(host: str, pid: int, start: float) -> bool | None:
 
 
 @contextlib.contextmanager
-def uncollected(*, for_good: bool = False) -> Iterator[None]:
-    """Much is made here and kept, nothing in circles: looking for garbage finds none.
-
-    `for_good` is for what stays until the process ends, soon: later looks leave it out as well,
-    and so does the one with which Python ends.
-    """
+def uncollected() -> Iterator[None]:
+    """Much is made here and kept, nothing in circles: looking for garbage finds none."""
     if not gc.isenabled():
         yield
         return
@@ -60,14 +56,12 @@ def uncollected(*, for_good: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        if for_good:
-            gc.freeze()
         gc.enable()
 
 
 @contextlib.contextmanager
 def collected() -> Iterator[None]:
-    """Within `uncollected`: much is made one after the other, and not kept."""
+    """Where nothing is collected: much is made one after the other here, and not kept."""
     if gc.isenabled():
         yield
         return
