@@ -15,7 +15,7 @@ from ablate.matrix.plan import Matrix, StudyPlan
 from ablate.matrix.resolve import Conditions, conditions
 from ablate.matrix.table import Rows, TableRow, left_out
 from ablate.methods.method import Method
-from ablate.methods.parts import Value
+from ablate.methods.parts import Value, format_value
 from ablate.methods.teachers import TEACHER, TEACHER_SEED
 from ablate.settings import Settings, TomlValue
 from ablate.study.parse import Draft
@@ -51,6 +51,10 @@ def expand(
     data, problems = under.find_data() if method.networks else (None, [])
     draft.problems += problems
     jobs = Jobs(draft, method, under, said, data_inputs(data) if data else {})
+    own = {name: one.value for name, one in said.items() if name not in under.overrides}
+    if own:
+        changes = ", ".join(f"{name} = {format_value(value)}" for name, value in own.items())
+        jobs.footnotes[f"the study's own baseline: {changes}"] = None
     baselines = _baselines(draft, jobs, methods, pairs or [Pair("", "")])
     table = Rows(draft, method, baselines)
     mine = [row for row in wanted if row.belongs(profile)]

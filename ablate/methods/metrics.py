@@ -17,13 +17,14 @@ class Metric:
     higher_is_better: bool
     digits: int = 2  #: decimals shown; statistics always use all
     cost: bool = False  #: depends on the machine, so no two runs agree to the bit
+    comparable: bool = True  #: rows of a study measure the same; a sum of other terms does not
 
 
 METRICS: tuple[Metric, ...] = (
     Metric("top1", "Top-1 accuracy (%)", "%", True),
     Metric("top5", "Top-5 accuracy (%)", "%", True),
     Metric("test_loss", "Test cross-entropy", "", False, 4),
-    Metric("loss", "Training loss", "", False, 4),
+    Metric("loss", "Training loss", "", False, 4, comparable=False),
     Metric("loss_ctr", "L_ctr", "", False, 4),
     Metric("loss_cls", "L_cls", "", False, 4),
     Metric("loss_pred", "L_pred", "", False, 4),

@@ -70,7 +70,9 @@ class Analysis:
 
     @property
     def comparisons(self) -> list[Cell]:
-        """Cells of the family, in the order of rows and then pairs."""
+        """Cells of the family, in the order of rows and then pairs; none if nothing is tested."""
+        if not self.metric.comparable:
+            return []
         return [cell for cell in self.cells.values() if cell.role is Role.VARIANT]
 
 
@@ -190,7 +192,7 @@ def _compare(
         for key, cell in cells.items()
         if cell.role is not Role.BASELINE
     }
-    tested = [key for key in differences if cells[key].role is Role.VARIANT]
+    tested = [key for key in differences if cells[key].role is Role.VARIANT and metric.comparable]
     growing = {key for key in tested if may_grow(cells[key], cells[baseline, key[1]])}
     ended = [key for key in tested if key not in growing]
     intervals = adjusted_intervals([differences[key] for key in ended], 1 - ALPHA, len(growing))
@@ -251,7 +253,7 @@ def is_ranked(variant: Variant) -> bool:
 
 
 def _ranks(plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric) -> dict[_Key, int | None]:
-    competing = [variant.label for variant in plan.variants if is_ranked(variant)]
+    competing = [v.label for v in plan.variants if is_ranked(v) and metric.comparable]
     places: dict[_Key, int | None] = {}
     for pair in plan.pairs:
         keys = [(label, pair) for label in competing]

@@ -5,7 +5,8 @@ grid          heat map of a two-part ablation
 sensitivity   curve over the values of a numeric part
 curves        training curves per variant
 
-Costs have no figures: machines decide them.
+Costs have no figures: machines decide them. Of a metric that rows measure differently, only its
+curves are drawn.
 """
 
 from __future__ import annotations
@@ -124,12 +125,12 @@ def _planned(
         yield "differences", words, title, partial(
             figures_differences.differences, analysis, rows, measured=measured, footer=footer
         )  # fmt: skip
-    for shape in find_grids(plan):
+    for shape in find_grids(plan) if metric.comparable else ():
         for pair in plan.pairs:
             yield "grid", [shape.group, *place(pair)], f"{plan.title}{shape.name}, {pair}", partial(
                 figures_grid.heat_map, analysis, shape, pair, measured=measured, footer=footer
             )  # fmt: skip
-    for sweep in figures_sensitivity.find_sweeps(plan):
+    for sweep in figures_sensitivity.find_sweeps(plan) if metric.comparable else ():
         symbol = plan.part_labels.get(sweep.part, sweep.part)
         for pair in plan.pairs:
             title = f"Sensitivity to {symbol}, {pair}"

@@ -183,12 +183,14 @@ def _limits(axes: Axes, panel: Panel) -> bool:
 
 
 def _caption(metric: Metric, panel: Panel, *, cut: bool) -> str:
-    better = "higher" if metric.higher_is_better else "lower"
+    better = "higher is better" if metric.higher_is_better else "lower is better"
+    if not metric.comparable:
+        better = "rows may sum other terms"
     seeds = [seed for many in panel.curves.values() for seed in many]
     band = ""
     if any(sum(seed.status == "done" for seed in many) > 1 for many in panel.curves.values()):
         band = " band: ± standard deviation;"
-    sentences = [f"Mean over finished seeds;{band} {better} is better."]
+    sentences = [f"Mean over finished seeds;{band} {better}."]
     if any(seed.status != "done" and seed.values for seed in seeds):
         sentences.append("Thin: a seed that has not finished; ×: failed or diverged there.")
     if cut:

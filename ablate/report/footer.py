@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from functools import lru_cache
 
+from ablate.matrix.plan import Role
 from ablate.methods.parts import format_value
 from ablate.report.analysis import ALPHA, POWER, Analysis
 from ablate.report.power import seeds_needed
@@ -82,11 +83,13 @@ def _by_reason(cell: Cell) -> str:
 def reading(analysis: Analysis, *, details: bool) -> tuple[str, ...]:
     """What the numbers mean; `details` for tables with differences, p and MDE."""
     better = "higher" if analysis.metric.higher_is_better else "lower"
-    lines = [
-        "±: sample standard deviation over seeds; n: seeds with a result. Best bold, second "
-        f"underlined ({better} is better), ranked on unrounded values; incomplete rows have no "
-        "rank."
-    ]
+    ranks = (
+        f"Best bold, second underlined ({better} is better), ranked on unrounded values; "
+        "incomplete rows have no rank."
+    )
+    if not analysis.metric.comparable:
+        ranks = "Rows may sum other terms, so they are neither ranked nor tested here."
+    lines = [f"±: sample standard deviation over seeds; n: seeds with a result. {ranks}"]
     if details:
         lines.append(_tests(analysis))
         lines.append(_detectable(analysis))
@@ -102,7 +105,8 @@ def _tests(analysis: Analysis) -> str:
     if analysis.comparisons:
         line += f"; p: two-sided paired t test, {_family(analysis)}"
     line += "."
-    if any(c.comparison and not c.comparison.in_family for c in analysis.cells.values()):
+    references = (c for c in analysis.cells.values() if c.role is Role.REFERENCE)
+    if analysis.metric.comparable and any(references):
         line += " Reference rows are compared but not tested."
     if any(c.comparison and c.comparison.undefined for c in analysis.cells.values()):
         line += " Undefined: the difference does not vary over seeds, so there is no test."

@@ -98,14 +98,15 @@ def pairs(results: StudyResults, analysis: Analysis) -> list[Table]:
     for index, block in enumerate(blocks, start=1):
         part = f" ({index} of {len(blocks)})" if len(blocks) > 1 else ""
         shown = [analysis.cells[v.label, pair] for v in plan.variants for pair in block]
+        taught = _is_taught(plan)
         tables.append(
             _table(
                 results,
                 analysis,
                 layout="pairs",
                 title=f"{plan.title}: {analysis.metric.label}{part}",
-                corner=("Teacher", "Student", "") if beside else ("Teacher", "Student"),
-                columns=_pair_columns(block, beside=beside),
+                corner=("Teacher", "Student", *[""] * beside)[not taught :],
+                columns=_pair_columns(block, taught=taught, beside=beside),
                 rows=_pair_rows(results, analysis, block, beside=beside),
                 seeds=footer.seeds_line(plan.seeds, shown, several_pairs=True),
                 details=False,
@@ -115,14 +116,19 @@ def pairs(results: StudyResults, analysis: Analysis) -> list[Table]:
     return tables
 
 
-def _pair_columns(block: Sequence[str], *, beside: bool) -> list[Column]:
+def _is_taught(plan: StudyPlan) -> bool:
+    """Whether pairs have a teacher; a study of networks alone has none."""
+    return any("/" in pair for pair in plan.pairs)
+
+
+def _pair_columns(block: Sequence[str], *, taught: bool, beside: bool) -> list[Column]:
     columns = []
     for pair in block:
         teacher, _, student = pair.rpartition("/")
         kinds = ("measured", "published") if beside else ("",)
         for kind in kinds:
             key = f"{pair} {kind}" if kind == "published" else pair
-            heads = (teacher, student, kind) if kind else (teacher, student)
+            heads = (teacher, student, *[kind] * beside)[not taught :]
             columns.append(
                 Column(key, heads, Show.QUANTITY if kind == "published" else Show.OUTCOME)
             )
@@ -143,7 +149,7 @@ def _pair_rows(
         return Row(variant.label, tuple(cells), variant.role, heading)
 
     rows = []
-    if analysis.metric.name == "top1":
+    if analysis.metric.name == "top1" and _is_taught(plan):
         cells: list[Cell | Quantity | None] = []
         for pair in block:
             cells.append(_teacher_cell(results, pair.rpartition("/")[0]))

@@ -30,9 +30,9 @@ def power_table(
     """A row per comparison: the spread seen, the power at hand, the seeds that `effect` needs."""
     if not (math.isfinite(effect) and effect > 0):
         raise InputError(Problem("--power", "", f"{effect} is no effect", "a number above 0"))
-    if metric.cost:
-        message = f"{metric.label} depends on the machine and is not tested"
-        raise InputError(Problem("--power", metric.name, message, "a metric that is no cost"))
+    if metric.cost or not metric.comparable:
+        why = "depends on the machine" if metric.cost else "may sum other terms in each row"
+        raise InputError(Problem("--power", metric.name, f"{metric.label} {why} and is not tested"))
     plan, analysis = results.plan, analyse(results, metric, selection)
     several = len(plan.pairs) > 1
     rows = [

@@ -135,6 +135,8 @@ def _is_open(gaps: Counter[str]) -> bool:
 
 def _untested(analysis: Analysis) -> str:
     """A study without ablated variants: other methods are compared, and no claim is tested."""
+    if not analysis.metric.comparable:
+        return f"{analysis.metric.label}: rows may sum other terms, so nothing is tested."
     others = [v.label for v in analysis.plan.variants if v.role is Role.REFERENCE]
     if not others:
         return "The study compares nothing with its baseline."

@@ -135,6 +135,10 @@ def test_a_profile_has_its_own_pairs_baseline_and_rows(lab: Lab) -> None:
     assert labels(quick) == ["λ_pred = 4", "λ_pred = 2"]
     assert labels(paper) == ["CoCoRD", "τ = 0.2", "τ = 0.5", "λ_pred = 2"]
     assert "left out under profile quick: τ = 0.2; τ = 0.5" in quick.plan.footnotes
+    assert "the study's own baseline: loss.ctr = 3" in quick.plan.footnotes
+    assert "the study's own baseline: loss.ctr = 2" in paper.plan.footnotes
+    by_hand = lab.expand(text, overrides={"loss.ctr": 4}).plan
+    assert not [note for note in by_hand.footnotes if "own baseline" in note], "an override says so"
     assert not [note for note in paper.plan.footnotes if "left out" in note]
 
 

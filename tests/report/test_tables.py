@@ -468,6 +468,33 @@ def test_best_epoch_is_called_optimistic(symmetry):
     assert "results of the last epoch" in footer(last)
 
 
+def test_a_loss_that_sums_other_terms_in_each_row_is_neither_ranked_nor_tested():
+    columns = [17.9, 17.8, 17.7, 17.9], [0.31, 0.32, 0.30, 0.31], [13.4, 13.3, 13.5, 13.4]
+    study = build({"loss": one_pair(*columns)}, seeds=range(4))
+    [table] = report.tables(study)
+    assert [column.key for column in table.columns] == ["loss", "n", "difference"]
+    for cell in cells_of(table).values():
+        assert cell.rank is None
+        assert cell.comparison is None or cell.comparison.mark is Mark.NONE
+    assert "Rows may sum other terms, so they are neither ranked nor tested here." in footer(table)
+    assert "Best" not in footer(table)
+    assert report.verdicts(study) == (
+        "Training loss: rows may sum other terms, so nothing is tested.",
+    )
+    assert planned_figures(study) == []
+    with pytest.raises(InputError, match="may sum other terms in each row and is not tested"):
+        report.power_report(study, 1.0)
+
+
+def test_networks_alone_have_no_teacher_above_them():
+    pairs = ("resnet8", "resnet14")
+    scores = {(row, pair): [90.0, 91.0, 92.0] for row in (BOTH, PRED, SYM) for pair in pairs}
+    first, *_ = report.tables(build({"top1": scores}, pairs=pairs))
+    assert first.corner == ("Student",)
+    assert [column.heads for column in first.columns] == [("resnet8",), ("resnet14",)]
+    assert [row.label for row in first.rows] == [BOTH, PRED, SYM]
+
+
 def test_the_best_epoch_is_not_that_of_teachers():
     first, *_ = report.tables(two_pairs(), "top1", "best")
     assert first.rows[0].label == "Teacher (last epoch)"
