@@ -6,8 +6,9 @@ import functools
 import sys
 import tomllib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -38,6 +39,7 @@ StudyArgument = Annotated[Path, typer.Argument(help="Study file.", show_default=
 _SEED_DIGITS = 19  #: of 2^63 - 1, the largest number that the index holds
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Format = TypeVar("Format", bound=StrEnum)
 
 
 def guarded(command: Command) -> Command:
@@ -110,6 +112,15 @@ def existing_results(results: Path | None) -> Path:
     if not folder.is_dir():
         raise InputError(Problem(str(folder), "", "no such results folder", "ablate run makes it"))
     return folder
+
+
+def format_of(out: Path, endings: Mapping[str, Format]) -> Format:
+    """The format that a file's ending names; InputError if it names none."""
+    if out.suffix not in endings:
+        message = f'the ending "{out.suffix}" names no format'
+        right = f"one of {', '.join(endings)}, or --format"
+        raise InputError(Problem("--out", str(out), message, right))
+    return endings[out.suffix]
 
 
 def parse_overrides(texts: list[str] | None) -> dict[str, TomlValue]:

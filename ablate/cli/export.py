@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded
+from ablate.cli.common import DebugOption, ResultsOption, existing_results, format_of, guarded
 from ablate.errors import InputError, Problem
 
 
@@ -21,14 +21,19 @@ class Format(StrEnum):
     TENSORBOARD = "tensorboard"
 
 
+ENDINGS = {".json": Format.JSON, ".csv": Format.CSV, ".parquet": Format.PARQUET}
+
+
 @guarded
 def export(
     study: Annotated[str | None, typer.Argument(help="Only the jobs of this study.")] = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="json: a record per job; others: per-metric rows.")
-    ] = Format.JSON,
+        Format | None,
+        typer.Option("--format", help="json (default): a record per job; others: per-metric rows."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="File, or folder for tensorboard.")
+        Path | None,
+        typer.Option("--out", help="File; its ending says the format. Or folder for tensorboard."),
     ] = None,
     results: ResultsOption = None,
     debug: DebugOption = False,
@@ -40,13 +45,14 @@ def export(
     if out is None and format_ in (Format.PARQUET, Format.TENSORBOARD):
         what = "a file" if format_ is Format.PARQUET else "a folder"
         raise InputError(Problem("--format", format_.value, f"needs {what}", "--out PATH"))
+    chosen = format_ or (Format.JSON if out is None else format_of(out, ENDINGS))
     folder = existing_results(results)
     with Index.open(folder) as index:
         records = export_records(index, study)
     if out is None:
-        typer.echo(_text(records, format_), nl=False)
+        typer.echo(_text(records, chosen), nl=False)
     else:
-        typer.echo(_write(records, format_, folder, out))
+        typer.echo(_write(records, chosen, folder, out))
 
 
 def _text(records: list[dict[str, Any]], format_: Format) -> str:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
+from ablate.cli.common import (
+    DebugOption,
+    ResultsOption,
+    existing_results,
+    format_of,
+    guarded,
+    tell,
+)
 from ablate.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
@@ -184,8 +191,4 @@ def _table_format(
             raise InputError(problems)
     if format_ is not None or out is None:
         return format_ or Format.TERMINAL
-    if out.suffix not in ENDINGS:
-        endings = ", ".join(ENDINGS)
-        message = f'the ending "{out.suffix}" names no format'
-        raise InputError(Problem("--out", str(out), message, f"one of {endings}, or --format"))
-    return ENDINGS[out.suffix]
+    return format_of(out, ENDINGS)

@@ -54,6 +54,21 @@ def test_files(call, tmp_path):
     )
 
 
+def test_the_ending_of_a_file_says_the_format(call, tmp_path):
+    for ending in ("json", "csv"):
+        path = tmp_path / f"export.{ending}"
+        assert call("--out", path) == f"{path}\n"
+        assert path.read_text() == call("--format", ending)
+    call("--out", tmp_path / "export.parquet")
+    assert (tmp_path / "export.parquet").read_bytes().startswith(b"PAR1")
+    call("--out", tmp_path / "export.txt", "--format", "csv")
+    assert (tmp_path / "export.txt").read_text() == call("--format", "csv")
+    for name in ("export.xlsx", "export"):
+        said = call("--out", tmp_path / name, code=2)
+        assert "names no format (one of .json, .csv, .parquet, or --format)" in said
+        assert not (tmp_path / name).exists()
+
+
 def test_what_does_not_fit_is_said(call):
     assert "parquet: needs a file (--out PATH)" in call("--format", "parquet", code=2)
     assert "tensorboard: needs a folder" in call("--format", "tensorboard", code=2)
