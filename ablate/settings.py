@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, field_validator
+from pydantic import AfterValidator, Field, PlainValidator, field_validator
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.tomlfile import PathText, Seeds, Strict, Text, TomlValue, Values, read_toml, validate
@@ -37,6 +37,13 @@ def _auto_or_names(value: object) -> object:
     raise ValueError('should be "auto" or a list such as ["cuda:0", "cuda:1"]')
 
 
+def _not_empty(value: str) -> str:
+    if not value.strip():  # which would be this folder
+        raise ValueError('is empty; "." is the folder of this file')
+    return value
+
+
+Folder = Annotated[PathText, AfterValidator(_not_empty)]
 Count = Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)]
 Names = Annotated[Literal["auto"] | list[str], PlainValidator(_auto_or_names)]
 
@@ -90,9 +97,9 @@ class Execution(Strict):
 class Settings(Strict):
     """The whole of ablate.toml."""
 
-    results: PathText = "results"
+    results: Folder = "results"
     profile: str = "quick"
-    data_dir: PathText = "~/.cache/ablate"
+    data_dir: Folder = "~/.cache/ablate"
     teacher_checkpoints: PathText = ""  #: folder with <network>_vanilla/*.pth
     execution: Execution = Execution.model_construct()
     profiles: dict[str, Profile]

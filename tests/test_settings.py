@@ -70,6 +70,8 @@ def test_numbers_are_taken_as_people_write_them(tmp_path: Path) -> None:
         ("folder = 'x'\n" + QUICK, "folder", "unknown key", "it is where the file lies"),
         ("results = 5\n" + QUICK, "results", "should be a text in quotes, not 5", ""),
         ('results = "a\\u0000b"\n' + QUICK, "results", "has a control character", ""),
+        ("results = ''\n" + QUICK, "results", 'is empty; "." is the folder of this file', ""),
+        ("data_dir = ' '\n" + QUICK, "data_dir", 'is empty; "." is the folder of this file', ""),
         ("profile = 'quik'\n" + QUICK, "profile", 'no profile "quik"', 'did you mean "quick"?'),
         ("execution = 1\n" + QUICK, "execution", "should be a table, not 1", ""),
         ("[profiles.quick]\n", "profiles.quick.data", "is missing", ""),

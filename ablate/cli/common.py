@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ablate.settings import Settings, TomlValue
 
 ResultsOption = Annotated[
-    Path | None, typer.Option("--results", help="Results folder; default from ablate.toml.")
+    str | None,
+    typer.Option("--results", metavar="DIR", help="Results folder; default from ablate.toml."),
 ]
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", help="Profile of ablate.toml to run under.")
@@ -91,10 +92,22 @@ def settings_for(study: Path | None = None) -> Settings:
     return load_settings(find_settings(Path(), *([study.parent] if study else [])))
 
 
-def results_folder(results: Path | None) -> Path:
-    """--results, or what ablate.toml says."""
+def filled(option: str, text: str) -> str:
+    """What an option says; InputError if that is nothing, as a shell's unset variable gives it.
+
+    Nothing would mean the working directory, or what holds without the option.
+    """
+    if not text.strip():
+        raise InputError(Problem(option, "", "is empty", "leave it out for the default"))
+    return text
+
+
+def results_folder(results: str | None, settings: Settings | None = None) -> Path:
+    """--results, or what ablate.toml says: these settings, or those of the working directory."""
     if results is not None:
-        return results
+        return Path(filled("--results", results))
+    if settings is not None:
+        return settings.path(settings.results)
     from ablate.settings import find_settings, load_settings
 
     try:
@@ -106,7 +119,12 @@ def results_folder(results: Path | None) -> Path:
     return settings.path(settings.results)
 
 
-def existing_results(results: Path | None) -> Path:
+def profile_of(profile: str | None, settings: Settings) -> str:
+    """--profile, or what ablate.toml says."""
+    return settings.profile if profile is None else filled("--profile", profile)
+
+
+def existing_results(results: str | None) -> Path:
     """The results folder of a command that only reads; InputError if nothing ever ran there."""
     folder = results_folder(results)
     if not folder.is_dir():

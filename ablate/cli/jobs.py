@@ -105,7 +105,7 @@ def retry(
         raise InputError(Problem("--gone", "", "needs the job that it is about", "its id"))
     folder = existing_results(results)
     with FolderLock(orchestrator_lock(folder), "ablate retry"):
-        runs = [find_run(folder, job)] if job else list(run_directories(folder))
+        runs = [find_run(folder, job)] if job is not None else list(run_directories(folder))
         changed = [run for run in runs if (gone and declare_gone(run)) or _requeue(run)]
         for run in changed:
             typer.echo(f"requeued {short(run.id)}")

@@ -127,7 +127,7 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]
     found = index.find_studies(name, superseded=everything)
     if not found:
         known = list(dict.fromkeys(one.name for one in index.find_studies()))
-        message = f'no study "{name}"' if name else "no study has been run"
+        message = f'no study "{name}"' if name is not None else "no study has been run"
         raise InputError(Problem(str(index.results), "", message, did_you_mean(name or "", known)))
     if name is not None or everything:
         return found

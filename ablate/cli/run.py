@@ -22,6 +22,8 @@ from ablate.cli.common import (
     guarded,
     parse_overrides,
     parse_seeds,
+    profile_of,
+    results_folder,
     settings_for,
     tell,
 )
@@ -63,11 +65,11 @@ def run(
     matrix = expand(
         read_study(study),
         settings,
-        profile or settings.profile,
+        profile_of(profile, settings),
         parse_overrides(set_),
         parse_seeds(seeds),
     )
-    folder = results if results is not None else settings.path(settings.results)
+    folder = results_folder(results, settings)
     summary = carry_out(matrix, settings, folder, wait=wait)
     if not summary.stopped:
         say(f"the table: ablate report {matrix.plan.name}" + _where(results, settings))
@@ -140,7 +142,7 @@ def _orchestrate(
         ).run(past)
 
 
-def _where(results: Path | None, settings: Settings) -> str:
+def _where(results: str | None, settings: Settings) -> str:
     """The option that leads another command to the same results, if it needs one.
 
     A command that is given no study looks for ablate.toml above the working directory alone.

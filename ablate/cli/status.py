@@ -33,7 +33,7 @@ def status(
     with Index.open(existing_results(results)) as index:
         found = query.studies(index)
         chosen = [s for s in found if study in (None, s.plan.name, s.plan.key)]
-        if study and not chosen:
+        if study is not None and not chosen:
             hint = did_you_mean(study, [s.plan.name for s in found])
             raise InputError(Problem(str(index.results), "", f'no study "{study}"', hint))
         states = {s.plan.key: query.job_states(index, s.plan.key) for s in chosen}

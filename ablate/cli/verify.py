@@ -18,6 +18,8 @@ from ablate.cli.common import (
     guarded,
     parse_overrides,
     parse_seeds,
+    profile_of,
+    results_folder,
     settings_for,
     tell,
 )
@@ -47,7 +49,7 @@ def verify(
     from ablate.study.parse import read_study
 
     settings = settings_for(study)
-    under = profile or settings.profile
+    under = profile_of(profile, settings)
     matrix = expand(read_study(study), settings, under, parse_overrides(set_), parse_seeds(seeds))
     # A job may stand in several rows of the table, as a student alone does with several teachers.
     own = dict.fromkeys(planned.id for planned in matrix.plan.jobs if planned.variant is not None)
@@ -57,7 +59,7 @@ def verify(
         raise InputError(Problem("--job", "", f"{wrong} in {study}", "see ablate status"))
     often = settings.execution.model_copy(update={"max_retries": kills, "retry_delay_s": 0.0})
     patient = settings.model_copy(update={"execution": often})
-    folder = results if results is not None else settings.path(settings.results)
+    folder = results_folder(results, settings)
     with tempfile.TemporaryDirectory(prefix="ablate-verify-") as scratch:
         proof = prove(
             matrix,
