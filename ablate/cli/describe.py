@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.matrix.identity import short
 from ablate.methods.parts import format_value
 from ablate.report.table import STATES
+from ablate.store.find import in_words
 
 if TYPE_CHECKING:
     from ablate.methods.session import JobConfig
@@ -21,12 +22,13 @@ def moment(seconds: float | None) -> str:
     return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
-def study_line(summary: StudySummary) -> str:
-    """A study in a line: "tau (quick): 8 done, 2 running"."""
+def study_line(summary: StudySummary, *, by_key: bool = False) -> str:
+    """A study in a line: "tau (quick): 8 done, 2 running"; by its key where the name is not its own."""
     plan = summary.plan
     counts = [f"{summary.counts[s]} {s}" for s in STATES if summary.counts.get(s)]
-    overrides = "".join(f", {name} = {v}" for name, v in plan.overrides.items())
-    return f"{plan.name} ({plan.profile}{overrides}): " + (", ".join(counts) or "no jobs")
+    name = plan.key if by_key else plan.name
+    settings = ", ".join(filter(None, (plan.profile, in_words(plan.overrides))))
+    return f"{name} ({settings}): " + (", ".join(counts) or "no jobs")
 
 
 def status_lines(jobs: Iterable[JobState]) -> Iterator[str]:

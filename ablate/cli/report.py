@@ -133,11 +133,13 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]
         return found
     last = max(found, key=attrgetter("registered"))
     if len(found) > 1:
+        names = [one.name for one in found]
+        shown = last.name if names.count(last.name) == 1 else last.described
         others = f"{len(found) - 1} other stud{'y' if len(found) == 2 else 'ies'}"
-        tell(
-            f"{last.name}, the study that was run last; {others}: `ablate report NAME` or --all",
-            err=True,
-        )
+        how = "`ablate report NAME` or --all"
+        if len(set(names)) < len(names):  # a name that several have stands for all of them
+            how = "`ablate report KEY` or --all; `ablate status` shows keys"
+        tell(f"{shown}, the study that was run last; {others}: {how}", err=True)
     return [last]
 
 

@@ -32,16 +32,17 @@ def status(
 
     with Index.open(existing_results(results)) as index:
         found = query.studies(index)
+        names = [s.plan.name for s in found]
         chosen = [s for s in found if study in (None, s.plan.name, s.plan.key)]
         if study is not None and not chosen:
-            hint = did_you_mean(study, [s.plan.name for s in found])
+            hint = did_you_mean(study, list(dict.fromkeys(names)))
             raise InputError(Problem(str(index.results), "", f'no study "{study}"', hint))
         states = {s.plan.key: query.job_states(index, s.plan.key) for s in chosen}
     if as_json:
         typer.echo(json.dumps([_record(s, states[s.plan.key]) for s in chosen], indent=2))
         return
     for summary in chosen:
-        tell(study_line(summary))
+        tell(study_line(summary, by_key=names.count(summary.plan.name) > 1))
         jobs = states[summary.plan.key]
         listed = jobs if all_ or len(jobs) <= MANY else [j for j in jobs if _tells_something(j)]
         for line in status_lines(listed):

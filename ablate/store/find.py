@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, union_all
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.matrix.identity import short
+from ablate.methods.parts import Value, format_value
 from ablate.store import schema
 
 _LISTED = 8  #: candidates that a message names
@@ -39,6 +40,17 @@ class Found(NamedTuple):
     name: str
     profile: str
     registered: float  #: unix time when it was last asked for
+    overrides: str = ""  #: what --set changed, in words
+
+    @property
+    def described(self) -> str:
+        """Its key, and what tells it from others of its name: "tau-quick-1f2e (epochs = 2)"."""
+        return f"{self.key} ({self.overrides or 'no overrides'})"
+
+
+def in_words(overrides: Mapping[str, Value]) -> str:
+    """What --set changed: "epochs = 2, lr = 0.1"."""
+    return ", ".join(f"{name} = {format_value(value)}" for name, value in overrides.items())
 
 
 def find_studies(
@@ -58,7 +70,7 @@ def find_studies(
     for row in found:
         own = (row.key,) if superseded or row.key == name else ()
         settings = (row.name, row.profile, _overrides(row.document), *own)
-        latest.setdefault(settings, Found(row.key, row.name, row.profile, row.registered))
+        latest.setdefault(settings, _found(row))
     return list(latest.values())
 
 
@@ -82,10 +94,15 @@ def find_study(connection: Connection, name: str, profile: str | None = None) ->
         known = sorted({study.name for study in find_studies(connection)})
         raise InputError(Problem("study", "", f"{wrong} has been run", did_you_mean(name, known)))
     if len(found) > 1:
-        keys = ", ".join(study.key for study in found)
+        listed = ", ".join(study.described for study in found)
         message = f'"{name}" was run under several profiles or overrides'
-        raise InputError(Problem("study", "", message, f"one of: {keys}"))
+        raise InputError(Problem("study", "", message, f"one of: {listed}"))
     return found[0].key
+
+
+def _found(row: Any) -> Found:
+    overrides = json.loads(row.document)["overrides"]
+    return Found(row.key, row.name, row.profile, row.registered, in_words(overrides))
 
 
 def _overrides(document: str) -> str:

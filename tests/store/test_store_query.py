@@ -259,7 +259,8 @@ def test_find_study_by_name_key_or_profile(lab, index):
     with pytest.raises(InputError, match="several profiles or overrides") as raised:
         index.find_study("tau")
     (problem,) = raised.value.problems
-    assert problem.right == f"one of: {paper.key}, {newer.key}", "and not what newer code ran again"
+    listed = f"one of: {paper.key} (no overrides), {newer.key} (no overrides)"
+    assert problem.right == listed, "and not what newer code ran again"
     assert index.find_study("tau", profile="paper") == paper.key
     with pytest.raises(InputError, match='no study "tau" under profile "x" has been run'):
         index.find_study("tau", profile="x")
