@@ -13,7 +13,7 @@ AblateError                 exit code 1
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -95,9 +95,13 @@ class Interrupted(AblateError):  # noqa: N818 - a stop on request is no error
     exit_code = 130
 
 
-def did_you_mean(wrong: str, names: Sequence[str]) -> str:
-    """Say which of `names` comes closest to `wrong`, or list them all."""
-    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
+def did_you_mean(wrong: str, names: Sequence[str], also: Mapping[str, str] | None = None) -> str:
+    """Say which of `names` comes closest to `wrong`, or list them all.
+
+    `also`: what else a user may write -> what would be right then; such words are not listed.
+    """
+    meant = {**(also or {}), **{name: name for name in names}}
+    close = difflib.get_close_matches(wrong, meant, n=1, cutoff=0.6)
     if close:
-        return f'did you mean "{close[0]}"?'
+        return f'did you mean "{meant[close[0]]}"?'
     return "one of: " + ", ".join(names) if names else ""

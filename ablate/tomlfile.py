@@ -102,10 +102,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        near = sorted(p.name for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
-        raise InputError(
-            Problem(str(path), "", "no such file", did_you_mean(path.name, near))
-        ) from None
+        raise InputError(Problem(str(path), "", "no such file", _near(path))) from None
+    except IsADirectoryError:
+        right = "".join(f'such as "{file}"' for file in _studies(path)[:1])
+        raise InputError(Problem(str(path), "", "is a folder; a study is a file", right)) from None
     except UnicodeDecodeError as error:
         text = f"is no text in UTF-8, which TOML is: {error.reason} at byte {error.start}"
         raise InputError(Problem(str(path), "", text)) from None
@@ -120,6 +120,19 @@ def read_toml(path: Path) -> dict[str, Any]:
     if _depth(data) > _DEEPEST:
         raise InputError(Problem(str(path), "", "is nested too deeply"))
     return data
+
+
+def _near(path: Path) -> str:
+    """The study that a path may mean: reports know it by its name, without folder and ending."""
+    studies = [*_studies(path.parent), *_studies(path.parent / "studies")]
+    by_name = {name: str(file) for file in studies for name in (file.stem, file.name)}
+    return did_you_mean(path.name, [str(file) for file in studies], by_name)
+
+
+def _studies(folder: Path) -> list[Path]:
+    """TOML files of a folder that may be studies."""
+    others = ("ablate.toml", "pyproject.toml")
+    return sorted(file for file in folder.glob("*.toml") if file.name not in others)
 
 
 def _depth(data: object) -> int:

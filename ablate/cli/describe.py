@@ -23,7 +23,7 @@ def moment(seconds: float | None) -> str:
 
 
 def study_line(summary: StudySummary, *, by_key: bool = False) -> str:
-    """A study in a line: "tau (quick): 8 done, 2 running"; by its key where the name is not its own."""
+    """A study in a line, by its name or its key: "tau (quick): 8 done, 2 running"."""
     plan = summary.plan
     counts = [f"{summary.counts[s]} {s}" for s in STATES if summary.counts.get(s)]
     name = plan.key if by_key else plan.name

@@ -286,8 +286,9 @@ def test_a_missing_file_names_the_one_that_was_meant(lab: Lab) -> None:
     lab.write(HEAD + TAU, "lpred_symmetry")
     with pytest.raises(InputError) as caught:
         read_study(lab.folder / "lpred_simmetry.toml")
-    text = f'{lab.folder}/lpred_simmetry.toml: no such file (did you mean "lpred_symmetry.toml"?)'
-    assert str(caught.value) == text
+    (problem,) = caught.value.problems
+    assert problem.message == "no such file"
+    assert problem.right == f'did you mean "{lab.folder}/lpred_symmetry.toml"?'
     assert caught.value.exit_code == 2
 
 
@@ -300,7 +301,7 @@ def test_a_missing_file_names_the_one_that_was_meant(lab: Lab) -> None:
         (lambda p: p.write_text("a = " + "1" * 5000), "is no valid TOML: "),
         (lambda p: p.write_text("a = " + "[" * 5000), "is nested too deeply"),
         (lambda p: p.write_text(".".join("a" * 3000) + " = 1"), "is nested too deeply"),
-        (lambda p: p.mkdir(), "cannot be read: Is a directory"),
+        (lambda p: p.mkdir(), "is a folder; a study is a file"),
     ],
 )
 def test_a_file_that_is_no_toml(lab: Lab, write: Callable[[Path], object], told: str) -> None:
