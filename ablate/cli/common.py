@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
+import shlex
 import sys
 import tomllib
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -37,6 +40,7 @@ SeedsOption = Annotated[
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 StudyArgument = Annotated[Path, typer.Argument(help="Study file.", show_default=False)]
 
+_COMMAND = re.compile(r"`(ablate [^`]*)`")  #: as messages name one
 _SEED_DIGITS = 19  #: of 2^63 - 1, the largest number that the index holds
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -54,7 +58,7 @@ def guarded(command: Command) -> Command:
             if kwargs.get("debug"):
                 traceback.print_exc()
             else:
-                complain(error)
+                complain(error, kwargs.get("results"))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
@@ -73,11 +77,12 @@ def guarded(command: Command) -> Command:
     return wrapper  # type: ignore[return-value]
 
 
-def complain(error: AblateError) -> None:
-    """Print an error to stderr, a line for each problem."""
+def complain(error: AblateError, results: str | None = None) -> None:
+    """Print an error to stderr, a line for each problem; `results` is what --results said."""
     problems = error.problems if isinstance(error, InputError) else [str(error)]
     for problem in problems:
-        tell(f"error: {problem}", err=True)
+        text = f"error: {problem}"
+        tell(aimed(text, Path(results)) if results else text, err=True)
 
 
 def tell(text: str, *, err: bool = False) -> None:
@@ -90,6 +95,26 @@ def settings_for(study: Path | None = None) -> Settings:
     from ablate.settings import find_settings, load_settings
 
     return load_settings(find_settings(Path(), *([study.parent] if study else [])))
+
+
+def elsewhere(results: Path) -> str:
+    """The option that leads another command to these results; "" if it would go there anyway."""
+    with suppress(InputError):
+        if results_folder(None) == results.resolve():
+            return ""
+    return f" --results {shlex.quote(str(results))}"
+
+
+def aimed(text: str, results: Path) -> str:
+    """A message whose commands, in backquotes, act on these results when run as they stand.
+
+    The rooms that write messages know no options; where a command was told of another folder, so
+    must be those that it leads to.
+    """
+    if not _COMMAND.search(text):
+        return text
+    option = elsewhere(results)
+    return _COMMAND.sub(lambda found: f"`{found[1]}{option}`", text)
 
 
 def filled(option: str, text: str) -> str:

@@ -15,6 +15,7 @@ import typer
 from ablate.cli.common import (
     DebugOption,
     ResultsOption,
+    aimed,
     existing_results,
     format_of,
     guarded,
@@ -139,7 +140,9 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]
         how = "`ablate report NAME` or --all"
         if len(set(names)) < len(names):  # a name that several have stands for all of them
             how = "`ablate report KEY` or --all; `ablate status` shows keys"
-        tell(f"{shown}, the study that was run last; {others}: {how}", err=True)
+        tell(
+            f"{shown}, the study that was run last; {others}: {aimed(how, index.results)}", err=True
+        )
     return [last]
 
 

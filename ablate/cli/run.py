@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -19,6 +18,8 @@ from ablate.cli.common import (
     SeedsOption,
     SetOption,
     StudyArgument,
+    aimed,
+    elsewhere,
     guarded,
     parse_overrides,
     parse_seeds,
@@ -72,7 +73,7 @@ def run(
     folder = results_folder(results, settings)
     summary = carry_out(matrix, settings, folder, wait=wait)
     if not summary.stopped:
-        say(f"the table: ablate report {matrix.plan.name}" + _where(results, settings))
+        say(f"the table: ablate report {matrix.plan.name}{elsewhere(folder)}")
     raise typer.Exit(exit_code(summary))
 
 
@@ -101,10 +102,10 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
             matrix, runs, settings.execution.grace_s, say, stopping=lambda: stop.count > 0
         )
         past = read_past(matrix, runs, held)
-        say(opening(matrix, past))
+        say(aimed(opening(matrix, past), results))
         summary = _orchestrate(without(matrix, past.held), settings, results, past, devices, stop)
         _catch_up(results, [run for run in map(runs, matrix.configs) if run.exists()])
-    say(closing(matrix, summary, past.held, runs))
+    say(aimed(closing(matrix, summary, past.held, runs), results))
     return replace(summary, held=len(past.held))
 
 
@@ -140,16 +141,6 @@ def _orchestrate(
             stop,
             facts=provenance(),
         ).run(past)
-
-
-def _where(results: str | None, settings: Settings) -> str:
-    """The option that leads another command to the same results, if it needs one.
-
-    A command that is given no study looks for ablate.toml above the working directory alone.
-    """
-    if results is None and Path.cwd().resolve().is_relative_to(settings.folder):
-        return ""
-    return f" --results {shlex.quote(str(results or settings.path(settings.results)))}"
 
 
 def _catch_up(results: Path, runs: Iterable[RunDirectory]) -> None:
@@ -231,7 +222,8 @@ def opening(matrix: Matrix, past: Past) -> str:
     parts = [f"{matrix.plan.name} ({matrix.plan.profile}): {total} jobs"]
     parts += [f"{len(past.done)} done"] if past.done else []
     parts += [f"{len(past.resumable)} to resume"] if past.resumable else []
-    parts += [f"{len(past.failed)} failed before (ablate retry requeues them)"] * bool(past.failed)
+    failed = f"{len(past.failed)} failed before (`ablate retry` requeues them)"
+    parts += [failed] if past.failed else []
     parts += [f"{len(past.held)} left alone"] if past.held else []
     return ", ".join(parts)
 
@@ -274,7 +266,7 @@ def _failure(name: str, phase: Phase, run: RunDirectory) -> list[str]:
     return [
         f"{phase}  {name}: {error}",
         *(f"    | {line}" for line in log_tail(run)),
-        f"    {run.log}   (ablate show {short(run.id)})",
+        f"    {run.log}   (`ablate show {short(run.id)}`)",
     ]
 
 
