@@ -99,11 +99,13 @@ def retry(
     from ablate.execute.recovery import declare_gone
     from ablate.store.index import Index
     from ablate.store.locks import FolderLock, orchestrator_lock
+    from ablate.store.rebuild import check_results
     from ablate.store.rundir import run_directories
 
     if gone and job is None:
         raise InputError(Problem("--gone", "", "needs the job that it is about", "its id"))
     folder = existing_results(results)
+    check_results(folder)
     with FolderLock(orchestrator_lock(folder), "ablate retry"):
         runs = [find_run(folder, job)] if job is not None else list(run_directories(folder))
         changed = [run for run in runs if (gone and declare_gone(run)) or _requeue(run)]

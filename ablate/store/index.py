@@ -17,7 +17,7 @@ from ablate.matrix.plan import StudyPlan
 from ablate.store import connect, find, schema, studies
 from ablate.store import ingest as rows
 from ablate.store.processes import uncollected
-from ablate.store.rebuild import DATABASE, rebuild
+from ablate.store.rebuild import DATABASE, check_results, rebuild
 from ablate.store.rundir import RunDirectory
 
 T = TypeVar("T")
@@ -104,7 +104,9 @@ class Index:
                 source = connect.find_source(database, share=share)
             except FileNotFoundError:
                 if not database.exists():
-                    raise StoreError(_missing(self.results)) from None
+                    check_results(self.results)
+                    missing = "the index is missing; `ablate reindex` rebuilds it"
+                    raise StoreError(f"{database}: {missing}") from None
                 continue
             try:
                 with (
@@ -219,12 +221,6 @@ def make_folder(results: Path) -> None:
         results.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{results}: cannot be made: {error.strerror}") from error
-
-
-def _missing(results: Path) -> str:
-    if (results / "runs").is_dir() or (results / "studies").is_dir():
-        return f"{results / DATABASE}: the index is missing; `ablate reindex` rebuilds it"
-    return f"{results}: nothing has been run here"
 
 
 def _version(index: Index) -> int:

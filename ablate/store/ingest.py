@@ -45,6 +45,7 @@ class Record:
     attempts: list[Row]
     metrics: list[tuple[int, str, float | None]]  #: epoch, name, value
     anew: bool  #: the log is not a continuation of what was seen: older metrics are void
+    unread: tuple[str, ...] = ()  #: a sentence about each file that is damaged in part or whole
 
     @property
     def seen(self) -> Seen:
@@ -86,6 +87,7 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
             for name, value in values.items()
         ],
         anew,
+        tuple(filter(None, (problem, _damaged_lines(run, log)))),
     )
 
 
@@ -191,6 +193,11 @@ def _result(run: RunDirectory, size: int) -> tuple[Mapping[str, Any] | None, str
     damaged = result is None and size >= 0
     problem = f"{run.result_file}: damaged; the next run does the job again" if damaged else ""
     return result, problem, size
+
+
+def _damaged_lines(run: RunDirectory, log: EventLog) -> str:
+    lines = f"{log.damaged} damaged line{'' if log.damaged == 1 else 's'}"
+    return f"{run.events_file}: {lines}" if log.damaged else ""
 
 
 def job_row(

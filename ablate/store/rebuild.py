@@ -26,18 +26,26 @@ class Rebuilt:
 
     studies: int
     jobs: int
-    left_out: tuple[str, ...]  #: a sentence about each file that could not be read
+    left_out: tuple[str, ...]  #: a sentence about each file that could not be read in full
 
 
 def reindex(results: Path) -> Rebuilt:
     """Build the index anew from the truth and put it in the old one's place.
 
-    Raises BusyError while an orchestrator works in the folder, StoreError if it cannot be written.
+    Raises BusyError while an orchestrator works in the folder, StoreError if it cannot be written,
+    or is none that anything was run in.
     """
     if not results.is_dir():
         raise StoreError(f"{results}: there is no such results folder")
+    check_results(results)
     with FolderLock(orchestrator_lock(results), "ablate reindex"):
         return rebuild(results)
+
+
+def check_results(results: Path) -> None:
+    """Raise StoreError for a folder in which nothing was run, such as a user's home."""
+    if not any((results / name).exists() for name in ("runs", "studies", DATABASE)):
+        raise StoreError(f"{results}: nothing has been run here")
 
 
 def rebuild(results: Path) -> Rebuilt:
@@ -73,6 +81,7 @@ def _build(fresh: Path, results: Path) -> Rebuilt:
     jobs = 0
     for batch in ingest.batches(run_directories(results)):
         records = ingest.gather_all(batch, {}, left_out)
+        left_out += (sentence for record in records for sentence in record.unread)
         jobs += len(records)
         with engine.begin() as connection:
             ingest.write(connection, records)

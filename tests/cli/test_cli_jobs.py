@@ -198,6 +198,14 @@ def test_reindex_gives_the_same_export(finished: Workshop) -> None:
     assert not list(finished.results.rglob(f"*{TEMPORARY}"))
 
 
+def test_a_folder_where_nothing_was_run_stays_as_it_is(tmp_path: Path) -> None:
+    for command in ("retry", "reindex"):
+        told = CliRunner().invoke(app, [command, "--results", str(tmp_path)])
+        assert told.exit_code == 1
+        assert "nothing has been run here" in told.stderr
+        assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_makes_a_deleted_index_anew(finished: Workshop) -> None:
     before = finished.records()
     (finished.results / "ablate.db").unlink()

@@ -81,6 +81,28 @@ def test_reindex_says_what_it_left_out(filled):
     assert "config.json" in rebuilt.left_out[1]
 
 
+def test_reindex_names_files_that_are_damaged(filled):
+    done, failed = filled.run(TEACHER), filled.run(filled.student(WARM, 0))
+    done.result_file.write_text("{")
+    first, *rest = failed.events_file.read_bytes().splitlines(keepends=True)
+    failed.events_file.write_bytes(b"".join((first, b"?\n", b'{"eve\n', *rest)))
+    rebuilt = reindex(filled.results)
+    assert rebuilt.jobs == 4
+    assert sorted(rebuilt.left_out) == sorted(
+        (
+            f"{done.result_file}: damaged; the next run does the job again",
+            f"{failed.events_file}: 2 damaged lines",
+        )
+    )
+
+
+def test_reindex_makes_no_index_where_nothing_was_run(tmp_path):
+    (tmp_path / "thesis.pdf").touch()
+    with pytest.raises(StoreError, match="nothing has been run here"):
+        reindex(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.pdf"]
+
+
 def test_a_directory_that_cannot_be_read_keeps_no_other_out(lab):
     runs = [lab.finish(config) for config in lab.configs()]
     (runs[0].path / "config.json").write_text("?")
