@@ -65,8 +65,31 @@ def logs(
             position += len(text)
             typer.echo(text.decode(errors="replace"), nl=False)
         if over:
-            return
+            break
         time.sleep(0.3)
+    if not position:
+        tell(_silent(run, folder), err=True)  # the log itself is what stdout is for
+
+
+def _silent(run: RunDirectory, results: Path) -> str:
+    """Why there is nothing in a job's log."""
+    standing, started = _standing(run, results)
+    if started:
+        return f"job {short(run.id)} has printed nothing"
+    return f"{standing}; it has not run yet"
+
+
+def _standing(run: RunDirectory, results: Path) -> tuple[str, bool]:
+    """How a job stands, in a sentence, and whether it was ever started."""
+    from ablate.store import query
+    from ablate.store.history import Status
+    from ablate.store.index import Index
+    from ablate.store.states import BLOCKED
+
+    with Index.open(results) as index:
+        found = query.job(index, run.id)
+    why = f", for {BLOCKED}" if found.status is Status.BLOCKED else ""
+    return f"job {short(run.id)} is {found.status}{why}", bool(found.history.attempts)
 
 
 def _may_grow(run: RunDirectory, results: Path) -> bool:
@@ -114,7 +137,8 @@ def retry(
         with Index.open(folder, writable=True) as index:
             index.ingest_many(changed)
     if not changed:
-        typer.echo("nothing to requeue: no job failed or diverged")
+        why = "no job failed or diverged" if job is None else _standing(runs[0], folder)[0]
+        tell(f"nothing to requeue: {why}")
 
 
 def _requeue(run: RunDirectory) -> bool:
