@@ -84,16 +84,14 @@ def baseline_label(plan: StudyPlan) -> str:
 def metric_of(plan: StudyPlan, words: str) -> Metric:
     """Metric of the plan by name or label; InputError names those it has."""
     metric = find_metric(words)
-    if metric is None or metric.name not in plan.metrics:
-        raise InputError(
-            Problem(
-                "--metric",
-                "",
-                f'study {plan.name} has no metric "{words}"',
-                did_you_mean(words, plan.metrics),
-            )
-        )
-    return metric
+    if metric is not None and metric.name in plan.metrics:
+        return metric
+    message = f'study {plan.name} has no metric "{words}"'
+    right = did_you_mean(words, plan.metrics)
+    if metric is not None:  # no slip of the pen
+        message = f'"{metric.name}" is not among the metrics of study {plan.name}'
+        right = f"which are: {', '.join(plan.metrics)}"
+    raise InputError(Problem("--metric", "", message, right))
 
 
 def plan_metrics(plan: StudyPlan) -> tuple[Metric, ...]:

@@ -170,6 +170,11 @@ def test_several_studies_have_a_page_each(tmp_path, report):
         (["--html", "x.html", "--power", "0.3"], "add --table"),
         (["--figures", "x", "--out", "t.tex"], "--out: is about tables"),
         (["--power", "-1"], "--power"),
+        (["--metric", "top3"], 'has no metric "top3" (did you mean "top1"?)'),
+        (
+            ["--metric", "Top-5 accuracy (%)"],
+            '"top5" is not among the metrics of study symmetry (which are: top1, test_loss)',
+        ),
     ],
 )
 def test_what_does_not_fit_is_said(report, arguments, words, tmp_path, monkeypatch):
