@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,11 @@ def find_pairs(
 def _is_sound(draft: Draft, methods: Sequence[Method], key: str, pair: PairEntry) -> bool:
     if not methods[0].networks:
         return True
+    networks = re.findall(r"\w+", pair.student)
+    if not pair.teacher and len(networks) > 1 and all(name in NETWORKS for name in networks):
+        right = f'"teacher/student": "{networks[0]}/{networks[1]}"'
+        draft.problem(key, f'"{pair.student}" is no pair', right)
+        return False
     found = len(draft.problems)
     needing = [method.name for method in methods if method.uses_teacher]
     if not pair.teacher and needing:

@@ -13,9 +13,17 @@ from ablate.methods.method import Method
 from ablate.methods.parts import Value, shown
 from ablate.methods.registry import BUILT_IN, installed
 from ablate.methods.teachers import TEACHER
-from ablate.settings import FILE_NAME, Profile, Settings, TomlValue
+from ablate.settings import FILE_NAME, Execution, Profile, Settings, TomlValue
 
 _SET = "--set"
+
+#: What is no setting of any method -> where it is said instead.
+_ELSEWHERE = {
+    "seeds": "--seeds, such as --seeds 0,1,2",
+    "profile": "--profile NAME",
+    "results": "--results DIR",
+    **{name: f"[execution] {name} in {FILE_NAME}" for name in Execution.model_fields},
+}
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,8 @@ def _of_command(
             names = ", ".join(method.name for method in methods)
             message = f"no method of this study has such a part ({names})"
             problems.append(Problem(_SET, name, message))
+        elif (option := name.removeprefix("execution.")) in _ELSEWHERE:
+            problems.append(Problem(_SET, name, "is no setting of a method", _ELSEWHERE[option]))
         else:
             problems.append(unknown_setting(name, _SET, "", [*parts_by_name(taking), "data"]))
     return given.values, problems

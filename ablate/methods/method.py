@@ -99,7 +99,8 @@ class Method:
         """Look a part up; NotFoundError names the closest one."""
         if name in self._by_name:
             return self._by_name[name]
-        hint = did_you_mean(name, list(self._by_name))
+        called = {word: part.name for part in self.parts for word in part.words()}
+        hint = did_you_mean(name, list(self._by_name), called)
         raise NotFoundError(f'no part "{name}" in method {self.name}', hint)
 
     def has_part(self, name: str) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ablate.errors import did_you_mean
@@ -26,12 +27,16 @@ class Choice:
 
     values: tuple[Value, ...]
 
-    def parse(self, value: object) -> Value:
-        """Return `value` if it is one of the set (`True` is not 1); ValueError says what is."""
+    def parse(self, value: object, labels: Sequence[str] = ()) -> Value:
+        """Return `value` if it is one of the set (`True` is not 1); ValueError says what is.
+
+        `labels` are other words for its values, one of which may have been meant.
+        """
         for allowed in self.values:
             if same(allowed, value):
                 return allowed
-        raise ValueError(did_you_mean(str(value), [format_value(v) for v in self.values]))
+        also = {label: label for label in labels}
+        raise ValueError(did_you_mean(str(value), [format_value(v) for v in self.values], also))
 
     def __str__(self) -> str:
         return "one of: " + ", ".join(shown(v) for v in self.values)
@@ -112,7 +117,13 @@ class Part:
             for known, label in self.value_labels.items():
                 if plain(label) == plain(value):
                     return self.allowed.parse(known)
+            if isinstance(self.allowed, Choice):
+                return self.allowed.parse(value, tuple(self.value_labels.values()))
         return self.allowed.parse(value)
+
+    def words(self) -> Iterator[str]:
+        """What people call it who don't know its name: "τ", "tau", "temperature of the ..."."""
+        yield from filter(None, (self.symbol, spelled(self.symbol), self.label))
 
     def describe(self, value: Value) -> str:
         """Label of this part at `value`, as a table's row prints it."""
@@ -121,6 +132,16 @@ class Part:
         if self.off_label and same(value, self.off):
             return self.off_label
         return f"{self.symbol or self.label} = {format_value(value)}"
+
+
+def spelled(symbol: str) -> str:
+    """A symbol with its Greek letters by name, as Unicode spells them: "lamda_pred"."""
+    greek = "GREEK SMALL LETTER "
+    names = [(letter, unicodedata.name(letter, "")) for letter in symbol]
+    return "".join(
+        name.removeprefix(greek).lower() if name.startswith(greek) else letter
+        for letter, name in names
+    )
 
 
 def plain(label: str) -> str:

@@ -90,7 +90,8 @@ def metric_names(draft: Draft) -> tuple[str, ...]:
             continue
         metric = find_metric(words)
         if metric is None:
-            hint = did_you_mean(words, [m.name for m in METRICS])
+            labels = {m.label: m.label for m in METRICS}
+            hint = did_you_mean(words, [m.name for m in METRICS], labels)
             draft.problem(f"metrics[{i}]", f'no metric "{words}"', hint)
         elif metric.name in names:
             draft.problem(f"metrics[{i}]", f'"{words}" is listed twice', "each metric once")

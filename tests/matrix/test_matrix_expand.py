@@ -567,6 +567,10 @@ def test_an_unknown_profile(lab: Lab) -> None:
     ("overrides", "told"),
     [
         ({"epohcs": 1}, '--set: epohcs: unknown setting (did you mean "epochs"?)'),
+        ({"threads": 4}, "--set: threads: is no setting of a method ([execution] threads in "),
+        ({"execution.threads": 4},
+         "--set: execution.threads: is no setting of a method ([execution] threads in ablate.toml"),
+        ({"seeds": 0}, "--set: seeds: is no setting of a method (--seeds, such as --seeds 0,1,2)"),
         ({"epochs": 0}, "--set: epochs: 0 is no value of epochs (a whole number from 1)"),
         ({"epochs": "many"}, '--set: epochs: "many" is no value of epochs (a whole number from 1)'),
         ({"epochs": [1]}, "--set: epochs: [1] is no value of epochs (a whole number from 1)"),

@@ -84,6 +84,13 @@ def test_formatted_values_read_back(value: float) -> None:
         assert float(text) == float(value)
 
 
+def test_a_part_is_called_by_its_symbol_and_its_label() -> None:
+    numbers = Range(0)
+    words = list(Part("a", "weight", "λ_pred", 1, numbers).words())
+    assert words == ["λ_pred", "lamda_pred", "weight"]
+    assert list(Part("a", "weight", "", 1, numbers).words()) == ["weight"], "not by nothing"
+
+
 def test_messages_quote_text_and_nothing_else() -> None:
     assert [shown(v) for v in ("τ", 1, 0.5, True, [1])] == ['"τ"', "1", "0.5", "true", "[1]"]
 
