@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
 
@@ -39,6 +40,9 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    #: Keys that people look for here -> where that belongs.
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+
 
 def _scalar(value: object) -> object:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:  # TOML's own limit
@@ -53,10 +57,13 @@ def _seeds(value: object) -> object:
     if not whole or not value:
         raise ValueError("should be a list of whole numbers, such as [0, 1, 2]")
     assert isinstance(value, list)
-    if len(set(value)) < len(value):
-        raise ValueError("has a seed twice")
-    if not all(0 <= seed < 2**63 for seed in value):
-        raise ValueError("should be seeds from 0 to 2^63 - 1")
+    times = Counter(value)
+    wrong = [f"has {written(seed)} twice" for seed in times if times[seed] > 1]
+    for seed in times:
+        if not 0 <= seed < 2**63:
+            wrong.append(f"{written(seed)} is no seed, which is a number from 0 to 2^63 - 1")
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return value
 
 
@@ -226,7 +233,7 @@ def _problems(error: ValidationError, model: type[BaseModel], where: str) -> lis
         kind, loc, context = item["type"], item["loc"], item.get("ctx", {})
         right = ""
         if kind == "extra_forbidden":
-            message, right = "unknown key", did_you_mean(str(loc[-1]), _fields(model, loc[:-1]))
+            message, right = "unknown key", _right_key(str(loc[-1]), _model_at(model, loc[:-1]))
         elif kind == "missing":
             message = "is missing"
         elif kind == "value_error":
@@ -264,8 +271,15 @@ def written(value: object) -> str:
     return text
 
 
-def _fields(model: type[BaseModel], loc: Place) -> list[str]:
-    """Names of the keys allowed at `loc`, found by walking the model's annotations."""
+def _right_key(wrong: str, model: Any) -> str:
+    """What would be right in place of a key that a model does not have."""
+    if model is None:
+        return ""
+    return model.elsewhere.get(wrong) or did_you_mean(wrong, list(model.model_fields))
+
+
+def _model_at(model: type[BaseModel], loc: Place) -> Any:
+    """The model of the table at `loc`, found by walking the annotations; None if it has none."""
     current: Any = model
     in_dict = False  # the next key is a name of the user's, such as a profile's
     for part in loc:
@@ -277,7 +291,7 @@ def _fields(model: type[BaseModel], loc: Place) -> list[str]:
         field = current.model_fields.get(part) if current else None
         current = _model_in(field.annotation) if field else None
         in_dict = field is not None and getattr(field.annotation, "__origin__", None) is dict
-    return [] if current is None or in_dict else list(current.model_fields)
+    return None if in_dict else current
 
 
 def _model_in(annotation: Any) -> Any:

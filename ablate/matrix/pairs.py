@@ -58,7 +58,8 @@ def find_pairs(
         _once(draft, listed)
         missing = prefix == active and method.networks and not section.pairs
         if missing and key not in {problem.key for problem in draft.problems}:
-            draft.problem(key, "is missing", '["teacher/student"]')
+            what = "is missing" if section.pairs is None else "is empty"
+            draft.problem(key, what, '["teacher/student"]')
     if not chosen and not method.networks:
         return [Pair("", method.title)]
     return chosen

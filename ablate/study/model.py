@@ -12,7 +12,7 @@ profile leaves out is said below its table, so that no matrix is truncated in si
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -96,6 +96,10 @@ class VariantEntry(RowsEntry):
 class ProfileEntry(Strict):
     """What the study does differently under one profile."""
 
+    elsewhere: ClassVar = {
+        "settings": "they belong in ablate.toml; for this study only, in `baseline` here"
+    }
+
     pairs: list[PairEntry | None] | None = None
     seeds: Seeds | None = None
     baseline: Values = Field(default_factory=dict)
@@ -125,7 +129,8 @@ class Study(Strict):
 
     def sections(self) -> dict[str, ProfileEntry]:
         """Key -> what stands under it: the file's own top level is a section, too."""
+        given = "pairs" in self.model_fields_set
         own = ProfileEntry.model_construct(
-            pairs=self.pairs, seeds=self.seeds, baseline=self.baseline
+            pairs=self.pairs if given else None, seeds=self.seeds, baseline=self.baseline
         )
         return {"": own, **{f"profiles.{name}.": entry for name, entry in self.profiles.items()}}

@@ -134,8 +134,11 @@ def ablation(part: str, *values: str, action: str = "REPLACE", more: str = "") -
          'no profile "papper" in ablate.toml', 'did you mean "paper"?'),
         (TAU + "[profiles.paper]\nsedes = [1]\n", "profiles.paper.sedes", "unknown key",
          'did you mean "seeds"?'),
-        (TAU + "[profiles.paper]\nseeds = [1, 1]\n", "profiles.paper.seeds", "has a seed twice",
-         ""),
+        (TAU + "[profiles.paper]\nseeds = [1, 1]\n", "profiles.paper.seeds", "has 1 twice", ""),
+        (TAU + "[profiles.paper.settings]\nlr = 1\n", "profiles.paper.settings", "unknown key",
+         "they belong in ablate.toml; for this study only, in `baseline` here"),
+        (TAU + "[profiles.quick]\npairs = []\n", "profiles.quick.pairs", "is empty",
+         '["teacher/student"]'),
         (TAU + "[profiles.paper.baseline]\nlr = 0\n", "profiles.paper.baseline.lr",
          "0 is no value of lr", "a number above 0 to 100"),
         (TAU + '[profiles.paper]\npairs = ["resnet110/resnet23"]\n', "profiles.paper.pairs[0]",
@@ -161,8 +164,11 @@ def test_a_problem_names_key_and_remedy(
         ("seeds = 3", "seeds", "should be a list of whole numbers, such as [0, 1, 2], not 3", ""),
         ("seeds = []", "seeds",
          "should be a list of whole numbers, such as [0, 1, 2], not []", ""),
-        ("seeds = [-1]", "seeds", "should be seeds from 0 to 2^63 - 1, not [-1]", ""),
-        ("seeds = [1, 0, 1]", "seeds", "has a seed twice", ""),
+        ("seeds = [0, -1]", "seeds",
+         "-1 is no seed, which is a number from 0 to 2^63 - 1", ""),
+        (f"seeds = [0, {2**63}]", "seeds",
+         f"{2**63} is no seed, which is a number from 0 to 2^63 - 1", ""),
+        ("seeds = [1, 0, 1]", "seeds", "has 1 twice", ""),
         ("metrics = []", "metrics", "is empty", 'such as ["top1"]'),
         ('metrics = ["accuracy"]', "metrics[0]", 'no metric "accuracy"', None),
         ('metrics = ["Top-1 acuracy (%)"]', "metrics[0]", 'no metric "Top-1 acuracy (%)"',
@@ -200,7 +206,7 @@ def test_top_level_keys(lab: Lab, line: str, key: str, message: str, right: str 
 @pytest.mark.parametrize(
     ("pairs", "key", "message", "right"),
     [
-        ("[]", "pairs", "is missing", '["teacher/student"]'),
+        ("[]", "pairs", "is empty", '["teacher/student"]'),
         ('["resnet8"]', "pairs[0]", "has no teacher, which cocord needs", '"TEACHER/resnet8"'),
         ('["resnet14/resnet8", "resnet14/resnet8"]', "pairs[1]",
          '"resnet14/resnet8" is pairs[0] already', "each pair once"),
@@ -325,6 +331,11 @@ def test_a_file_that_is_no_toml(lab: Lab, write: Callable[[Path], object], told:
         read_study(lab.folder / "study.toml")
     (problem,) = caught.value.problems
     assert str(problem).startswith(f"{lab.folder}/study.toml: {told}")
+
+
+def test_pairs_that_are_not_there(lab: Lab) -> None:
+    (problem,) = lab.problems(f'title = "T"\nmethod = "cocord"\n{TAU}')
+    assert (problem.key, problem.message) == ("pairs", "is missing")
 
 
 @pytest.mark.parametrize("name", ["a b", "-x", "λ", "a" * 101, "x;y"])
