@@ -6,7 +6,7 @@ this order; what does not exist is empty (CSV) or null (Parquet):
 study         name of the study; empty for jobs that no study has any more
 study_key     the study under its profile, overrides, baseline and code: never average over it
 profile, data
-overrides     what --set changed: "epochs = 2; lr = 0.1"
+overrides     what --set changed: "epochs = 2, lr = 0.1"
 variant       row of the study's table; empty for upstream jobs
 pair, seed    "resnet110/resnet32" and its seed
 job, kind     full id; "student", "teacher" or "teacher_table"
@@ -33,9 +33,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablate.errors import InputError, Problem, StoreError
-from ablate.methods.parts import format_value
 from ablate.report.records import finite
 from ablate.store.files import atomic_write
+from ablate.store.find import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,9 +124,7 @@ def _rows(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
             "study_key": record["study_key"],
             "profile": record["profile"],
             "data": record["data"],
-            "overrides": "; ".join(
-                f"{name} = {format_value(value)}" for name, value in record["overrides"].items()
-            ),
+            "overrides": in_words(record["overrides"]),
             "variant": record["variant"],
             "pair": record["pair"],
             "seed": record["seed"],
