@@ -24,6 +24,7 @@ _OUTCOMES = {
     "out_of_memory": Outcome.OUT_OF_MEMORY,
     "error": Outcome.ERROR,
     "disk_full": Outcome.ERROR,
+    "refused": Outcome.REFUSED,
 }
 
 

@@ -26,6 +26,7 @@ from typing import TextIO
 from ablate.errors import (
     DeviceMemoryError,
     DivergedError,
+    InputError,
     Interrupted,
     JobError,
     says_out_of_memory,
@@ -47,6 +48,9 @@ EXIT_INTERRUPTED = 75  #: EX_TEMPFAIL: come again later
 EXIT_FAILED = 1
 EXIT_BUSY = 76  #: another worker holds the job
 ORPHANED = "orchestrator gone"  #: why an orphan stops
+
+#: What a file system says of a file as long as nobody changes that; the rest may be a moment's.
+_LASTING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 def main(order: Order) -> None:
@@ -149,15 +153,18 @@ def attempt(order: Order, stop: StopFlag) -> int:
 
 
 def _tell(session: WorkerSession, error: BaseException) -> None:
-    """Write down what ended the program, as an event and in the log if the disk lets us."""
-    trouble = ""
+    """Write down what ended the program, as an event and in the log if the disk lets us.
+
+    Of what only the user can put right the log has the sentence; where it was found, the event.
+    """
+    told, trouble = describe_error(error), ""
     try:
-        session.event("error", **describe_error(error))
+        session.event("error", **told)
     except OSError as full:
         trouble = f"this could not be written to the event log: {full}\n"
+    words = f"{told['message']}\n" if told["kind"] == "refused" else told["traceback"]
     with contextlib.suppress(OSError):
-        traceback.print_exception(error)
-        sys.stderr.write(trouble)
+        sys.stderr.write(words + trouble)
         sys.stderr.flush()
 
 
@@ -172,7 +179,7 @@ def check_given(order: Order, config: JobConfig) -> None:
     for path, digest, planned in given:
         try:
             now = digest(path)
-        except (OSError, SyntaxError, ValueError):  # gone, or no code any more
+        except (*_LASTING, SyntaxError, ValueError):  # gone, or no code any more
             now = ""
         if now != planned:
             raise JobError(f"{path} has changed since the study was planned: run the study again")
@@ -216,12 +223,26 @@ def describe_error(error: BaseException) -> Mapping[str, str]:
         kind = "out_of_memory"
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         kind, fingerprint = "disk_full", ""
+    elif _is_final(error):
+        kind = "refused"
     return {
         "kind": kind,
         "message": _message(error),
         "traceback": "".join(traceback.format_exception(error)),
         "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest() if fingerprint else "",
     }
+
+
+def _is_final(error: BaseException) -> bool:
+    """Whether an error is about what the user gave, which no other attempt finds otherwise.
+
+    What the system did not give for a moment, as a network file system does, it may give later.
+    """
+    if not isinstance(error, InputError | JobError):
+        return False
+    cause = error.__cause__
+    of_the_system = isinstance(cause, OSError) and cause.errno is not None
+    return not of_the_system or isinstance(cause, _LASTING)
 
 
 def _message(error: BaseException) -> str:
