@@ -103,6 +103,8 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
         summary = _orchestrate(without(matrix, past.held), settings, results, past, devices, stop)
         _catch_up(results, [run for run in map(runs, matrix.configs) if run.exists()])
     say(closing(matrix, summary, past.held, runs))
+    for sentence in unmeasured(matrix, summary, runs):
+        say(sentence)
     return replace(summary, held=len(past.held))
 
 
@@ -261,6 +263,23 @@ def closing(
     if summary.stopped and (held or summary.count(Phase.DONE) < len(summary.phases)):
         text += "\nstopped; the same command goes on from here"
     return "\n".join([*lines, text])
+
+
+def unmeasured(matrix: Matrix, summary: Summary, runs: Callable[[str], RunDirectory]) -> list[str]:
+    """A sentence on each metric that the study asks for and none of its finished rows has."""
+    from ablate.execute.events import Phase
+    from ablate.store.history import numbers
+
+    rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
+    done = [job for job in rows if summary.phases.get(job) is Phase.DONE]
+    found: dict[str, float] = {}
+    for job in done:
+        with suppress(StoreError):  # it may have what cannot be looked at now
+            result = runs(job).result() or {}
+            found |= numbers(result.get("metrics")) | numbers(result.get("costs"))
+    names = ", ".join(sorted(found))
+    missing = [name for name in matrix.plan.metrics if found and name not in found]
+    return [f'no job of this study measured "{name}", only: {names}' for name in missing]
 
 
 def _failure(name: str, phase: Phase, run: RunDirectory) -> list[str]:

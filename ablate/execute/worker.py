@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import importlib
+import math
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
+from numbers import Real
 from pathlib import Path
 from typing import TextIO
 
@@ -42,7 +44,7 @@ from ablate.store.locks import FolderLock
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
 
-Program = Callable[[Session], Outcome]
+Program = Callable[[Session], object]  #: an Outcome, if its author kept to the contract
 
 EXIT_INTERRUPTED = 75  #: EX_TEMPFAIL: come again later
 EXIT_FAILED = 1
@@ -138,7 +140,8 @@ def attempt(order: Order, stop: StopFlag) -> int:
             facts=dict(order.facts),
         )
         check_given(order, session.config)
-        outcome = load_program(session.config.program, order.method_file)(session)
+        returned = load_program(session.config.program, order.method_file)(session)
+        outcome = check_outcome(returned, session.config.program)
         run.write_result(_result(outcome, session.seconds))
     except Interrupted:
         return EXIT_INTERRUPTED
@@ -194,10 +197,32 @@ def load_program(path: str, method_file: str) -> Program:
     return program
 
 
+def check_outcome(returned: object, program: str) -> Outcome:
+    """What a program returned, if a table can be made of it: an Outcome of finite numbers.
+
+    Raises JobError for what is no such thing, and DivergedError for a number that is not finite.
+    """
+    function = program.rpartition(":")[2]
+    if not isinstance(returned, Outcome):
+        raise JobError(f"{function} must return an Outcome, not {type(returned).__name__}")
+    promised: Mapping[str, object] = {"metrics": returned.metrics, "best": returned.best}
+    for name, values in promised.items():
+        if not isinstance(values, Mapping):
+            kind = type(values).__name__
+            raise JobError(f"{function} must return numbers by name as {name}, not {kind}")
+        for metric, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, Real):
+                wrong = f'"{metric}" is {value!r}, of type {type(value).__name__}'
+                raise JobError(f"{function} must return numbers as {name}, but {wrong}")
+            if not math.isfinite(value):
+                raise DivergedError(f'{function} returned {name} in which "{metric}" is {value}')
+    return returned
+
+
 def _result(outcome: Outcome, seconds: float) -> dict[str, object]:
     return {
-        "metrics": dict(outcome.metrics),
-        "best": dict(outcome.best),
+        "metrics": {name: float(value) for name, value in outcome.metrics.items()},
+        "best": {name: float(value) for name, value in outcome.best.items()},
         "best_epoch": outcome.best_epoch,
         "weights_digest": outcome.weights_digest,
         "facts": dict(outcome.facts),

@@ -100,3 +100,12 @@ def test_files_given_must_be_those_that_the_job_was_planned_with(tmp_path: Path)
     weights.unlink()
     with pytest.raises(JobError, match="has changed"):
         check_given(order, config)
+
+
+def test_a_metric_that_a_method_does_not_measure_is_told(workshop: Workshop) -> None:
+    (workshop.folder / "mine.py").write_text(METHOD.replace('{"top1"', '{"accuracy"'))
+    (workshop.folder / "mine.toml").write_text(STUDY)
+    words = 'no job of this study measured "top1", only: accuracy, peak_memory_mib, train_seconds'
+    assert words in workshop.run("mine.toml").splitlines()
+    (workshop.folder / "mine.py").write_text(METHOD)
+    assert "no job of this study" not in workshop.run("mine.toml")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 from fake_launcher import make_matrix
 
@@ -15,7 +17,7 @@ from ablate.errors import DivergedError, InputError, JobError, Problem
 from ablate.execute import worker
 from ablate.execute.session import Order, StopFlag
 from ablate.execute.worker import EXIT_FAILED, attempt, describe_error
-from ablate.methods.session import Machine
+from ablate.methods.session import Machine, Outcome
 from ablate.store.rundir import RunDirectory
 
 PROBLEM = Problem("data", "cifar100", "can't be read", "a sound copy")
@@ -36,6 +38,56 @@ def ends(run: RunDirectory, monkeypatch: pytest.MonkeyPatch, program: Callable[.
 def because(error: Exception, cause: Exception | None) -> Exception:
     error.__cause__ = cause
     return error
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind", "message"),
+    [
+        ({"top1": 90.0}, "refused", "JobError: q must return an Outcome, not dict"),
+        (None, "refused", "JobError: q must return an Outcome, not NoneType"),
+        (
+            Outcome({"top1": "5"}),  # type: ignore[dict-item]
+            "refused",
+            """JobError: q must return numbers as metrics, but "top1" is '5', of type str""",
+        ),
+        (
+            Outcome({"top1": 5.0}, {"top1": None}),  # type: ignore[dict-item]
+            "refused",
+            'JobError: q must return numbers as best, but "top1" is None, of type NoneType',
+        ),
+        (
+            Outcome([("top1", 5.0)]),  # type: ignore[arg-type]
+            "refused",
+            "JobError: q must return numbers by name as metrics, not list",
+        ),
+        (
+            Outcome({"loss": 0.5, "top1": math.nan}),
+            "diverged",
+            'DivergedError: q returned metrics in which "top1" is nan',
+        ),
+    ],
+)
+def test_a_result_is_an_outcome_of_finite_numbers(
+    run: RunDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    returned: object,
+    kind: str,
+    message: str,
+) -> None:
+    assert ends(run, monkeypatch, lambda session: returned) == EXIT_FAILED
+    assert run.result() is None
+    told = run.events().events[-1]
+    assert (told["kind"], told["message"]) == (kind, message)
+
+
+def test_numbers_of_any_library_are_numbers(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = {"top1": np.float32(90.5), "whole": 3, "count": np.int64(7)}
+    assert ends(run, monkeypatch, lambda session: Outcome(metrics, metrics)) == 0
+    result = run.result()
+    assert result is not None
+    assert result["metrics"] == result["best"] == {"top1": 90.5, "whole": 3.0, "count": 7.0}
 
 
 @pytest.mark.parametrize(
