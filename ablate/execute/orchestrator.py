@@ -38,12 +38,12 @@ from ablate.execute.placement import Device
 from ablate.execute.recovery import Past
 from ablate.execute.scheduler import RetryPolicy, Scheduler
 from ablate.execute.session import Order
-from ablate.execute.verdict import peak_bytes, read_end, write_end
+from ablate.execute.verdict import beginning, peak_bytes, read_end, write_end
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import JobConfig, Machine
 from ablate.settings import Settings
 from ablate.store import checkpoints
-from ablate.store.history import history
+from ablate.store.history import Attempt, history
 from ablate.store.index import Index
 from ablate.store.rundir import RunDirectory
 
@@ -59,6 +59,9 @@ class Display(Protocol):
 
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """A running job finished an epoch."""
+
+    def note(self, job: str, what: str, detail: str) -> None:
+        """What happened to a running job, in a word, and in more."""
 
     def say(self, sentence: str) -> None:
         """Something worth a line."""
@@ -89,7 +92,7 @@ class Summary:
 
     phases: Mapping[str, Phase]  #: job -> phase at the end
     launched: int  #: attempts started
-    resumed: int  #: of these, those that went on from a checkpoint
+    resumed: int  #: jobs that went on from a checkpoint, however often
     stopped: bool = False
     held: int = 0  #: jobs that were left alone, since their worker may live elsewhere
 
@@ -132,7 +135,9 @@ class Orchestrator:
         self._seen_epoch: dict[str, int] = {}
         self._seen_size: dict[str, int] = {}  #: of event logs
         self._next_ingest = 0.0
-        self._launched = self._resumed = 0
+        self._launched = 0
+        self._resumed: set[str] = set()
+        self._begun: set[tuple[str, int]] = set()  #: attempts of which it was told how they began
         self._settled = False
         self._attempt: dict[str, int] = {}
         self._stillborn: list[Exit] = []  #: attempts that could not even be started
@@ -164,7 +169,7 @@ class Orchestrator:
         finally:  # an error of our own must leave no worker behind; they write their checkpoints
             self._launcher.close(execution.grace_s)
         phases = {job: self._scheduler.phase(job) for job in self.matrix.configs}
-        return Summary(phases, self._launched, self._resumed, self.stop.count > 0)
+        return Summary(phases, self._launched, len(self._resumed), self.stop.count > 0)
 
     def _turn(self) -> None:
         exits = self._stillborn or self._launcher.wait(TICK_S)
@@ -251,7 +256,7 @@ class Orchestrator:
         self._kill_at.pop(job, None)
         run = RunDirectory.of(self.results, job)
         end = read_end(run, attempt, exit_)
-        self._resumed += end.resumed
+        self._tell_beginning(job, end.told)
         finished = end.event.outcome is Outcome.FINISHED
         if finished:
             self._learn_peak(job, end.peak_bytes)
@@ -269,6 +274,17 @@ class Orchestrator:
         if phase in BROKEN:
             self._show_blocked()
         self._carry_out(instructions)
+
+    def _tell_beginning(self, job: str, told: Attempt | None) -> None:
+        """Say once where an attempt went on, or that no checkpoint was sound."""
+        if told is None or (job, told.number) in self._begun:
+            return
+        if told.number != self._attempt[job] or not (said := beginning(told)):
+            return
+        self._begun.add((job, told.number))
+        if told.resumed_step is not None:
+            self._resumed.add(job)
+        self.display.note(job, *said)
 
     def _show_blocked(self) -> None:
         for job in self.matrix.configs:
@@ -326,7 +342,10 @@ class Orchestrator:
             return
         events = run.events().events
         self._seen_size[job] = size
-        epochs = history(events).epochs
+        told = history(events)
+        if told.attempts:
+            self._tell_beginning(job, told.attempts[-1])
+        epochs = told.epochs
         last = max(epochs, default=0)
         if last > self._seen_epoch.get(job, 0):
             self._seen_epoch[job] = last

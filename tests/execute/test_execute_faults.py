@@ -113,11 +113,13 @@ def test_a_corrupt_newest_checkpoint(workshop: Workshop, whole: Outcomes) -> Non
     (run,) = workshop.runs()
     older, newest = sorted(run.checkpoints.glob("*.ckpt"))
     newest.write_bytes(newest.read_bytes()[:-1] + b"!")
-    workshop.run(study, *SLOW)
+    said = workshop.run(study, *SLOW)
     assert workshop.outcomes() == whole
     (resumed,) = workshop.events("resumed")
     assert resumed["step"] == int(older.name.split("-")[1])
     assert resumed["rejected"] == [newest.name + ".corrupt"]
+    where = f"from step {resumed['step']}, epoch {resumed['epoch']}"
+    assert f"resumed   teacher, Taught, seed 0  ({where}; 1 corrupt checkpoint passed over)" in said
     assert (
         f"corrupt checkpoint passed over: {newest.name}" in workshop.ablate("show", run.id).stdout
     )
@@ -129,7 +131,9 @@ def test_no_sound_checkpoint_is_a_fresh_start(workshop: Workshop, whole: Outcome
     (run,) = workshop.runs()
     for path in run.checkpoints.glob("*.ckpt"):
         path.write_bytes(b"")
-    workshop.run(study, *SLOW)
+    said = workshop.run(study, *SLOW)
+    assert "  (from the start: 2 corrupt checkpoints, none sound)\n" in said
+    assert "restarted " in said
     assert workshop.outcomes() == whole
     assert not workshop.events("resumed")
     assert "corrupt checkpoint passed over" in workshop.ablate("show", run.id).stdout

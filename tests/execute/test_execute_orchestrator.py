@@ -177,6 +177,34 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
     assert lines.phases.index(blocked) < lines.phases.index(done), "not beside another job's end"
 
 
+def test_where_a_job_goes_on_is_told_while_it_runs_and_once_an_attempt(tmp_path: Path) -> None:
+    def resume(run: RunDirectory, order: Order) -> None:
+        orders.append(order)
+        run.append({"event": "started", "attempt": order.attempt, "time": 0.0, "host": "h"})
+        told = {"attempt": order.attempt, "time": 0.0, "step": 10 * order.attempt, "epoch": 1}
+        run.append({"event": "resumed", "rejected": [], **told})
+
+    def ends(job: str) -> bool:
+        if len(lines.notes) < len(orders):
+            return False
+        run.append({"event": "remark", "time": 0.0})  # so that the log is read once more
+        if len(orders) == 2:
+            finish(run, orders[-1])
+        return True
+
+    orders: list[Order] = []
+    matrix = make_matrix(1)
+    (job,) = matrix.configs
+    run = RunDirectory.of(tmp_path, job)
+    launcher, lines = FakeLauncher(resume, ends), Lines()
+    summary, _ = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)], lines=lines)
+    assert [note[1:] for note in lines.notes] == [
+        ("resumed", "from step 10, epoch 1"),
+        ("resumed", "from step 20, epoch 1"),
+    ]
+    assert (summary.launched, summary.resumed) == (2, 1), "jobs, not attempts"
+
+
 def test_a_log_is_read_again_when_it_has_grown_and_only_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
