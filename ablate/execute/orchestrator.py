@@ -39,6 +39,7 @@ from ablate.execute.recovery import Past
 from ablate.execute.scheduler import RetryPolicy, Scheduler
 from ablate.execute.session import Order
 from ablate.execute.verdict import beginning, peak_bytes, read_end, write_end
+from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import JobConfig, Machine
 from ablate.settings import Settings
@@ -290,7 +291,14 @@ class Orchestrator:
         for job in self.matrix.configs:
             if job not in self._blocked and self._scheduler.phase(job) is Phase.BLOCKED:
                 self._blocked.add(job)
-                self.display.job(job, Phase.BLOCKED, "a job that it waits for failed")
+                self.display.job(job, Phase.BLOCKED, self._blocked_by(job))
+
+    def _blocked_by(self, job: str) -> str:
+        """Which job, of all that a blocked one waits for, failed itself."""
+        while (phase := self._scheduler.phase(job)) is Phase.BLOCKED:
+            needed = self.matrix.configs[job].upstream.values()
+            job = next(name for name in needed if self._scheduler.phase(name) in BROKEN)
+        return f"waits for {short(job)}, which {phase}"
 
     def _tell_known_peaks(self, done: Iterable[str]) -> None:
         """What earlier runs measured lets jobs share a device from the start."""

@@ -147,17 +147,23 @@ def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Pat
     teachers = make_matrix(2, "teacher")
     first, second = teachers.configs
     student = make_matrix(1).configs.popitem()[1]
+    table = replace(student, kind="teacher_table", upstream={"teacher": second})
     students = {
         job_id(config): config
         for config in (
             replace(student, upstream={"teacher": first}),
-            replace(student, seed=1, upstream={"teacher": first, "table": second}),
+            table,
+            replace(student, seed=1, upstream={"table": job_id(table)}),
         )
     }
     matrix = replace(teachers, configs=teachers.configs | students)
     _, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 1)])
     blocked = [(job, detail) for job, phase, detail in lines.phases if phase == "blocked"]
-    assert blocked == [(job, "a job that it waits for failed") for job in students]
+    culprits = [first, second, second]
+    assert blocked == [
+        (job, f"waits for {culprit[:10]}, which failed")
+        for job, culprit in zip(students, culprits, strict=True)
+    ]
 
 
 def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_path: Path) -> None:
@@ -171,7 +177,7 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
     _, lines = orchestrate(
         tmp_path, replace(teacher, configs=configs), FakeLauncher(), [Device("cpu", 1)]
     )
-    blocked = (job_id(student), "blocked", "a job that it waits for failed")
+    blocked = (job_id(student), "blocked", f"waits for {failed[:10]}, which failed")
     assert lines.phases.count(blocked) == 1
     (done,) = [line for line in lines.phases if line[1] == "done"]
     assert lines.phases.index(blocked) < lines.phases.index(done), "not beside another job's end"
