@@ -246,7 +246,7 @@ def closing(
     lines = []
     for job, phase in summary.phases.items():
         if phase in (Phase.FAILED, Phase.DIVERGED):
-            lines += _failure(names[job], phase, runs(job))
+            lines += _failure(names[job], phase, runs(job), summary.messages.get(job, ""))
     for job, why in held.items():
         lines.append(f"left alone  {names[job]}: {why}")
     if any("may still run" in why for why in held.values()):
@@ -282,12 +282,12 @@ def unmeasured(matrix: Matrix, summary: Summary, runs: Callable[[str], RunDirect
     return [f'no job of this study measured "{name}", only: {names}' for name in missing]
 
 
-def _failure(name: str, phase: Phase, run: RunDirectory) -> list[str]:
+def _failure(name: str, phase: Phase, run: RunDirectory, message: str) -> list[str]:
     """A failed job: its name, its error, the end of its log, and where all of that lies."""
     from ablate.execute.verdict import log_tail
     from ablate.store.history import history
 
-    error = history(run.events().events).error or "no error was written down"
+    error = history(run.events().events).error or message or "no error was written down"
     return [
         f"{phase}  {name}: {error}",
         *(f"    | {line}" for line in log_tail(run)),

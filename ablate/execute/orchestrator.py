@@ -96,6 +96,7 @@ class Summary:
     resumed: int  #: jobs that went on from a checkpoint, however often
     stopped: bool = False
     held: int = 0  #: jobs that were left alone, since their worker may live elsewhere
+    messages: Mapping[str, str] = field(default_factory=dict)  #: job -> how its last attempt ended
 
     def count(self, *phases: Phase) -> int:
         """How many jobs ended in one of `phases`."""
@@ -138,6 +139,7 @@ class Orchestrator:
         self._next_ingest = 0.0
         self._launched = 0
         self._resumed: set[str] = set()
+        self._messages: dict[str, str] = {}
         self._begun: set[tuple[str, int]] = set()  #: attempts of which it was told how they began
         self._settled = False
         self._attempt: dict[str, int] = {}
@@ -170,7 +172,13 @@ class Orchestrator:
         finally:  # an error of our own must leave no worker behind; they write their checkpoints
             self._launcher.close(execution.grace_s)
         phases = {job: self._scheduler.phase(job) for job in self.matrix.configs}
-        return Summary(phases, self._launched, len(self._resumed), self.stop.count > 0)
+        return Summary(
+            phases,
+            self._launched,
+            len(self._resumed),
+            self.stop.count > 0,
+            messages=self._messages,
+        )
 
     def _turn(self) -> None:
         exits = self._stillborn or self._launcher.wait(TICK_S)
@@ -224,7 +232,8 @@ class Orchestrator:
             run.create(config)
             self._launcher.launch(job, self._order(run, config, attempt, device))
         except OSError as error:  # no room on the disk, or no process to be had: judged as an end
-            self._stillborn.append(Exit(job, None, trouble=f"could not be started: {error}"))
+            trouble = f"could not be started: {_in_words(error)}"
+            self._stillborn.append(Exit(job, None, trouble=trouble))
         self.display.job(job, Phase.RUNNING, f"attempt {attempt} on {device}")
 
     def _order(self, run: RunDirectory, config: JobConfig, attempt: int, device: str) -> Order:
@@ -271,6 +280,7 @@ class Orchestrator:
                 write_end(run, attempt, end.event.outcome, phase, end.message, exit_)
             except OSError as error:
                 self._complain(f"{run.path}: {error.strerror}")
+        self._messages[job] = end.message  # its log may be where nothing can be written
         self.display.job(job, phase, end.message)
         if phase in BROKEN:
             self._show_blocked()
@@ -362,6 +372,12 @@ class Orchestrator:
         if any(e["event"] == "epoch" and e.get("attempt") == number for e in events):
             for reading in self._memory.warmed(job):
                 self._handle(reading)
+
+
+def _in_words(error: OSError) -> str:
+    """What the system said, and of which file, without its number and quotes."""
+    words = [error.strerror, error.filename]
+    return ": ".join(str(word) for word in words if word) or str(error)
 
 
 def _task(job: str, config: JobConfig) -> Task:

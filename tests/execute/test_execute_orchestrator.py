@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fake_launcher import MIB, FakeLauncher, Lines, finish, make_matrix, orchestrate
 
+from ablate.cli.run import closing
 from ablate.execute.devices import CONTEXT_BYTES
 from ablate.execute.events import DeviceChanged, Phase
 from ablate.execute.launcher import modules_for
@@ -102,6 +103,25 @@ def test_starts_that_always_fail_end_the_run(tmp_path: Path) -> None:
 
     summary, _ = orchestrate(tmp_path, make_matrix(60), FakeLauncher(refuse), [Device("cpu", 2)])
     assert summary.count(Phase.FAILED) == 60
+
+
+def test_where_nothing_can_be_written_the_summary_has_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: RunDirectory, *_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(run.path))
+
+    monkeypatch.setattr(RunDirectory, "create", refuse)
+    monkeypatch.setattr(RunDirectory, "append", refuse)
+    matrix = make_matrix(1)
+    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(), [Device("cpu", 1)])
+    (job,) = matrix.configs
+    run = RunDirectory.of(tmp_path, job)
+    reason = f"could not be started: Permission denied: {run.path}"
+    assert summary.messages == {job: reason}
+    assert lines.said == [f"{run.path}: Permission denied"], "once, not at each attempt"
+    said = closing(matrix, summary, {}, lambda _: run).splitlines()
+    assert said[0] == f"failed  v, s, seed 0: {reason}"
 
 
 def test_a_folder_in_the_place_of_a_result_is_none(tmp_path: Path) -> None:
