@@ -78,7 +78,13 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
     """Run what is left of a matrix with the results folder locked, and tell how it went."""
     from ablate.execute.devices import find_devices
     from ablate.execute.orchestrator import StopRequests
-    from ablate.execute.recovery import read_past, set_damaged_aside, settle_strays, without
+    from ablate.execute.recovery import (
+        mend_configs,
+        read_past,
+        set_damaged_aside,
+        settle_strays,
+        without,
+    )
     from ablate.store.index import Index, make_folder
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rundir import RunDirectory
@@ -94,6 +100,7 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
     with lock, _listening(stop):
         with Index.open(results, writable=True) as index:
             index.register(matrix.plan)
+        mend_configs(matrix, runs, say)
         set_damaged_aside(matrix, runs, say)
         held = settle_strays(
             matrix, runs, settings.execution.grace_s, say, stopping=lambda: stop.count > 0
