@@ -5,7 +5,7 @@ AblateError                 exit code 1
 ├── BusyError               another process holds what was asked for
 ├── StoreError              the results folder or its index cannot be read or written
 ├── JobError                what a worker reports when its job ends badly
-│   ├── DivergedError       a loss became NaN or infinite
+│   ├── DivergedError       a loss or a metric became NaN or infinite
 │   └── DeviceMemoryError   the device ran out of memory
 └── Interrupted             exit code 130: asked to stop, and stopped
 """
@@ -65,7 +65,7 @@ class JobError(AblateError):
 
 
 class DivergedError(JobError):
-    """A loss became NaN or infinite; running it again would end the same way."""
+    """A loss or a metric became NaN or infinite; running it again would end the same way."""
 
 
 class DeviceMemoryError(JobError):

@@ -125,6 +125,10 @@ class Live:
             else:
                 self._end(job, phase, detail)
 
+    def note(self, job: str, what: str, detail: str) -> None:
+        """A line on what happened to a running job."""
+        self.say(_line(what, self._name(job), detail))
+
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """A running job finished an epoch."""
         with _sturdy():
@@ -143,7 +147,7 @@ class Live:
         self._pace.start()
         self._given_up.discard(job)
         if self._progress is None:
-            self.say(f"{'started':9} {self._name(job)}  ({detail})")
+            self.say(_line("started", self._name(job), detail))
             return
         pace, name = Pace(self._clock), self._name(job)
         pace.start()
@@ -167,7 +171,7 @@ class Live:
             self._count(job, self._work[job].epochs)
         elif phase in ("failed", "diverged", "blocked"):
             self._given_up.add(job)
-        self.say(f"{phase:9} {self._name(job)}" + (f"  ({detail})" if detail else ""))
+        self.say(_line(phase, self._name(job), detail))
         self._show_total()
 
     def _count(self, job: str, epoch: int) -> int:
@@ -187,6 +191,10 @@ class Live:
                 completed=sum(self._done.values()),
                 description=f"{len(self._over)}/{len(self._work)} jobs done",
             )
+
+
+def _line(what: str, name: str, detail: str) -> str:
+    return f"{what:9} {name}" + (f"  ({detail})" if detail else "")
 
 
 def _progress(out: Console) -> Progress:

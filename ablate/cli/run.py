@@ -81,7 +81,13 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
     """Run what is left of a matrix with the results folder locked, and tell how it went."""
     from ablate.execute.devices import find_devices
     from ablate.execute.orchestrator import StopRequests
-    from ablate.execute.recovery import read_past, set_damaged_aside, settle_strays, without
+    from ablate.execute.recovery import (
+        mend_configs,
+        read_past,
+        set_damaged_aside,
+        settle_strays,
+        without,
+    )
     from ablate.store.index import Index, make_folder
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rundir import RunDirectory
@@ -97,6 +103,7 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
     with lock, _listening(stop):
         with Index.open(results, writable=True) as index:
             index.register(matrix.plan)
+        mend_configs(matrix, runs, say)
         set_damaged_aside(matrix, runs, say)
         held = settle_strays(
             matrix, runs, settings.execution.grace_s, say, stopping=lambda: stop.count > 0
@@ -106,6 +113,8 @@ def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool =
         summary = _orchestrate(without(matrix, past.held), settings, results, past, devices, stop)
         _catch_up(results, [run for run in map(runs, matrix.configs) if run.exists()])
     say(aimed(closing(matrix, summary, past.held, runs), results))
+    for sentence in unmeasured(matrix, summary, runs):
+        say(sentence)
     return replace(summary, held=len(past.held))
 
 
@@ -238,7 +247,7 @@ def closing(
     lines = []
     for job, phase in summary.phases.items():
         if phase in (Phase.FAILED, Phase.DIVERGED):
-            lines += _failure(names[job], phase, runs(job))
+            lines += _failure(names[job], phase, runs(job), summary.messages.get(job, ""))
     for job, why in held.items():
         lines.append(f"left alone  {names[job]}: {why}")
     if any("may still run" in why for why in held.values()):
@@ -257,12 +266,29 @@ def closing(
     return "\n".join([*lines, text])
 
 
-def _failure(name: str, phase: Phase, run: RunDirectory) -> list[str]:
+def unmeasured(matrix: Matrix, summary: Summary, runs: Callable[[str], RunDirectory]) -> list[str]:
+    """A sentence on each metric that the study asks for and none of its finished rows has."""
+    from ablate.execute.events import Phase
+    from ablate.store.history import numbers
+
+    rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
+    done = [job for job in rows if summary.phases.get(job) is Phase.DONE]
+    found: dict[str, float] = {}
+    for job in done:
+        with suppress(StoreError):  # it may have what cannot be looked at now
+            result = runs(job).result() or {}
+            found |= numbers(result.get("metrics")) | numbers(result.get("costs"))
+    names = ", ".join(sorted(found))
+    missing = [name for name in matrix.plan.metrics if found and name not in found]
+    return [f'no job of this study measured "{name}", only: {names}' for name in missing]
+
+
+def _failure(name: str, phase: Phase, run: RunDirectory, message: str) -> list[str]:
     """A failed job: its name, its error, the end of its log, and where all of that lies."""
     from ablate.execute.verdict import log_tail
     from ablate.store.history import history
 
-    error = history(run.events().events).error or "no error was written down"
+    error = history(run.events().events).error or message or "no error was written down"
     return [
         f"{phase}  {name}: {error}",
         *(f"    | {line}" for line in log_tail(run)),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +31,7 @@ from ablate.execute.events import Phase
 
 if TYPE_CHECKING:
     from ablate.execute.orchestrator import Summary
+    from ablate.execute.verify import Proof
 
 
 @guarded
@@ -60,30 +64,49 @@ def verify(
     often = settings.execution.model_copy(update={"max_retries": kills, "retry_delay_s": 0.0})
     patient = settings.model_copy(update={"execution": often})
     folder = results_folder(results, settings)
-    with tempfile.TemporaryDirectory(prefix="ablate-verify-") as scratch:
+    with _scratch() as scratch:
         proof = prove(
             matrix,
             chosen[0],
             folder,
-            Path(scratch),
+            scratch,
             kills,
             seed,
             lambda part, where: _whole(carry_out(part, patient, where)),
         )
-    tell(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
+        tell(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
+        _show(proof)
+        if proof.broke and not proof.agrees:
+            typer.echo("DIFFERENT: resuming changed the result", err=True)
+            raise typer.Exit(1)
+    if not proof.broke:
+        typer.echo("the job was over before it could be killed, which proves nothing", err=True)
+        raise typer.Exit(1)
+    typer.echo("equal to the bit: weights and all metrics")
+
+
+def _show(proof: Proof) -> None:
     for name, trial in (("whole", proof.whole), ("broken", proof.broken)):
         resumed = ", ".join(map(str, trial.resumed_from)) or "never"
         typer.echo(
             f"  {name:6}  digest {trial.digest[:16]}  attempts {trial.attempts}  "
             f"resumed from step: {resumed}"
         )
-    if not proof.broke:
-        typer.echo("the job was over before it could be killed, which proves nothing", err=True)
-        raise typer.Exit(1)
-    if not proof.agrees:
-        typer.echo("DIFFERENT: resuming changed the result", err=True)
-        raise typer.Exit(1)
-    typer.echo("equal to the bit: weights and all metrics")
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for both runs, which stays for a look if anything in it went wrong."""
+    folder = Path(tempfile.mkdtemp(prefix="ablate-verify-"))
+    try:
+        yield folder
+    except (Interrupted, KeyboardInterrupt):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except BaseException:
+        tell(f"the runs are kept for a look: {folder}", err=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _whole(summary: Summary) -> None:

@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     OUT_OF_MEMORY = "out of memory"
     DIVERGED = "diverged"
     ERROR = "error"  # raised an exception
+    REFUSED = "refused"  # what it was given, or what it gave back, cannot be used
 
 
 class Trigger(StrEnum):

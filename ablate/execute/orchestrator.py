@@ -38,12 +38,13 @@ from ablate.execute.placement import Device
 from ablate.execute.recovery import Past
 from ablate.execute.scheduler import RetryPolicy, Scheduler
 from ablate.execute.session import Order
-from ablate.execute.verdict import peak_bytes, read_end, write_end
+from ablate.execute.verdict import beginning, peak_bytes, read_end, write_end
+from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import JobConfig, Machine
 from ablate.settings import Settings
 from ablate.store import checkpoints
-from ablate.store.history import history
+from ablate.store.history import Attempt, history
 from ablate.store.index import Index
 from ablate.store.rundir import RunDirectory
 
@@ -59,6 +60,9 @@ class Display(Protocol):
 
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """A running job finished an epoch."""
+
+    def note(self, job: str, what: str, detail: str) -> None:
+        """What happened to a running job, in a word, and in more."""
 
     def say(self, sentence: str) -> None:
         """Something worth a line."""
@@ -89,9 +93,10 @@ class Summary:
 
     phases: Mapping[str, Phase]  #: job -> phase at the end
     launched: int  #: attempts started
-    resumed: int  #: of these, those that went on from a checkpoint
+    resumed: int  #: jobs that went on from a checkpoint, however often
     stopped: bool = False
     held: int = 0  #: jobs that were left alone, since their worker may live elsewhere
+    messages: Mapping[str, str] = field(default_factory=dict)  #: job -> how its last attempt ended
 
     def count(self, *phases: Phase) -> int:
         """How many jobs ended in one of `phases`."""
@@ -132,7 +137,10 @@ class Orchestrator:
         self._seen_epoch: dict[str, int] = {}
         self._seen_size: dict[str, int] = {}  #: of event logs
         self._next_ingest = 0.0
-        self._launched = self._resumed = 0
+        self._launched = 0
+        self._resumed: set[str] = set()
+        self._messages: dict[str, str] = {}
+        self._begun: set[tuple[str, int]] = set()  #: attempts of which it was told how they began
         self._settled = False
         self._attempt: dict[str, int] = {}
         self._stillborn: list[Exit] = []  #: attempts that could not even be started
@@ -164,7 +172,13 @@ class Orchestrator:
         finally:  # an error of our own must leave no worker behind; they write their checkpoints
             self._launcher.close(execution.grace_s)
         phases = {job: self._scheduler.phase(job) for job in self.matrix.configs}
-        return Summary(phases, self._launched, self._resumed, self.stop.count > 0)
+        return Summary(
+            phases,
+            self._launched,
+            len(self._resumed),
+            self.stop.count > 0,
+            messages=self._messages,
+        )
 
     def _turn(self) -> None:
         exits = self._stillborn or self._launcher.wait(TICK_S)
@@ -218,7 +232,8 @@ class Orchestrator:
             run.create(config)
             self._launcher.launch(job, self._order(run, config, attempt, device))
         except OSError as error:  # no room on the disk, or no process to be had: judged as an end
-            self._stillborn.append(Exit(job, None, trouble=f"could not be started: {error}"))
+            trouble = f"could not be started: {_in_words(error)}"
+            self._stillborn.append(Exit(job, None, trouble=trouble))
         self.display.job(job, Phase.RUNNING, f"attempt {attempt} on {device}")
 
     def _order(self, run: RunDirectory, config: JobConfig, attempt: int, device: str) -> Order:
@@ -251,7 +266,7 @@ class Orchestrator:
         self._kill_at.pop(job, None)
         run = RunDirectory.of(self.results, job)
         end = read_end(run, attempt, exit_)
-        self._resumed += end.resumed
+        self._tell_beginning(job, end.told)
         finished = end.event.outcome is Outcome.FINISHED
         if finished:
             self._learn_peak(job, end.peak_bytes)
@@ -265,16 +280,35 @@ class Orchestrator:
                 write_end(run, attempt, end.event.outcome, phase, end.message, exit_)
             except OSError as error:
                 self._complain(f"{run.path}: {error.strerror}")
+        self._messages[job] = end.message  # its log may be where nothing can be written
         self.display.job(job, phase, end.message)
         if phase in BROKEN:
             self._show_blocked()
         self._carry_out(instructions)
 
+    def _tell_beginning(self, job: str, told: Attempt | None) -> None:
+        """Say once where an attempt went on, or that no checkpoint was sound."""
+        if told is None or (job, told.number) in self._begun:
+            return
+        if told.number != self._attempt[job] or not (said := beginning(told)):
+            return
+        self._begun.add((job, told.number))
+        if told.resumed_step is not None:
+            self._resumed.add(job)
+        self.display.note(job, *said)
+
     def _show_blocked(self) -> None:
         for job in self.matrix.configs:
             if job not in self._blocked and self._scheduler.phase(job) is Phase.BLOCKED:
                 self._blocked.add(job)
-                self.display.job(job, Phase.BLOCKED, "a job that it waits for failed")
+                self.display.job(job, Phase.BLOCKED, self._blocked_by(job))
+
+    def _blocked_by(self, job: str) -> str:
+        """Which job, of all that a blocked one waits for, failed itself."""
+        while (phase := self._scheduler.phase(job)) is Phase.BLOCKED:
+            needed = self.matrix.configs[job].upstream.values()
+            job = next(name for name in needed if self._scheduler.phase(name) in BROKEN)
+        return f"waits for {short(job)}, which {phase}"
 
     def _tell_known_peaks(self, done: Iterable[str]) -> None:
         """What earlier runs measured lets jobs share a device from the start."""
@@ -326,7 +360,10 @@ class Orchestrator:
             return
         events = run.events().events
         self._seen_size[job] = size
-        epochs = history(events).epochs
+        told = history(events)
+        if told.attempts:
+            self._tell_beginning(job, told.attempts[-1])
+        epochs = told.epochs
         last = max(epochs, default=0)
         if last > self._seen_epoch.get(job, 0):
             self._seen_epoch[job] = last
@@ -335,6 +372,12 @@ class Orchestrator:
         if any(e["event"] == "epoch" and e.get("attempt") == number for e in events):
             for reading in self._memory.warmed(job):
                 self._handle(reading)
+
+
+def _in_words(error: OSError) -> str:
+    """What the system said, and of which file, without its number and quotes."""
+    words = [error.strerror, error.filename]
+    return ": ".join(str(word) for word in words if word) or str(error)
 
 
 def _task(job: str, config: JobConfig) -> Task:

@@ -101,6 +101,21 @@ def set_damaged_aside(matrix: Matrix, runs: Runs, say: Callable[[str], None]) ->
             say(f"a damaged result was set aside, its job runs again: {aside}")
 
 
+def mend_configs(matrix: Matrix, runs: Runs, say: Callable[[str], None]) -> None:
+    """Write the configs anew that were damaged; with the orchestrator's lock held.
+
+    Without its config a job that is done is in no index, and so in no table.
+    """
+    for job, config in matrix.configs.items():
+        run = runs(job)
+        try:
+            begun = run.result_file.exists() or run.events_size()
+            if begun and run.mend_config(config):
+                say(f"{run.path}: its config was damaged or missing and has been written anew")
+        except OSError as error:
+            say(f"{run.path}: its config cannot be written anew: {error.strerror}")
+
+
 def settle_strays(
     matrix: Matrix,
     runs: Runs,

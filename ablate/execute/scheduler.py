@@ -79,6 +79,14 @@ class Record:
     alone: bool = False  #: ran out of memory once, so it gets a device to itself
 
 
+#: What comes of an outcome that no other attempt would change.
+_CERTAIN: Mapping[Outcome, Trigger] = {
+    Outcome.FINISHED: Trigger.FINISH,
+    Outcome.DIVERGED: Trigger.DIVERGE,  # training is deterministic
+    Outcome.REFUSED: Trigger.GIVE_UP,  # only the user can put that right
+}
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
     """How often an attempt that went wrong is repeated, and after which pause."""
@@ -100,10 +108,8 @@ class RetryPolicy:
         the job's own fault. While `stopping`, crashes are our own doing and never count.
         """
         outcome = end.outcome
-        if outcome is Outcome.FINISHED:
-            return Trigger.FINISH, record
-        if outcome is Outcome.DIVERGED:
-            return Trigger.DIVERGE, record  # it would diverge again: training is deterministic
+        if outcome in _CERTAIN:
+            return _CERTAIN[outcome], record
         progress = end.step > record.step
         after = replace(record, step=end.step)
         if progress:

@@ -12,7 +12,7 @@ from ablate.errors import StoreError
 from ablate.execute.events import Ended, Outcome, Phase
 from ablate.execute.launcher import Exit
 from ablate.execute.worker import EXIT_BUSY
-from ablate.store.history import history, saved_step
+from ablate.store.history import Attempt, history, saved_step
 from ablate.store.rundir import RunDirectory
 
 TAIL_LINES = 10
@@ -24,6 +24,7 @@ _OUTCOMES = {
     "out_of_memory": Outcome.OUT_OF_MEMORY,
     "error": Outcome.ERROR,
     "disk_full": Outcome.ERROR,
+    "refused": Outcome.REFUSED,
 }
 
 
@@ -33,7 +34,7 @@ class AttemptEnd:
 
     event: Ended
     message: str = ""
-    resumed: bool = False
+    told: Attempt | None = None  #: the attempt by its own log
     peak_bytes: int = 0
 
 
@@ -46,16 +47,28 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
         events, unheard = (), str(error)
     ours = next((a for a in history(events).attempts if a.number == attempt), None)
     step = saved_step(events)
-    resumed = ours is not None and ours.resumed_step is not None
     if result is not None:
         finished = Ended(run.id, attempt, Outcome.FINISHED, step)
-        return AttemptEnd(finished, "", resumed, peak_bytes(result))
+        return AttemptEnd(finished, "", ours, peak_bytes(result))
     outcome = _OUTCOMES.get(ours.outcome if ours else "", Outcome.CRASHED)
     fingerprint = ours.fingerprint if ours else ""
     message = ours.error if ours else unheard
     if not message and outcome is Outcome.CRASHED:
         message = how_it_ended(exit_)
-    return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, resumed)
+    return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, ours)
+
+
+def beginning(attempt: Attempt) -> tuple[str, str] | None:
+    """How an attempt began, in a word and in more; None where it is the job's first steps.
+
+    To have lost all that was trained is worth a line: nothing else would tell a user of it.
+    """
+    count = len(attempt.rejected)
+    corrupt = f"{count} corrupt checkpoint{'s' if count > 1 else ''}"
+    if attempt.resumed_step is None:
+        return ("restarted", f"from the start: {corrupt}, none sound") if count else None
+    where = f"from step {attempt.resumed_step}, epoch {attempt.resumed_epoch or 0}"
+    return "resumed", f"{where}; {corrupt} passed over" if count else where
 
 
 def _result_left(run: RunDirectory) -> Mapping[str, Any] | None:

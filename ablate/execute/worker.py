@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import importlib
+import math
 import multiprocessing
 import os
 import signal
@@ -20,12 +21,14 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
+from numbers import Real
 from pathlib import Path
 from typing import TextIO
 
 from ablate.errors import (
     DeviceMemoryError,
     DivergedError,
+    InputError,
     Interrupted,
     JobError,
     says_out_of_memory,
@@ -41,12 +44,15 @@ from ablate.store.locks import FolderLock
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
 
-Program = Callable[[Session], Outcome]
+Program = Callable[[Session], object]  #: an Outcome, if its author kept to the contract
 
 EXIT_INTERRUPTED = 75  #: EX_TEMPFAIL: come again later
 EXIT_FAILED = 1
 EXIT_BUSY = 76  #: another worker holds the job
 ORPHANED = "orchestrator gone"  #: why an orphan stops
+
+#: What a file system says of a file as long as nobody changes that; the rest may be a moment's.
+_LASTING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 def main(order: Order) -> None:
@@ -134,7 +140,8 @@ def attempt(order: Order, stop: StopFlag) -> int:
             facts=dict(order.facts),
         )
         check_given(order, session.config)
-        outcome = load_program(session.config.program, order.method_file)(session)
+        returned = load_program(session.config.program, order.method_file)(session)
+        outcome = check_outcome(returned, session.config.program)
         run.write_result(_result(outcome, session.seconds))
     except Interrupted:
         return EXIT_INTERRUPTED
@@ -149,15 +156,18 @@ def attempt(order: Order, stop: StopFlag) -> int:
 
 
 def _tell(session: WorkerSession, error: BaseException) -> None:
-    """Write down what ended the program, as an event and in the log if the disk lets us."""
-    trouble = ""
+    """Write down what ended the program, as an event and in the log if the disk lets us.
+
+    Of what only the user can put right the log has the sentence; where it was found, the event.
+    """
+    told, trouble = describe_error(error), ""
     try:
-        session.event("error", **describe_error(error))
+        session.event("error", **told)
     except OSError as full:
         trouble = f"this could not be written to the event log: {full}\n"
+    words = f"{told['message']}\n" if told["kind"] == "refused" else told["traceback"]
     with contextlib.suppress(OSError):
-        traceback.print_exception(error)
-        sys.stderr.write(trouble)
+        sys.stderr.write(words + trouble)
         sys.stderr.flush()
 
 
@@ -172,7 +182,7 @@ def check_given(order: Order, config: JobConfig) -> None:
     for path, digest, planned in given:
         try:
             now = digest(path)
-        except (OSError, SyntaxError, ValueError):  # gone, or no code any more
+        except (*_LASTING, SyntaxError, ValueError):  # gone, or no code any more
             now = ""
         if now != planned:
             raise JobError(f"{path} has changed since the study was planned: run the study again")
@@ -187,10 +197,32 @@ def load_program(path: str, method_file: str) -> Program:
     return program
 
 
+def check_outcome(returned: object, program: str) -> Outcome:
+    """What a program returned, if a table can be made of it: an Outcome of finite numbers.
+
+    Raises JobError for what is no such thing, and DivergedError for a number that is not finite.
+    """
+    function = program.rpartition(":")[2]
+    if not isinstance(returned, Outcome):
+        raise JobError(f"{function} must return an Outcome, not {type(returned).__name__}")
+    promised: Mapping[str, object] = {"metrics": returned.metrics, "best": returned.best}
+    for name, values in promised.items():
+        if not isinstance(values, Mapping):
+            kind = type(values).__name__
+            raise JobError(f"{function} must return numbers by name as {name}, not {kind}")
+        for metric, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, Real):
+                wrong = f'"{metric}" is {value!r}, of type {type(value).__name__}'
+                raise JobError(f"{function} must return numbers as {name}, but {wrong}")
+            if not math.isfinite(value):
+                raise DivergedError(f'{function} returned {name} in which "{metric}" is {value}')
+    return returned
+
+
 def _result(outcome: Outcome, seconds: float) -> dict[str, object]:
     return {
-        "metrics": dict(outcome.metrics),
-        "best": dict(outcome.best),
+        "metrics": {name: float(value) for name, value in outcome.metrics.items()},
+        "best": {name: float(value) for name, value in outcome.best.items()},
         "best_epoch": outcome.best_epoch,
         "weights_digest": outcome.weights_digest,
         "facts": dict(outcome.facts),
@@ -216,12 +248,26 @@ def describe_error(error: BaseException) -> Mapping[str, str]:
         kind = "out_of_memory"
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
         kind, fingerprint = "disk_full", ""
+    elif _is_final(error):
+        kind = "refused"
     return {
         "kind": kind,
         "message": _message(error),
         "traceback": "".join(traceback.format_exception(error)),
         "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest() if fingerprint else "",
     }
+
+
+def _is_final(error: BaseException) -> bool:
+    """Whether an error is about what the user gave, which no other attempt finds otherwise.
+
+    What the system did not give for a moment, as a network file system does, it may give later.
+    """
+    if not isinstance(error, InputError | JobError):
+        return False
+    cause = error.__cause__
+    of_the_system = isinstance(cause, OSError) and cause.errno is not None
+    return not of_the_system or isinstance(cause, _LASTING)
 
 
 def _message(error: BaseException) -> str:

@@ -69,7 +69,7 @@ class Position:
 class Outcome:
     """What a program returns when it is done."""
 
-    metrics: Mapping[str, float]  #: after the last epoch; deterministic
+    metrics: Mapping[str, float]  #: after the last epoch; finite, deterministic
     best: Mapping[str, float] = field(default_factory=dict)  #: at the epoch of best test top-1
     best_epoch: int = 0
     weights_digest: str = ""  #: SHA-256 over the trained tensors in key order

@@ -19,7 +19,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -116,23 +116,37 @@ class RunDirectory:
             raise StoreError(f"{self.path}: the config belongs to job {job_id(config)}")
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.artifacts.mkdir(exist_ok=True)
+        if self.mend_config(config):
+            sync_folder(self.path.parent)
+        return self
+
+    def mend_config(self, config: JobConfig) -> bool:
+        """Write the config unless it stands there and is sound; returns whether it was written.
+
+        Only for a config of this directory's id, which says what must stand there.
+        """
         try:
             if job_id(self.config()) == self.id:
-                return self
-        except StoreError:
-            pass  # absent or damaged; the id says what must stand there
+                return False
+        except (StoreError, ValueError):
+            pass  # absent or damaged, a NaN or half a character in it included
         text = json.dumps(vars(config), sort_keys=True, indent=2, ensure_ascii=False)
         atomic_write(self.path / "config.json", text.encode() + b"\n")
-        sync_folder(self.path.parent)
-        return self
+        return True
 
     def config(self) -> JobConfig:
         """Read what the job computes; StoreError if that is absent or damaged."""
-        fields = _read_object(self.path / "config.json")
-        try:
-            return JobConfig(**fields)
-        except TypeError as error:
-            raise StoreError(f"{self.path / 'config.json'}: not a job's config: {error}") from None
+        file = self.path / "config.json"
+        found = _read_object(file)
+        known = fields(JobConfig)
+        needed = [f.name for f in known if f.default is MISSING and f.default_factory is MISSING]
+        lacks = [name for name in needed if name not in found]
+        odd = sorted(found.keys() - {f.name for f in known})
+        if lacks or odd:
+            wrong = f"lacks {', '.join(lacks)}" if lacks else f"has {', '.join(odd)}, unknown here"
+            right = "`ablate run` of its study writes it anew"
+            raise DamagedError(f"{file}: damaged: {wrong} ({right})")
+        return JobConfig(**found)
 
     def append(self, event: Mapping[str, Any], *, durable: bool = True) -> None:
         """Add one line to the event log; if `durable`, it survives power loss once this returns.

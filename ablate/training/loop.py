@@ -135,9 +135,8 @@ class Run:
         self._require_finite(self.progress.sums.means())
         finite = [t.isfinite().all() for t in model.values() if t.is_floating_point()]
         if not torch.stack(finite).all():
-            raise DivergedError(
-                f"training diverged in epoch {self.progress.epoch}: a weight is not finite"
-            )
+            epoch = self.progress.epoch - (not self.progress.step)  # one that ended counts on
+            raise DivergedError(f"training diverged in epoch {epoch}: a weight is not finite")
         state = {"model": model, "optimizer": self.optimizer.state_dict()}
         return checkpoint.pack({**state, "progress": asdict(self.progress)})
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -119,13 +121,22 @@ def test_logs_follow_a_stopped_job_to_its_stop(workshop: Workshop) -> None:
     assert workshop.finish(follower).returncode == 0
 
 
-def test_verify_proves_it_and_leaves_nothing(workshop: Workshop) -> None:
+@pytest.fixture
+def scratch(workshop: Workshop) -> Iterator[Path]:
+    """Where verify works; with a short name, for sockets in it may have no long one."""
+    with tempfile.TemporaryDirectory() as folder:
+        workshop.environment |= {"TMPDIR": folder}
+        yield Path(folder)
+
+
+def test_verify_proves_it_and_leaves_nothing(workshop: Workshop, scratch: Path) -> None:
     workshop.settings(checkpoint_every="5 steps")
     done = workshop.ablate("verify", workshop.study(), "--set", "pause=25", "--kills", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equal to the bit: weights and all metrics" in done.stdout
     assert "attempts 3" in done.stdout
     assert not workshop.results.exists()
+    assert not list(scratch.glob("ablate-verify-*"))
     workshop.nothing_runs()
 
 
@@ -168,7 +179,17 @@ def test_verify_says_so_where_nothing_could_be_proved(workshop: Workshop) -> Non
     assert "proves nothing" in done.stderr
 
 
-def test_verify_finds_a_program_that_does_not_resume(workshop: Workshop) -> None:
+def test_verify_leaves_what_a_failure_names(workshop: Workshop, scratch: Path) -> None:
+    study = workshop.study("fault", '["none"]')
+    done = workshop.ablate("verify", study, "--set", "fault=diverge")
+    assert done.returncode == 1
+    (kept,) = scratch.glob("ablate-verify-*")
+    assert f"the runs are kept for a look: {kept}\n" in done.stderr
+    (log,) = kept.glob("*/runs/*/log.txt")
+    assert str(log) in done.stderr
+
+
+def test_verify_finds_a_program_that_does_not_resume(workshop: Workshop, scratch: Path) -> None:
     study = workshop.study()
     method = Path(workshop.folder / "forgetful.py")
     toy = Path(__file__).parent.parent / "execute" / "toy_method.py"
@@ -179,6 +200,9 @@ def test_verify_finds_a_program_that_does_not_resume(workshop: Workshop) -> None
     done = workshop.ablate("verify", study, "--set", "pause=25", "--kills", "1")
     assert done.returncode == 1, done.stdout
     assert "DIFFERENT" in done.stderr
+    (kept,) = scratch.glob("ablate-verify-*")
+    assert f"the runs are kept for a look: {kept}\n" in done.stderr
+    assert sorted(path.name for path in kept.iterdir()) == ["broken", "whole"]
 
 
 def test_reindex_gives_the_same_export(finished: Workshop) -> None:

@@ -82,6 +82,7 @@ class Lines:
 
     phases: list[tuple[str, str, str]] = field(default_factory=list)
     epochs: list[tuple[str, int]] = field(default_factory=list)
+    notes: list[tuple[str, str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
     def job(self, job: str, phase: Phase, detail: str = "") -> None:
@@ -89,6 +90,9 @@ class Lines:
 
     def epoch(self, job: str, epoch: int, metrics: object) -> None:
         self.epochs.append((job, epoch))
+
+    def note(self, job: str, what: str, detail: str) -> None:
+        self.notes.append((job, what, detail))
 
     def say(self, sentence: str) -> None:
         self.said.append(sentence)

@@ -113,11 +113,13 @@ def test_a_corrupt_newest_checkpoint(workshop: Workshop, whole: Outcomes) -> Non
     (run,) = workshop.runs()
     older, newest = sorted(run.checkpoints.glob("*.ckpt"))
     newest.write_bytes(newest.read_bytes()[:-1] + b"!")
-    workshop.run(study, *SLOW)
+    said = workshop.run(study, *SLOW)
     assert workshop.outcomes() == whole
     (resumed,) = workshop.events("resumed")
     assert resumed["step"] == int(older.name.split("-")[1])
     assert resumed["rejected"] == [newest.name + ".corrupt"]
+    where = f"from step {resumed['step']}, epoch {resumed['epoch']}"
+    assert f"resumed   teacher, Taught, seed 0  ({where}; 1 corrupt checkpoint passed over)" in said
     assert (
         f"corrupt checkpoint passed over: {newest.name}" in workshop.ablate("show", run.id).stdout
     )
@@ -129,7 +131,9 @@ def test_no_sound_checkpoint_is_a_fresh_start(workshop: Workshop, whole: Outcome
     (run,) = workshop.runs()
     for path in run.checkpoints.glob("*.ckpt"):
         path.write_bytes(b"")
-    workshop.run(study, *SLOW)
+    said = workshop.run(study, *SLOW)
+    assert "  (from the start: 2 corrupt checkpoints, none sound)\n" in said
+    assert "restarted " in said
     assert workshop.outcomes() == whole
     assert not workshop.events("resumed")
     assert "corrupt checkpoint passed over" in workshop.ablate("show", run.id).stdout
@@ -171,12 +175,30 @@ def test_a_directory_that_cannot_be_read_takes_no_summary_away(workshop: Worksho
     study = workshop.study()
     workshop.run(study, "--seeds", "0")
     rotten, _ = workshop.runs()
-    (rotten.path / "config.json").write_text("?")
+    rotten.events_file.unlink()
+    rotten.events_file.mkdir()
     (workshop.results / "ablate.db").unlink()
     said = workshop.run(study, "--seeds", "0").splitlines()
     assert said[0] == "study: all 2 jobs are done, nothing to run"
-    assert said[1].startswith(f"not in the index: {rotten.path}/config.json: damaged")
+    assert said[1].startswith(f"not in the index: {rotten.events_file}: Is a directory")
     assert said[2] == "2 done"
+
+
+@pytest.mark.parametrize("config", ["?", "{}", None])
+def test_a_run_writes_a_damaged_config_anew(workshop: Workshop, config: str | None) -> None:
+    study = workshop.study()
+    workshop.run(study, "--seeds", "0")
+    rotten, _ = workshop.runs()
+    file = rotten.path / "config.json"
+    before, outcomes = file.read_text(), workshop.outcomes()
+    file.unlink() if config is None else file.write_text(config)
+    (workshop.results / "ablate.db").unlink()
+    said = workshop.run(study, "--seeds", "0").splitlines()
+    words = f"{rotten.path}: its config was damaged or missing and has been written anew"
+    assert said[:2] == [words, "study: all 2 jobs are done, nothing to run"]
+    assert file.read_text() == before
+    assert workshop.outcomes() == outcomes
+    assert words not in workshop.run(study, "--seeds", "0")
 
 
 def test_a_locked_index_does_not_stop_training(workshop: Workshop, whole: Outcomes) -> None:

@@ -63,6 +63,7 @@ def drive(clock: Clock) -> None:
     with Live(work, clock) as display:
         display.job("a", "running", "attempt 2 on cpu")
         display.job("b", "running", "attempt 1 on cpu")
+        display.note("a", "resumed", "from step 48, epoch 6")
         clock.now += 8.0
         display.epoch("a", 8, {"top1": 81.25})
         display.job("b", "failed", "ValueError: [bold]no[/bold]")
@@ -80,6 +81,8 @@ def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch)
         "started   L_pred [only], seed 0  (attempt 2 on cpu)"
     ]
     assert "ValueError: [bold]no[/bold]" in stream.getvalue()
+    note = "resumed   L_pred [only], seed 0  (from step 48, epoch 6)\n"
+    assert note in stream.getvalue()
     assert "done      L_pred [only], seed 0\n" in stream.getvalue()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fake_launcher import MIB, FakeLauncher, Lines, finish, make_matrix, orchestrate
 
+from ablate.cli.run import closing
 from ablate.execute.devices import CONTEXT_BYTES
 from ablate.execute.events import DeviceChanged, Phase
 from ablate.execute.launcher import modules_for
@@ -104,6 +105,25 @@ def test_starts_that_always_fail_end_the_run(tmp_path: Path) -> None:
     assert summary.count(Phase.FAILED) == 60
 
 
+def test_where_nothing_can_be_written_the_summary_has_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(run: RunDirectory, *_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(run.path))
+
+    monkeypatch.setattr(RunDirectory, "create", refuse)
+    monkeypatch.setattr(RunDirectory, "append", refuse)
+    matrix = make_matrix(1)
+    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(), [Device("cpu", 1)])
+    (job,) = matrix.configs
+    run = RunDirectory.of(tmp_path, job)
+    reason = f"could not be started: Permission denied: {run.path}"
+    assert summary.messages == {job: reason}
+    assert lines.said == [f"{run.path}: Permission denied"], "once, not at each attempt"
+    said = closing(matrix, summary, {}, lambda _: run).splitlines()
+    assert said[0] == f"failed  v, s, seed 0: {reason}"
+
+
 def test_a_folder_in_the_place_of_a_result_is_none(tmp_path: Path) -> None:
     def spoil(run: RunDirectory, order: Order) -> None:
         if order.attempt == 1:
@@ -147,17 +167,23 @@ def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Pat
     teachers = make_matrix(2, "teacher")
     first, second = teachers.configs
     student = make_matrix(1).configs.popitem()[1]
+    table = replace(student, kind="teacher_table", upstream={"teacher": second})
     students = {
         job_id(config): config
         for config in (
             replace(student, upstream={"teacher": first}),
-            replace(student, seed=1, upstream={"teacher": first, "table": second}),
+            table,
+            replace(student, seed=1, upstream={"table": job_id(table)}),
         )
     }
     matrix = replace(teachers, configs=teachers.configs | students)
     _, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 1)])
     blocked = [(job, detail) for job, phase, detail in lines.phases if phase == "blocked"]
-    assert blocked == [(job, "a job that it waits for failed") for job in students]
+    culprits = [first, second, second]
+    assert blocked == [
+        (job, f"waits for {culprit[:10]}, which failed")
+        for job, culprit in zip(students, culprits, strict=True)
+    ]
 
 
 def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_path: Path) -> None:
@@ -171,10 +197,38 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
     _, lines = orchestrate(
         tmp_path, replace(teacher, configs=configs), FakeLauncher(), [Device("cpu", 1)]
     )
-    blocked = (job_id(student), "blocked", "a job that it waits for failed")
+    blocked = (job_id(student), "blocked", f"waits for {failed[:10]}, which failed")
     assert lines.phases.count(blocked) == 1
     (done,) = [line for line in lines.phases if line[1] == "done"]
     assert lines.phases.index(blocked) < lines.phases.index(done), "not beside another job's end"
+
+
+def test_where_a_job_goes_on_is_told_while_it_runs_and_once_an_attempt(tmp_path: Path) -> None:
+    def resume(run: RunDirectory, order: Order) -> None:
+        orders.append(order)
+        run.append({"event": "started", "attempt": order.attempt, "time": 0.0, "host": "h"})
+        told = {"attempt": order.attempt, "time": 0.0, "step": 10 * order.attempt, "epoch": 1}
+        run.append({"event": "resumed", "rejected": [], **told})
+
+    def ends(job: str) -> bool:
+        if len(lines.notes) < len(orders):
+            return False
+        run.append({"event": "remark", "time": 0.0})  # so that the log is read once more
+        if len(orders) == 2:
+            finish(run, orders[-1])
+        return True
+
+    orders: list[Order] = []
+    matrix = make_matrix(1)
+    (job,) = matrix.configs
+    run = RunDirectory.of(tmp_path, job)
+    launcher, lines = FakeLauncher(resume, ends), Lines()
+    summary, _ = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)], lines=lines)
+    assert [note[1:] for note in lines.notes] == [
+        ("resumed", "from step 10, epoch 1"),
+        ("resumed", "from step 20, epoch 1"),
+    ]
+    assert (summary.launched, summary.resumed) == (2, 1), "jobs, not attempts"
 
 
 def test_a_log_is_read_again_when_it_has_grown_and_only_then(

@@ -70,9 +70,11 @@ def test_a_method_file_that_changes_while_its_study_runs(workshop: Workshop) -> 
     (workshop.folder / "mine.py").write_text(changing)
     (workshop.folder / "mine.toml").write_text(STUDY)
     said = workshop.run("mine.toml", code=1)
+    assert all(len(past.attempts) == 1 for past in workshop.histories()), "once is enough"
     assert sorted(record["status"] for record in workshop.records()) == ["done", "failed"]
     path = workshop.folder / "mine.py"
     assert f"{path} has changed since the study was planned: run the study again" in said
+    assert "Traceback" not in said
 
 
 CONFIG = JobConfig("teacher", "teacher", "a:b", "digits", "resnet8", "", 0, "quick", {})
@@ -98,3 +100,12 @@ def test_files_given_must_be_those_that_the_job_was_planned_with(tmp_path: Path)
     weights.unlink()
     with pytest.raises(JobError, match="has changed"):
         check_given(order, config)
+
+
+def test_a_metric_that_a_method_does_not_measure_is_told(workshop: Workshop) -> None:
+    (workshop.folder / "mine.py").write_text(METHOD.replace('{"top1"', '{"accuracy"'))
+    (workshop.folder / "mine.toml").write_text(STUDY)
+    words = 'no job of this study measured "top1", only: accuracy, peak_memory_mib, train_seconds'
+    assert words in workshop.run("mine.toml").splitlines()
+    (workshop.folder / "mine.py").write_text(METHOD)
+    assert "no job of this study" not in workshop.run("mine.toml")

@@ -12,7 +12,7 @@ from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 from ablate.errors import StoreError
 from ablate.execute.events import Phase
 from ablate.execute.placement import Device
-from ablate.execute.recovery import read_past, set_damaged_aside
+from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside
 from ablate.execute.session import Order
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import Machine
@@ -63,6 +63,22 @@ def test_a_damaged_result_that_cannot_be_set_aside_is_told(
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(StoreError, match=r"result\.json: Read-only file system"):
         set_damaged_aside(matrix, lambda job: RunDirectory.of(tmp_path, job), print)
+
+
+def test_a_config_that_cannot_be_mended_keeps_no_job_from_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix, (damaged, _) = finished(tmp_path, 2)
+    (damaged.path / "config.json").write_bytes(b"")
+
+    def refuse(path: Path, target: Path) -> Path:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    said: list[str] = []
+    mend_configs(matrix, lambda job: RunDirectory.of(tmp_path, job), said.append)
+    why = "its config cannot be written anew: Read-only file system"
+    assert said == [f"{damaged.path}: {why}"]
 
 
 @pytest.mark.parametrize("lost", ["result", "checkpoints"])

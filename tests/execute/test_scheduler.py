@@ -196,6 +196,12 @@ def test_a_job_that_diverged_is_not_repeated() -> None:
     assert phases(scheduler, "a b") == ["diverged", "blocked"]
 
 
+def test_a_job_whose_input_was_refused_is_not_repeated() -> None:
+    scheduler = started(task("a"), task("b", "a"))
+    assert end(scheduler, "a", Outcome.REFUSED) == [AllSettled()]
+    assert phases(scheduler, "a b") == ["failed", "blocked"]
+
+
 def test_an_interruption_that_nobody_asked_us_for_goes_on_at_once_after_progress() -> None:
     scheduler = started(task("a"), policy=RetryPolicy(max_retries=0))
     for step in range(1, 9):

@@ -40,6 +40,32 @@ def test_only_full_ids_name_run_directories(tmp_path, name):
         RunDirectory.of(tmp_path, name)
 
 
+@pytest.mark.parametrize("value", [math.nan, "\udce9"])
+def test_a_config_that_has_no_id_is_mended(run_directory, make_config, value):
+    content = json.dumps({**vars(make_config()), "settings": {"a": value}})
+    (run_directory.path / "config.json").write_text(content)
+    assert run_directory.mend_config(make_config())
+    assert run_directory.config() == make_config()
+    assert not run_directory.mend_config(make_config())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": None, "seed": None}, "lacks kind, seed"),
+        ({"colour": "red"}, "has colour, unknown here"),
+    ],
+)
+def test_a_config_of_other_fields_is_told_in_a_sentence(run_directory, make_config, change, words):
+    content = {**vars(make_config()), **change}
+    content = {name: value for name, value in content.items() if value is not None}
+    (run_directory.path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(StoreError) as told:
+        run_directory.config()
+    right = "`ablate run` of its study writes it anew"
+    assert str(told.value) == f"{run_directory.path}/config.json: damaged: {words} ({right})"
+
+
 def test_a_config_of_another_job_is_refused(tmp_path, make_config):
     other = dataclasses.replace(make_config(), seed=7)
     with pytest.raises(StoreError, match="belongs to job"):

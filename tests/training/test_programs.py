@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from ablate.methods.metrics import METRICS
 from ablate.methods.parts import Choice, Part, Value
 from ablate.methods.references import CRD
 from ablate.methods.registry import BUILT_IN
+from ablate.methods.session import Position
 from ablate.training import checkpoint, data, networks
 from ablate.training.evaluate import evaluate
 from ablate.training.hyper import Hyper
+from ablate.training.loop import Run
 from ablate.training.precision import Precision
 
 PAIR = ("resnet14", "resnet8")
@@ -210,6 +213,27 @@ def test_nan_ends_the_job_at_the_epochs_end(workshop: Workshop, method: str) -> 
     for _, _, metrics in session.epochs:
         assert all(math.isfinite(value) for value in metrics.values())
     assert not (session.folder / "weights.pt").exists()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_weight_that_is_not_finite_is_told_with_its_epoch(
+    workshop: Workshop, ended: bool
+) -> None:
+    """The last step of an epoch may be the one that goes wrong, after its losses were sound."""
+    job = workshop.job("student", *PAIR, batch_size=299, epochs=1)
+    session = workshop.session(job, f"spoiled {ended}")
+    step_done = session.step_done
+
+    def spoil(position: Position, snapshot: Callable[[], bytes]) -> None:
+        if position.epoch_ended == ended:
+            run: Run = snapshot.__self__  # type: ignore[attr-defined]
+            next(run.trainable.parameters()).data.fill_(math.nan)
+            session.stop_after = position.step
+        step_done(position, snapshot)
+
+    session.step_done = spoil  # type: ignore[method-assign]
+    with pytest.raises(DivergedError, match="diverged in epoch 1: a weight is not finite"):
+        session.run()
 
 
 def test_a_bad_state_is_in_no_checkpoint(workshop: Workshop) -> None:
