@@ -71,6 +71,7 @@ def collected() -> Iterator[None]:
         yield
     finally:
         gc.disable()
+        gc.unfreeze()
 
 
 def usable_cores() -> int:
