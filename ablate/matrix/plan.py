@@ -73,9 +73,12 @@ class StudyPlan:
 
     @property
     def key(self) -> str:
-        """Names the study under its profile, overrides and code; seeds and rows may grow."""
-        content = [self.name, self.profile, dict(self.overrides), dict(self.baseline), self.code]
-        content += [self.conditions] if self.conditions else []  # plans of old have none
+        """Names the study under its profile, overrides and code; seeds and rows may grow.
+
+        Its title counts: of two files of one name in different folders, neither replaces the other.
+        """
+        names = [self.name, self.title, self.profile, self.code, self.conditions]
+        content = [*names, dict(self.overrides), dict(self.baseline)]
         digest = hashlib.sha256(canonical(content).encode()).hexdigest()
         return f"{self.name}-{self.profile}-{digest[:12]}"
 

@@ -74,6 +74,14 @@ def test_seeds_and_rows_may_grow_under_one_key(lab: Lab) -> None:
     assert plan.key.startswith("study-quick-")
 
 
+def test_studies_of_one_name_and_other_titles_have_keys_of_their_own(lab: Lab) -> None:
+    """Files in two folders may have the same name; neither's results may hide the other's."""
+    here, there = (lab.expand(HEAD.replace('"T"', title) + TAU).plan for title in ('"A"', '"B"'))
+    assert here.name == there.name
+    assert here.key != there.key
+    assert [job.id for job in here.jobs] == [job.id for job in there.jobs]
+
+
 def test_whatever_all_jobs_share_is_in_the_key(lab: Lab) -> None:
     plan = lab.expand(HEAD + TAU).plan
     keys = [

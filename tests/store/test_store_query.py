@@ -245,6 +245,14 @@ def test_an_ambiguous_prefix_lists_the_candidates(lab, index):
     assert ", t/s, seed " in message
 
 
+def test_a_study_of_the_same_name_replaces_none_of_another_title(lab, index):
+    other = index.register(lab.plan(title="Another study", variants=(WARM,)))
+    mine = lab.plan()
+    assert {one.key for one in index.find_studies(superseded=True)} == {mine.key, other.key}
+    assert [one.key for one in index.find_studies("tau")] == [other.key], "the last one"
+    assert len(study_results(index, mine.key).plan.variants) == len(mine.variants)
+
+
 def test_find_study_by_name_key_or_profile(lab, index):
     plan = lab.plan()
     assert index.find_study("tau") == plan.key == index.find_study(plan.key)
