@@ -196,7 +196,7 @@ def _caption(analysis: Analysis, cells: Sequence[Cell], clipped: bool) -> str:
     if marks & {Mark.BETTER, Mark.WORSE}:
         sentences.append(f"Arrow and colour: told from zero {over}.")
     elif Mark.NONE in marks and analysis.family > 1:
-        sentences.append(f"None is told from zero {over}.")
+        sentences.append(f"None of these is told from zero {over}.")
     if Mark.DESCRIPTIVE in marks and interval:
         sentences.append(f"Dashed: descriptive, fewer than {FEWEST_PAIRS_FOR_MARKS} seeds.")
     if clipped:
