@@ -61,10 +61,10 @@ def run(jobs: int, forks: int, folder: Path) -> None:
     sys.path.insert(0, str(TESTS))
     from fake_launcher import FakeLauncher, orchestrate
 
-    from ablate.execute.placement import Device
+    from ablate.execute.scheduler.placement import Device
     from ablate.matrix.expand import expand
-    from ablate.settings import load_settings
     from ablate.study.parse import read_study
+    from ablate.study.settings import load_settings
 
     study = write_study(folder, jobs)
     with timed(f"expansion of {jobs} jobs"):

@@ -10,8 +10,7 @@ differences from the design's drawing are meant:
 * `report` reads the store by what it tells (results, queries, states, artifacts) and writes its own
   files as atomically; it never sees the schema, the locks, or what ingests run directories.
 
-`errors`, `tomlfile` and `settings` serve all rooms; ablate.toml is checked against the parts of
-the methods, so `settings` may look at `methods`, which never looks back.
+`errors` and `console` serve all rooms; `statistics` are pure functions that know no other room.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ TOLD = ("results", "query", "index", "history", "rundir", "files", "find", "proc
 #: Room -> what it may import of the package, besides itself; a longer name allows that part only.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "tomlfile": {"errors"},
-    "settings": {"tomlfile", "methods", "errors"},
     "methods": {"errors"},
-    "study": {"methods", "settings", "tomlfile", "errors"},
-    "matrix": {"study", "methods", "settings", "tomlfile", "errors"},
+    "study": {"methods", "errors"},
+    "matrix": {"study", "methods", "errors"},
     "store": {"matrix", "methods", "errors"},
-    "execute": {"store", "matrix", "methods", "settings", "errors"},
-    "report": {*(f"store.{told}" for told in TOLD), "matrix", "methods", "console", "errors"},
+    "statistics": {"errors"},
+    "execute": {"statistics", "store", "matrix", "study", "methods", "errors"},
+    "report": {
+        *(f"store.{told}" for told in TOLD), "statistics", "matrix", "methods", "console", "errors",
+    },
     "training": {"methods", "errors"},
     "console": {"errors"},
-    "live": {"console", "execute.events", "errors"},
     "__main__": {"cli"},
-}
+}  # fmt: skip
 EVERYTHING = ("cli",)
 
 #: Library -> the only places that may import it.
@@ -54,19 +53,19 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "torch": ("training",),
     "torchvision": ("training",),
     "sklearn": ("training",),
-    "rich": ("console", "live"),
+    "rich": ("console", "cli"),
     "sqlalchemy": ("store",),
     "typer": ("cli",),
     "matplotlib": ("report",),
     "jinja2": ("report",),
-    "pydantic": ("tomlfile", "settings", "study"),
+    "pydantic": ("study",),
 }
 
 #: Modules that commands start with, which must not wait for torch.
 STARTING = (
     "ablate.cli.app", "ablate.cli.run", "ablate.cli.report", "ablate.cli.status", "ablate.report",
-    "ablate.store.index", "ablate.store.query", "ablate.execute.orchestrator", "ablate.live",
-    "ablate.matrix.expand", "ablate.study.parse", "ablate.settings",
+    "ablate.store.index", "ablate.store.query", "ablate.execute.orchestrator", "ablate.cli.live",
+    "ablate.matrix.expand", "ablate.study.parse", "ablate.study.settings",
 )  # fmt: skip
 
 
@@ -162,8 +161,10 @@ def loaded(code: str, *names: str) -> list[str]:
 
 def test_importing_everything_outside_the_workshop_loads_no_torch() -> None:
     names = [f"ablate.{module(path)}".rstrip(".") for path in FILES if room(path) != "training"]
-    # ablate.execute.warm leaves its process group when it is imported, ablate.__main__ runs.
-    names = [name for name in names if name not in ("ablate.execute.warm", "ablate.__main__")]
+    # `warm` leaves its process group when it is imported, ablate.__main__ runs.
+    names = [
+        name for name in names if name not in ("ablate.execute.launch.warm", "ablate.__main__")
+    ]
     assert set(STARTING) <= set(names)
     code = "".join(f"import {name}\n" for name in names)
     assert loaded(code, "torch", "torchvision", "sklearn") == []

@@ -10,8 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ablate.errors import InputError
-from ablate.settings import Execution, Settings, find_settings, load_settings, user_path
-from ablate.tomlfile import dotted, flatten, read_toml, validate, written
+from ablate.study.settings import Execution, Settings, find_settings, load_settings, user_path
+from ablate.study.tomlfile import dotted, flatten, read_toml, validate, written
 
 ROOT = Path(__file__).parents[1]
 QUICK = '[profiles.quick]\ndata = "digits"\n'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ablate.errors import InputError
-from ablate.tomlfile import read_toml
+from ablate.study.tomlfile import read_toml
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from ablate.console import clean
 from ablate.errors import AblateError, InputError, Problem
 
 if TYPE_CHECKING:
-    from ablate.settings import Settings, TomlValue
+    from ablate.study.settings import Settings, TomlValue
 
 ResultsOption = Annotated[
     str | None,
@@ -92,7 +92,7 @@ def tell(text: str, *, err: bool = False) -> None:
 
 def settings_for(study: Path | None = None) -> Settings:
     """The ablate.toml above the working directory, or else above the study file."""
-    from ablate.settings import find_settings, load_settings
+    from ablate.study.settings import find_settings, load_settings
 
     return load_settings(find_settings(Path(), *([study.parent] if study else [])))
 
@@ -133,7 +133,7 @@ def results_folder(results: str | None, settings: Settings | None = None) -> Pat
         return Path(filled("--results", results))
     if settings is not None:
         return settings.path(settings.results)
-    from ablate.settings import find_settings, load_settings
+    from ablate.study.settings import find_settings, load_settings
 
     try:
         file = find_settings(Path())

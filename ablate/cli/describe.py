@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.matrix.identity import short
 from ablate.methods.parts import format_value
-from ablate.report.table import STATES
+from ablate.report.tables.table import STATES
 from ablate.store.find import in_words
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ def export(
 
 
 def _text(records: list[dict[str, Any]], format_: Format) -> str:
-    from ablate.report.exports import to_csv, to_json
+    from ablate.report.exports.frame import to_csv, to_json
 
     return to_csv(records) if format_ is Format.CSV else to_json(records)
 
@@ -64,12 +64,12 @@ def _text(records: list[dict[str, Any]], format_: Format) -> str:
 def _write(records: list[dict[str, Any]], format_: Format, results: Path, out: Path) -> str:
     """Write an export and say what was written."""
     if format_ is Format.TENSORBOARD:
-        from ablate.report.exports_tensorboard import write_tensorboard
+        from ablate.report.exports.tensorboard import write_tensorboard
 
         runs = write_tensorboard(records, results, out)
         return f"{out}: {len(runs)} run{'' if len(runs) == 1 else 's'}"
     if format_ is Format.PARQUET:
-        from ablate.report.exports import write_parquet
+        from ablate.report.exports.frame import write_parquet
 
         write_parquet(records, out)
     else:

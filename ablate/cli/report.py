@@ -95,7 +95,7 @@ def report(
 ) -> None:
     """Print the tables of a study: mean ± std over seeds, differences, intervals."""
     from ablate.report.publish import Asked, figures_of, page_of, write_text
-    from ablate.report.render_html import document
+    from ablate.report.renderers.html import document
     from ablate.store.index import Index
 
     folder = existing_results(results)

@@ -32,14 +32,14 @@ from ablate.errors import BusyError, StoreError
 from ablate.matrix.identity import short
 
 if TYPE_CHECKING:
-    from ablate.execute.events import Phase
     from ablate.execute.orchestrator import StopRequests, Summary
-    from ablate.execute.placement import Device
     from ablate.execute.recovery import Past
+    from ablate.execute.scheduler.messages import Phase
+    from ablate.execute.scheduler.placement import Device
     from ablate.matrix.plan import Matrix
-    from ablate.settings import Settings
     from ablate.store.locks import FolderLock
     from ablate.store.rundir import RunDirectory
+    from ablate.study.settings import Settings
 
 BUSY_S = 1.0  #: how long a run waits for a locked index before it goes on without it
 
@@ -79,7 +79,7 @@ def run(
 
 def carry_out(matrix: Matrix, settings: Settings, results: Path, *, wait: bool = False) -> Summary:
     """Run what is left of a matrix with the results folder locked, and tell how it went."""
-    from ablate.execute.devices import find_devices
+    from ablate.execute.launch.devices import find_devices
     from ablate.execute.orchestrator import StopRequests
     from ablate.execute.recovery import (
         mend_configs,
@@ -126,9 +126,9 @@ def _orchestrate(
     devices: list[Device],
     stop: StopRequests,
 ) -> Summary:
+    from ablate.cli.live import Live, Work
     from ablate.execute.orchestrator import Orchestrator
     from ablate.execute.provenance import provenance
-    from ablate.live import Live, Work
     from ablate.store.index import Index
 
     names = job_names(matrix)
@@ -241,7 +241,7 @@ def closing(
     matrix: Matrix, summary: Summary, held: Mapping[str, str], runs: Callable[[str], RunDirectory]
 ) -> str:
     """How the run ended: a line of counts, and what a user needs of each job that failed."""
-    from ablate.execute.events import Phase
+    from ablate.execute.scheduler.messages import Phase
 
     names = job_names(matrix)
     lines = []
@@ -268,7 +268,7 @@ def closing(
 
 def unmeasured(matrix: Matrix, summary: Summary, runs: Callable[[str], RunDirectory]) -> list[str]:
     """A sentence on each metric that the study asks for and none of its finished rows has."""
-    from ablate.execute.events import Phase
+    from ablate.execute.scheduler.messages import Phase
     from ablate.store.history import numbers
 
     rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
@@ -285,7 +285,7 @@ def unmeasured(matrix: Matrix, summary: Summary, runs: Callable[[str], RunDirect
 
 def _failure(name: str, phase: Phase, run: RunDirectory, message: str) -> list[str]:
     """A failed job: its name, its error, the end of its log, and where all of that lies."""
-    from ablate.execute.verdict import log_tail
+    from ablate.execute.attempt_end import log_tail
     from ablate.store.history import history
 
     error = history(run.events().events).error or message or "no error was written down"
@@ -298,7 +298,7 @@ def _failure(name: str, phase: Phase, run: RunDirectory, message: str) -> list[s
 
 def exit_code(summary: Summary) -> int:
     """0 fine, 1 some jobs failed or were left alone, 130 interrupted."""
-    from ablate.execute.events import BROKEN, Phase
+    from ablate.execute.scheduler.messages import BROKEN, Phase
 
     if summary.stopped and (summary.held or summary.count(Phase.DONE) < len(summary.phases)):
         return 130

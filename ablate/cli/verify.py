@@ -27,7 +27,7 @@ from ablate.cli.common import (
     tell,
 )
 from ablate.errors import InputError, Interrupted, JobError, Problem
-from ablate.execute.events import Phase
+from ablate.execute.scheduler.messages import Phase
 
 if TYPE_CHECKING:
     from ablate.execute.orchestrator import Summary

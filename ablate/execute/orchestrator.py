@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Protocol
 
 from ablate.errors import StoreError
-from ablate.execute.devices import free_gpu_bytes, visible_name
-from ablate.execute.events import (
+from ablate.execute.attempt_end import beginning, peak_bytes, read_end, write_end
+from ablate.execute.launch.devices import free_gpu_bytes, visible_name
+from ablate.execute.launch.local import Exit, LocalLauncher, modules_for
+from ablate.execute.launch.memory import MemoryWatch, ReadFree, taken_bytes
+from ablate.execute.recovery import Past
+from ablate.execute.scheduler.messages import (
     BROKEN,
     AllSettled,
     BackoffOver,
@@ -32,21 +36,17 @@ from ablate.execute.events import (
     Terminate,
     WakeAfter,
 )
-from ablate.execute.launcher import Exit, LocalLauncher, modules_for
-from ablate.execute.memory import MemoryWatch, ReadFree, taken_bytes
-from ablate.execute.placement import Device
-from ablate.execute.recovery import Past
-from ablate.execute.scheduler import RetryPolicy, Scheduler
-from ablate.execute.session import Order
-from ablate.execute.verdict import beginning, peak_bytes, read_end, write_end
+from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.scheduler import RetryPolicy, Scheduler
+from ablate.execute.worker.worker_session import Order
 from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import JobConfig, Machine
-from ablate.settings import Settings
 from ablate.store import checkpoints
 from ablate.store.history import Attempt, history
 from ablate.store.index import Index
 from ablate.store.rundir import RunDirectory
+from ablate.study.settings import Settings
 
 TICK_S = 0.2  #: how often signals, timers and the display are looked after
 INGEST_S = 1.0  #: how often running jobs' epochs go into the index

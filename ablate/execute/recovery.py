@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 import psutil
 
 from ablate.errors import StoreError
-from ablate.execute.events import Outcome, Phase
-from ablate.execute.verdict import write_end
+from ablate.execute.attempt_end import write_end
+from ablate.execute.scheduler.messages import Outcome, Phase
 from ablate.matrix.plan import Matrix
 from ablate.store import checkpoints
 from ablate.store.history import Attempt, Status, history, saved_step

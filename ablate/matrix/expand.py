@@ -13,12 +13,12 @@ from ablate.matrix.jobs import Jobs
 from ablate.matrix.pairs import Pair, find_pairs
 from ablate.matrix.plan import Matrix, StudyPlan
 from ablate.matrix.resolve import Conditions, conditions
-from ablate.matrix.table import Rows, TableRow, left_out
+from ablate.matrix.rows import Rows, TableRow, left_out
 from ablate.methods.method import Method
 from ablate.methods.parts import Value, format_value
 from ablate.methods.teachers import TEACHER, TEACHER_SEED
-from ablate.settings import Settings, TomlValue
 from ablate.study.parse import Draft
+from ablate.study.settings import Settings, TomlValue
 from ablate.study.variants import baseline_changes, metric_names, rows
 
 _DEFAULT_SEEDS = (0, 1, 2)

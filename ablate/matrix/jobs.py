@@ -11,14 +11,14 @@ from ablate.matrix.identity import job_id, training_code
 from ablate.matrix.pairs import Pair
 from ablate.matrix.plan import PlannedJob
 from ablate.matrix.resolve import Conditions
-from ablate.matrix.table import TableRow
+from ablate.matrix.rows import TableRow
 from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import SHARED_PARTS, TEACHER, TEACHER_SEED, teacher_of
-from ablate.settings import FILE_NAME
 from ablate.study.parse import Draft
+from ablate.study.settings import FILE_NAME
 from ablate.study.variants import Said
 
 

@@ -13,9 +13,9 @@ from ablate.methods.catalog import NETWORKS
 from ablate.methods.method import Method
 from ablate.methods.registry import is_file
 from ablate.methods.teachers import TEACHER
-from ablate.settings import FILE_NAME, Settings, user_path
 from ablate.study.model import PairEntry
 from ablate.study.parse import Draft
+from ablate.study.settings import FILE_NAME, Settings, user_path
 
 
 @dataclass(frozen=True)

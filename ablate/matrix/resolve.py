@@ -13,7 +13,7 @@ from ablate.methods.method import Method
 from ablate.methods.parts import Value, shown
 from ablate.methods.registry import BUILT_IN, installed
 from ablate.methods.teachers import TEACHER
-from ablate.settings import FILE_NAME, Execution, Profile, Settings, TomlValue
+from ablate.study.settings import FILE_NAME, Execution, Profile, Settings, TomlValue
 
 _SET = "--set"
 

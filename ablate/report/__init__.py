@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ablate.report.table import Table
+    from ablate.report.tables.table import Table
     from ablate.store.results import StudyResults
 
 
-def tables(
+def study_tables(
     results: StudyResults, metric: str | None = None, selection: str = "last"
 ) -> list[Table]:
     """Tables that fit the study, for one metric (by name or label) or all of its plan.
@@ -21,9 +21,9 @@ def tables(
     `selection` is "last" (epoch) or "best" (epoch on the test set). Raises InputError for a metric
     that the plan does not have, ValueError for another selection.
     """
-    from ablate.report.analysis import metric_of
-    from ablate.report.layouts import choose
-    from ablate.report.table import Selection
+    from ablate.report.tables.analysis import metric_of
+    from ablate.report.tables.layouts import choose
+    from ablate.report.tables.table import Selection
 
     metrics = None if metric is None else (metric_of(results.plan, metric),)
     return choose(results, metrics, Selection(selection))
@@ -44,9 +44,9 @@ def power_report(
     The metric defaults to the plan's first. Raises InputError for an effect that is not positive
     and for a metric that the plan does not have.
     """
-    from ablate.report.analysis import metric_of
-    from ablate.report.power_table import power_table
-    from ablate.report.table import Selection
+    from ablate.report.tables.analysis import metric_of
+    from ablate.report.tables.power_table import power_table
+    from ablate.report.tables.table import Selection
 
     chosen = metric_of(results.plan, metric or results.plan.metrics[0])
     return power_table(results, effect, chosen, Selection(selection))
@@ -56,10 +56,10 @@ def verdicts(
     results: StudyResults, metric: str | None = None, selection: str = "last"
 ) -> tuple[str, ...]:
     """The study in a sentence, then a sentence per comparison if there are several."""
-    from ablate.report.analysis import analyse, metric_of
-    from ablate.report.table import Selection
-    from ablate.report.verdict import study_verdict
-    from ablate.report.verdict import verdicts as each
+    from ablate.report.tables.analysis import analyse, metric_of
+    from ablate.report.tables.findings import study_verdict
+    from ablate.report.tables.findings import verdicts as each
+    from ablate.report.tables.table import Selection
 
     chosen = metric_of(results.plan, metric or results.plan.metrics[0])
     analysis = analyse(results, chosen, Selection(selection))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from ablate.errors import InputError, Problem, did_you_mean
-from ablate.report.table import Table
+from ablate.report.tables.table import Table
 
 FORMATS = ("terminal", "markdown", "latex", "csv", "json", "html")
 
@@ -17,6 +17,6 @@ def render(tables: Sequence[Table], format: str) -> str:  # noqa: A002
         raise InputError(
             Problem("--format", "", f'no format "{format}"', did_you_mean(format, FORMATS))
         )
-    module = import_module(f"ablate.report.render_{format}")
+    module = import_module(f"ablate.report.renderers.{format}")
     renderer: Callable[[Sequence[Table]], str] = getattr(module, f"render_{format}")
     return renderer(tables)

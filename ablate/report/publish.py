@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 from ablate.errors import StoreError
 from ablate.methods.metrics import Metric
-from ablate.report.analysis import metric_of, plan_metrics
 from ablate.report.filenames import safe_name
 from ablate.report.many import over_all
-from ablate.report.table import Selection
+from ablate.report.tables.analysis import metric_of, plan_metrics
+from ablate.report.tables.table import Selection
 from ablate.store.files import atomic_write
 
 if TYPE_CHECKING:
     from ablate.console import Line
     from ablate.matrix.plan import StudyPlan
-    from ablate.report.figures import PlannedFigure
-    from ablate.report.table import Table
+    from ablate.report.figures.draw import PlannedFigure
+    from ablate.report.tables.table import Table
     from ablate.store.find import Found
     from ablate.store.index import Index
     from ablate.store.results import Point
@@ -45,19 +45,19 @@ class Asked:
 
 def tables_of(index: Index, key: str, asked: Asked) -> list[Table]:
     """Tables of a study."""
-    from ablate.report import power_report, tables
+    from ablate.report import power_report, study_tables
     from ablate.store.query import study_results
 
     results = study_results(index, key)
     if asked.power is not None:
         return [power_report(results, asked.power, asked.metric, asked.selection)]
-    return tables(results, asked.metric, asked.selection)
+    return study_tables(results, asked.metric, asked.selection)
 
 
 def lines_of(index: Index, key: str, asked: Asked, *, width: int, plain: bool) -> list[Line]:
     """What a terminal, or a `plain` file or pipe, shows of the tables of a study."""
     from ablate.console import grids_lines
-    from ablate.report.render_terminal import grid_of
+    from ablate.report.renderers.terminal import grid_of
 
     grids = [grid_of(table, plain=plain) for table in tables_of(index, key, asked)]
     return list(grids_lines(grids, width))
@@ -71,8 +71,8 @@ def page_of(
     One study's page is `target` itself, those of several are named after it and the study. Raises
     StoreError if it cannot be written, InputError for a metric that the study does not have.
     """
-    from ablate.report.figures_svg import picture
-    from ablate.report.page import page
+    from ablate.report.figures.svg import picture
+    from ablate.report.page.build import page
     from ablate.store.query import job_states, study_results
 
     results = study_results(index, key)
@@ -97,7 +97,7 @@ def figures_of(
 
     Raises as `page_of`.
     """
-    from ablate.report.figures import planned_figures
+    from ablate.report.figures.draw import planned_figures
     from ablate.store.query import study_results
 
     results = study_results(index, key)
@@ -109,7 +109,7 @@ def figures_of(
 
 
 def _draw_and_write(folder: Path, prefix: str, planned: PlannedFigure) -> list[Path]:
-    from ablate.report.figures import write_figure
+    from ablate.report.figures.draw import write_figure
 
     return write_figure(planned.draw(), folder, prefix)
 

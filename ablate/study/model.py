@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ablate.tomlfile import PathText, Scalar, Seeds, Strict, Text, Values, flatten
+from ablate.study.tomlfile import PathText, Scalar, Seeds, Strict, Text, Values, flatten
 
 Action = Literal["REPLACE", "REMOVE", "ADD"]
 

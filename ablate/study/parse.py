@@ -11,7 +11,7 @@ from ablate.errors import InputError, Problem
 from ablate.methods.method import Method, NotFoundError
 from ablate.methods.registry import find_method
 from ablate.study.model import Study
-from ablate.tomlfile import read_toml, validate
+from ablate.study.tomlfile import read_toml, validate
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 

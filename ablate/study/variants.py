@@ -13,7 +13,7 @@ from ablate.methods.metrics import METRICS, find_metric
 from ablate.methods.parts import Part, Value, same, shown
 from ablate.study.model import AblationEntry, GridEntry, VariantEntry
 from ablate.study.parse import Draft
-from ablate.tomlfile import TomlValue
+from ablate.study.tomlfile import TomlValue
 
 _MOST_CELLS = 100_000  #: of one grid; a longer one is a slip of the pen
 

@@ -28,7 +28,7 @@ from ablate.training.networks import Network
 from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
 from ablate.training.step import Trainable
-from ablate.training.table import fill_table
+from ablate.training.teacher_table import fill_table
 
 WEIGHTS, FEATURES = "weights.pt", "features.pt"
 TEACHER, TABLE = "teacher", "teacher_table"  # roles of upstream jobs

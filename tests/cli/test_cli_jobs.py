@@ -17,9 +17,9 @@ from ablate.cli.app import app
 from ablate.execute.verify import Proof, Trial
 from ablate.matrix.expand import expand
 from ablate.matrix.plan import Matrix
-from ablate.settings import load_settings
 from ablate.store.files import TEMPORARY
 from ablate.study.parse import read_study
+from ablate.study.settings import load_settings
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
 from results_builder import SYMMETRY
 from results_folder import make_results
 
-from ablate import live
+from ablate.cli import live
 from ablate.cli.app import app
-from ablate.live import Live, Work
+from ablate.cli.live import Live, Work
 from ablate.store.index import Index
 from ablate.store.query import export
 

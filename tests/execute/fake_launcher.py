@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from ablate.execute.devices import Device
-from ablate.execute.events import Phase
-from ablate.execute.launcher import Exit
+from ablate.execute.launch.devices import Device
+from ablate.execute.launch.local import Exit
 from ablate.execute.orchestrator import Orchestrator, StopRequests, Summary
 from ablate.execute.recovery import read_past
-from ablate.execute.session import Order
+from ablate.execute.scheduler.messages import Phase
+from ablate.execute.worker.worker_session import Order
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import Matrix, PlannedJob, StudyPlan
 from ablate.methods.session import JobConfig
-from ablate.settings import Execution, Profile, Settings
 from ablate.store.index import Index
 from ablate.store.rundir import RunDirectory
+from ablate.study.settings import Execution, Profile, Settings
 
 MIB = 2**20
 

@@ -13,12 +13,12 @@ import pytest
 from fake_launcher import make_matrix
 
 from ablate.errors import InputError
-from ablate.execute.devices import find_devices, free_gpu_bytes, visible_name
-from ablate.execute.session import Order, StopFlag
-from ablate.execute.worker import EXIT_FAILED, attempt
+from ablate.execute.launch.devices import find_devices, free_gpu_bytes, visible_name
+from ablate.execute.worker.main import EXIT_FAILED, attempt
+from ablate.execute.worker.worker_session import Order, StopFlag
 from ablate.methods.session import Machine
-from ablate.settings import Execution
 from ablate.store.rundir import RunDirectory
+from ablate.study.settings import Execution
 
 FREE = {"GPU-a": 100, "GPU-b": 200, "GPU-c": 300}  #: by their place on the bus
 

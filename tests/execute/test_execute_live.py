@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from ablate import live
-from ablate.live import Live, Pace, Work, duration
+from ablate.cli import live
+from ablate.cli.live import Live, Pace, Work, duration
 
 
 class Clock:

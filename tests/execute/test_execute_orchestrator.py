@@ -14,14 +14,14 @@ import pytest
 from fake_launcher import MIB, FakeLauncher, Lines, finish, make_matrix, orchestrate
 
 from ablate.cli.run import closing
-from ablate.execute.devices import CONTEXT_BYTES
-from ablate.execute.events import DeviceChanged, Phase
-from ablate.execute.launcher import modules_for
-from ablate.execute.memory import MemoryWatch, taken_bytes
+from ablate.execute.launch.devices import CONTEXT_BYTES
+from ablate.execute.launch.local import modules_for
+from ablate.execute.launch.memory import MemoryWatch, taken_bytes
 from ablate.execute.orchestrator import INGEST_S
-from ablate.execute.placement import Device
 from ablate.execute.recovery import declare_gone, read_past, settle_strays
-from ablate.execute.session import Order
+from ablate.execute.scheduler.messages import DeviceChanged, Phase
+from ablate.execute.scheduler.placement import Device
+from ablate.execute.worker.worker_session import Order
 from ablate.matrix.identity import job_id
 from ablate.store import checkpoints
 from ablate.store.history import Status, history

@@ -9,8 +9,8 @@ import pytest
 from toy_workshop import Workshop
 
 from ablate.errors import JobError
-from ablate.execute.session import Order
-from ablate.execute.worker import check_given
+from ablate.execute.worker.main import check_given
+from ablate.execute.worker.worker_session import Order
 from ablate.matrix.identity import file_code
 from ablate.matrix.inputs import file_digest
 from ablate.methods.session import JobConfig, Machine

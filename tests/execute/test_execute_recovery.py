@@ -10,10 +10,10 @@ import pytest
 from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.errors import StoreError
-from ablate.execute.events import Phase
-from ablate.execute.placement import Device
 from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside
-from ablate.execute.session import Order
+from ablate.execute.scheduler.messages import Phase
+from ablate.execute.scheduler.placement import Device
+from ablate.execute.worker.worker_session import Order
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import Machine
 from ablate.store.rundir import RunDirectory

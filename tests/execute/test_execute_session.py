@@ -12,7 +12,13 @@ import pytest
 from fake_launcher import make_matrix
 
 from ablate.errors import Interrupted, StoreError
-from ablate.execute.session import Order, StopFlag, WorkerSession, pulse_file, read_pulse
+from ablate.execute.worker.worker_session import (
+    Order,
+    StopFlag,
+    WorkerSession,
+    pulse_file,
+    read_pulse,
+)
 from ablate.methods.session import Machine, Position
 from ablate.store import checkpoints
 from ablate.store.rundir import RunDirectory

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
-from ablate.execute.events import Outcome, Phase
-from ablate.execute.launcher import Exit
-from ablate.execute.placement import Device
-from ablate.execute.session import Order, StopFlag
-from ablate.execute.verdict import read_end
-from ablate.execute.worker import EXIT_FAILED, attempt
+from ablate.execute.attempt_end import read_end
+from ablate.execute.launch.local import Exit
+from ablate.execute.scheduler.messages import Outcome, Phase
+from ablate.execute.scheduler.placement import Device
+from ablate.execute.worker.main import EXIT_FAILED, attempt
+from ablate.execute.worker.worker_session import Order, StopFlag
 from ablate.methods.session import Machine
 from ablate.store.rundir import RunDirectory
 

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from ablate.execute import placement
-from ablate.execute.placement import (
+from ablate.execute.scheduler import placement
+from ablate.execute.scheduler.placement import (
     LOOK_AHEAD,
     PATIENCE,
     Device,

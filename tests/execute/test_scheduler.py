@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ablate.errors import AblateError
-from ablate.execute.scheduler import (
+from ablate.execute.scheduler.scheduler import (
     AllSettled,
     BackoffOver,
     Device,

@@ -17,8 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ablate.execute import placement
-from ablate.execute.scheduler import (
+from ablate.execute.scheduler.scheduler import (
     AllSettled,
     BackoffOver,
     Device,
@@ -38,6 +37,7 @@ from ablate.execute.scheduler import (
     Task,
     Terminate,
     WakeAfter,
+    placement,
 )
 
 PEAKS = {"k0": 100, "k1": 350, "k2": 900}

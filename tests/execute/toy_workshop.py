@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from ablate.execute.session import read_pulse
+from ablate.execute.worker.worker_session import read_pulse
 from ablate.store.history import Attempt, JobHistory, history
 from ablate.store.processes import is_alive
 from ablate.store.rundir import RunDirectory, run_directories

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from study_lab import ROOT, Lab
 
-from ablate.settings import load_settings
+from ablate.study.settings import load_settings
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from ablate.errors import InputError, Problem
 from ablate.matrix.expand import expand
 from ablate.matrix.plan import Matrix, PlannedJob
 from ablate.methods.session import JobConfig
-from ablate.settings import Settings, load_settings
 from ablate.study.parse import read_study
+from ablate.study.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "studies").glob("*.toml"))

@@ -14,8 +14,8 @@ from ablate.matrix.expand import expand
 from ablate.matrix.plan import Matrix, Role
 from ablate.methods.parts import same
 from ablate.methods.registry import BUILT_IN
-from ablate.settings import load_settings
 from ablate.study.parse import read_document
+from ablate.study.settings import load_settings
 
 SETTINGS = load_settings(ROOT / "ablate.toml")
 PARTS = [part for method in BUILT_IN.values() for part in method.parts]

@@ -16,8 +16,8 @@ from ablate.methods.catalog import NETWORKS
 from ablate.methods.parts import Choice, Part, Value
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
-from ablate.settings import load_settings
 from ablate.study.parse import read_study
+from ablate.study.settings import load_settings
 from ablate.training import data, networks
 from ablate.training.checkpoint import digest
 from ablate.training.cocord import CoCoRD, CoCoRDConfig

@@ -191,7 +191,7 @@ def test_nothing_loads_torch(walks: Lab) -> None:
 import sys
 from pathlib import Path
 from ablate.matrix.expand import expand
-from ablate.settings import load_settings
+from ablate.study.settings import load_settings
 from ablate.study.parse import read_study
 settings = load_settings(Path({str(shipped / "ablate.toml")!r}))
 for path in ({str(walks.folder / "study.toml")!r}, {str(shipped / "studies/temperature.toml")!r}):

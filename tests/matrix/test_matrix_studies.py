@@ -142,7 +142,7 @@ def test_the_row_without_labels_is_known_for_what_it_is(lab: Lab) -> None:
 
 
 def test_published_pairs_are_all_of_them_and_no_others(lab: Lab) -> None:
-    with (ROOT / "ablate" / "report" / "published.csv").open(encoding="utf-8") as file:
+    with (ROOT / "ablate" / "report" / "tables" / "published.csv").open(encoding="utf-8") as file:
         published = {f"{row['teacher']}/{row['student']}" for row in csv.DictReader(file)}
     plan = planned(lab, "published_pairs", "paper").plan
     assert set(plan.pairs) == published

@@ -16,13 +16,13 @@ from results_builder import build, one_pair, variant
 
 from ablate import report
 from ablate.console import Grid, Styled, grids_text
-from ablate.report.render_html import inline
-from ablate.report.render_markdown import escape as escape_markdown
-from ablate.report.tex import tex
+from ablate.report.renderers.html import inline
+from ablate.report.renderers.markdown import escape as escape_markdown
+from ablate.report.renderers.tex import tex
 
 
 def test_terminal_shows_markup_as_text():
-    text = report.render(report.tables(nasty()), "terminal")
+    text = report.render(report.study_tables(nasty()), "terminal")
     flat = " ".join(text.split())
     assert NASTY[0] in flat
     assert "[red]no[/red]" in flat
@@ -34,9 +34,9 @@ def test_terminal_shows_markup_as_text():
 def test_terminal_keeps_to_its_width(width):
     from rich.cells import cell_len
 
-    from ablate.report.render_terminal import render_terminal
+    from ablate.report.renderers.terminal import render_terminal
 
-    lines = render_terminal(report.tables(two_pairs()), width).splitlines()
+    lines = render_terminal(report.study_tables(two_pairs()), width).splitlines()
     numbers = re.findall(r"\d\d\.\d\d ± \d\.\d\d", "\n".join(lines))
     assert len(numbers) >= 10
     # Numbers and words do not break: at 60 the rows of the details have no room for theirs.
@@ -51,7 +51,7 @@ def test_csv_has_no_formulas():
     rows = (variant(formulas[0], "baseline"), *(variant(f, group=f) for f in formulas[1:]))
     columns = [[-1.0, 2.0, 3.5]] * len(rows)
     results = build({"top1": one_pair(*columns, variants=rows)}, rows)
-    lines = list(csv.DictReader(io.StringIO(report.render(report.tables(results), "csv"))))
+    lines = list(csv.DictReader(io.StringIO(report.render(report.study_tables(results), "csv"))))
     assert [line["variant"] for line in lines] == [f"'{formula}" for formula in formulas]
     assert lines[0]["values"] == "0=-1.0; 1=2.0; 2=3.5"
     assert lines[1]["difference"] == "0.0"
@@ -77,7 +77,7 @@ class _Text(HTMLParser):
 
 
 def test_html_is_escaped_and_balanced():
-    page = report.render(report.tables(nasty()), "html")
+    page = report.render(report.study_tables(nasty()), "html")
     reader = _Text()
     reader.feed(page)
     assert not {"script", "b", "i"} & set(reader.tags)
@@ -91,7 +91,7 @@ def test_html_is_escaped_and_balanced():
 def test_markdown_keeps_its_columns():
     from markdown_it import MarkdownIt
 
-    tables = report.tables(nasty())
+    tables = report.study_tables(nasty())
     text = report.render(tables, "markdown")
     page = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
     reader = _Text()
@@ -125,15 +125,15 @@ def test_markdown_shows_text_as_it_is(text):
 
 
 def test_csv_and_json_keep_names_and_digits():
-    tables = report.tables(nasty())
+    tables = report.study_tables(nasty())
     rows = list(csv.DictReader(io.StringIO(report.render(tables, "csv"))))
     records = json.loads(report.render(tables, "json"))["records"]
     assert [row["variant"] for row in rows] == [r["variant"] for r in records] == list(NASTY)
     assert rows[2]["missing"] == "0=failed; 1=diverged; 2=failed"
     assert rows[2]["mean"] == ""
     assert records[2]["mean"] is None
-    rows = list(csv.DictReader(io.StringIO(report.render(report.tables(two_pairs()), "csv"))))
-    records = json.loads(report.render(report.tables(two_pairs()), "json"))["records"]
+    rows = list(csv.DictReader(io.StringIO(report.render(report.study_tables(two_pairs()), "csv"))))
+    records = json.loads(report.render(report.study_tables(two_pairs()), "json"))["records"]
     for row, record in zip(rows, records, strict=True):
         for key in ("mean", "std", "p", "low", "mde"):
             assert row[key] == ("" if record[key] is None else repr(record[key]))
@@ -141,8 +141,10 @@ def test_csv_and_json_keep_names_and_digits():
 
 
 def test_one_study_under_two_settings_keeps_apart():
-    both = report.tables(two_pairs()) + report.tables(two_pairs(overrides={"epochs": 2}))
-    alone = json.loads(report.render(report.tables(two_pairs()), "json"))["records"]
+    both = report.study_tables(two_pairs()) + report.study_tables(
+        two_pairs(overrides={"epochs": 2})
+    )
+    alone = json.loads(report.render(report.study_tables(two_pairs()), "json"))["records"]
     assert len(json.loads(report.render(both, "json"))["records"]) == 2 * len(alone)
     text = report.render(both, "terminal")
     assert text.count("Data set: digits") == 2
@@ -171,7 +173,7 @@ def test_tex(text, expected):
 
 
 def test_latex_says_where_its_long_tables_do_not_fit():
-    long, short = (report.render(report.tables(many_rows(n)), "latex") for n in (60, 10))
+    long, short = (report.render(report.study_tables(many_rows(n)), "latex") for n in (60, 10))
     assert "two-column class" in long.splitlines()[1]
     assert "two-column" not in short
 
@@ -180,8 +182,8 @@ def test_latex_says_where_its_long_tables_do_not_fit():
 def test_latex_of_every_layout_compiles(tmp_path):
     sizes = map(many_rows, (20, 24, 28, 29, 32, 36, 40, 60))
     tables = [table for study in (two_pairs(), momentum_grid(), nasty(), costs(), *sizes)
-              for table in report.tables(study)]  # fmt: skip
-    tables += report.tables(paper())
+              for table in report.study_tables(study)]  # fmt: skip
+    tables += report.study_tables(paper())
     tables.append(report.power_report(two_pairs(), 0.3))
     assert {table.layout for table in tables} == {"pairs", "one_part", "grid", "costs", "power"}
     pasted = report.render(tables, "latex")

@@ -13,8 +13,8 @@ from results_builder import SYMMETRY
 from results_folder import make_results
 
 from ablate.errors import InputError, StoreError
-from ablate.report.exports import COLUMNS, to_csv, to_json, write_parquet
-from ablate.report.exports_tensorboard import run_name, write_tensorboard
+from ablate.report.exports.frame import COLUMNS, to_csv, to_json, write_parquet
+from ablate.report.exports.tensorboard import run_name, write_tensorboard
 from ablate.store.index import Index
 from ablate.store.query import export
 

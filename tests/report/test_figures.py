@@ -22,11 +22,11 @@ from report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
 from results_builder import BOTH, PRED, SYM, build, one_pair, variant
 
 from ablate.methods.metrics import find_metric
-from ablate.report import figures_differences, figures_style
-from ablate.report.analysis import analyse
-from ablate.report.figures import figures, planned_figures, write_figure
+from ablate.report.figures import differences, style
+from ablate.report.figures.draw import figures, planned_figures, write_figure
 from ablate.report.filenames import safe_name
-from ablate.report.table import Selection
+from ablate.report.tables.analysis import analyse
+from ablate.report.tables.table import Selection
 from ablate.store.history import Status
 from ablate.store.results import Point
 
@@ -78,7 +78,7 @@ def test_ticks_have_room_whatever_the_values_are(seed):
     study = build({"top1": one_pair(*columns, variants=rows)}, rows,
                   baseline={"epochs": 1, "temperature": 0.1})  # fmt: skip
     for one in figures(study):
-        with figures_style.style():  # whose fonts measure differently from the default ones
+        with style.style():  # whose fonts measure differently from the default ones
             box = one.figure.get_tightbbox(one.figure._get_renderer())
         width, height = one.figure.get_size_inches()
         assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -0.01, one.kind
@@ -103,7 +103,7 @@ def test_labels_of_rows_are_never_cut_to_the_same_text():
     [one] = figures(build({"top1": scores}, rows))
     labels = [text.get_text() for text in one.figure.axes[0].get_yticklabels()]
     assert len(set(labels)) == 4
-    with figures_style.style():
+    with style.style():
         boxes = [text.get_window_extent() for text in one.figure.axes[0].get_yticklabels()]
     assert all(above.y0 >= below.y1 for above, below in pairwise(boxes)), "nor do they overlap"
 
@@ -203,7 +203,7 @@ def test_headings_of_pairs_stand_above_their_rows_on_every_page(comparisons):
     pairs = ("t0/s0", "t1/s1", "t2/s2")
     scores = {(row.label, pair): [1.0, 2.0, 3.0] for row in rows for pair in pairs}
     results = build({"top1": scores}, rows, pairs=pairs)
-    pages = figures_differences.pages(analyse(results, find_metric("top1"), Selection.LAST))
+    pages = differences.pages(analyse(results, find_metric("top1"), Selection.LAST))
     for page in pages:
         assert len(page) <= 20
         assert page[-1].cell is not None
@@ -218,7 +218,7 @@ def test_headings_of_pairs_stand_above_their_rows_on_every_page(comparisons):
 def test_many_comparisons_are_cut_into_pages():
     study = many_rows()
     analysis = analyse(study, find_metric("top1"), Selection.LAST)
-    assert [len(rows) for rows in figures_differences.pages(analysis)] == [20] * 9 + [19]
+    assert [len(rows) for rows in differences.pages(analysis)] == [20] * 9 + [19]
     first, second = planned_figures(study)[:2]
     assert (first.name, second.name) == ("differences-top1-1", "differences-top1-2")
 
@@ -280,8 +280,8 @@ def _luminance(colour):
 @pytest.mark.parametrize("name", ["LINES", "BETTER"])
 def test_colours_differ_in_lightness(name):
     colours = {
-        "LINES": [colour for colour, _, _ in figures_style.LINES],
-        "BETTER": [figures_style.BETTER, figures_style.WORSE, figures_style.MUTED],
+        "LINES": [colour for colour, _, _ in style.LINES],
+        "BETTER": [style.BETTER, style.WORSE, style.MUTED],
     }[name]
     lightness = sorted(116 * _luminance(colour) ** (1 / 3) - 16 for colour in colours)  # CIE L*
     assert min(b - a for a, b in pairwise(lightness)) > 5
@@ -360,16 +360,16 @@ def test_curves_average_finished_seeds_only():
 
 
 def test_lines_differ_without_colour():
-    assert len({str(style) for _, style, _ in figures_style.LINES}) == len(figures_style.LINES)
-    assert len({marker for *_, marker in figures_style.LINES}) == len(figures_style.LINES)
+    assert len({str(style) for _, style, _ in style.LINES}) == len(style.LINES)
+    assert len({marker for *_, marker in style.LINES}) == len(style.LINES)
 
 
 def test_labels_are_the_papers():
-    assert figures_style.label("L̃_pred only") == r"$\tilde{L}_{\mathrm{pred}}$ only"
-    assert figures_style.label("λ_ctr = 0") == r"$λ_{\mathrm{ctr}}$ = 0"
-    assert figures_style.label("τ = 0.2") == "$τ$ = 0.2"
-    assert figures_style.label("N = 512") == "$N$ = 512"
-    assert figures_style.label("wrn_40_2, 5 $ and \\") == r"wrn_40_2, 5 \$ and ∖"
+    assert style.label("L̃_pred only") == r"$\tilde{L}_{\mathrm{pred}}$ only"
+    assert style.label("λ_ctr = 0") == r"$λ_{\mathrm{ctr}}$ = 0"
+    assert style.label("τ = 0.2") == "$τ$ = 0.2"
+    assert style.label("N = 512") == "$N$ = 512"
+    assert style.label("wrn_40_2, 5 $ and \\") == r"wrn_40_2, 5 \$ and ∖"
 
 
 @settings(max_examples=150, deadline=None)
@@ -379,9 +379,9 @@ def test_any_label_can_be_drawn(text):
     from matplotlib.cbook import is_math_text
     from matplotlib.mathtext import MathTextParser
 
-    shown = figures_style.label(text)
+    shown = style.label(text)
     if is_math_text(shown):
-        with figures_style.style():
+        with style.style():
             MathTextParser("path").parse(shown)
     else:
         assert shown.replace(r"\$", "").count("$") == 0
@@ -407,7 +407,7 @@ def test_names_say_what_they_can():
 def digests(study):
     found = [planned_figures(study, curves_of(study))[1].draw()]  # a grid has a bit of all
     return [
-        hashlib.sha256(figures_style.content(one.figure, ending)).hexdigest()
+        hashlib.sha256(style.content(one.figure, ending)).hexdigest()
         for one in found
         for ending in ("pdf", "png", "svg")
     ]
@@ -463,7 +463,7 @@ def test_a_seed_that_only_runs_is_a_thin_line():
 
 def test_asking_for_figures_is_what_loads_matplotlib():
     script = (
-        "import sys, ablate.report.figures, ablate.cli.app;"
+        "import sys, ablate.report.figures.draw, ablate.cli.app;"
         "sys.exit(any(m in sys.modules for m in ('matplotlib', 'pandas', 'torch')))"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

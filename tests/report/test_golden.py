@@ -20,15 +20,15 @@ ENDINGS = {"terminal": "txt", "markdown": "md", "latex": "tex"}
 
 
 def two_pairs_tables():
-    return report.tables(two_pairs())
+    return report.study_tables(two_pairs())
 
 
 def published_tables():
-    return report.tables(paper())[:1]
+    return report.study_tables(paper())[:1]
 
 
 def grid_tables():
-    return report.tables(momentum_grid())[:1]
+    return report.study_tables(momentum_grid())[:1]
 
 
 def power_tables():

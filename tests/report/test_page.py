@@ -17,8 +17,8 @@ from page_studies import EVIL, evil, job_states, page_of
 from report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
 from results_builder import build
 
-from ablate.report import page as pages
-from ablate.report.page import page
+from ablate.report.page import build as pages
+from ablate.report.page.build import page
 
 VOID = {"meta", "link", "img", "source", "br"}
 
@@ -156,7 +156,7 @@ def test_where_a_teacher_came_from_is_a_name_and_no_path():
 
 def test_asking_for_a_page_is_what_loads_jinja():
     script = (
-        "import sys, ablate.report.page, ablate.report.publish;"
+        "import sys, ablate.report.page.build, ablate.report.publish;"
         "sys.exit(any(m in sys.modules for m in ('matplotlib', 'pandas', 'jinja2', 'torch')))"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ablate.methods.catalog import NETWORKS
-from ablate.report.published import published, published_values
+from ablate.report.tables.published import published, published_values
 
 
 def test_eighteen_methods_on_thirteen_pairs():

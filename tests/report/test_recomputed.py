@@ -18,7 +18,7 @@ CLOSE = {"rel": 1e-12, "abs": 1e-12}
 @pytest.mark.parametrize("study", [two_pairs, momentum_grid, costs])
 def test_every_number_agrees_with_scipy(study):
     results = study()
-    records = json.loads(report.render(report.tables(results), "json"))["records"]
+    records = json.loads(report.render(report.study_tables(results), "json"))["records"]
     records = [record for record in records if record["role"]]
     assert {r["variant"] for r in records} == {v.label for v in results.plan.variants}
     for record in records:
@@ -54,7 +54,7 @@ def _check(results, record):
 
 
 def test_holm_over_the_whole_study():
-    document = json.loads(report.render(report.tables(two_pairs()), "json"))
+    document = json.loads(report.render(report.study_tables(two_pairs()), "json"))
     records, m = document["records"], 4  # one of them has still to run
     assert {table["family"] for table in document["tables"]} == {m}
     family = [r for r in records if r["role"] == "variant" and r["p"] is not None]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ablate.report.power import minimum_detectable_effect, power_of
-from ablate.report.statistics import Mark, adjusted_intervals, mark, paired_difference
+from ablate.statistics.paired import Mark, adjusted_intervals, mark, paired_difference
+from ablate.statistics.power import minimum_detectable_effect, power_of
 
 
 @pytest.mark.parametrize("n", [3, 5, 10])

@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ablate.report import power, statistics
-from ablate.report.power import minimum_detectable_effect, power_of, seeds_needed
-from ablate.report.statistics import (
+from ablate.statistics import paired as statistics
+from ablate.statistics import power
+from ablate.statistics.paired import (
     Adjusted,
     Difference,
     Mark,
@@ -29,6 +29,7 @@ from ablate.report.statistics import (
     summarise,
     two_sided_p,
 )
+from ablate.statistics.power import minimum_detectable_effect, power_of, seeds_needed
 
 # Hours of extra sleep of ten patients under two drugs (Student 1908), as R's `sleep`; R's manual
 # page reports t = 4.0621 on 9 degrees of freedom, p = 0.002833, interval 0.7001142 to 2.4598858.

@@ -15,10 +15,10 @@ from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 from ablate import report
 from ablate.errors import InputError
-from ablate.report.figures import planned_figures
-from ablate.report.statistics import Mark
-from ablate.report.table import Cell
-from ablate.report.text import interval_text, show
+from ablate.report.figures.draw import planned_figures
+from ablate.report.tables.table import Cell
+from ablate.report.tables.text import interval_text, show
+from ablate.statistics.paired import Mark
 
 
 def cells_of(table):
@@ -38,12 +38,12 @@ def footer(table):
 
 
 def single(*columns, **changes):
-    [table] = report.tables(build({"top1": one_pair(*columns)}, **changes))
+    [table] = report.study_tables(build({"top1": one_pair(*columns)}, **changes))
     return table
 
 
 def test_one_part(symmetry):
-    [table] = report.tables(symmetry)
+    [table] = report.study_tables(symmetry)
     assert table.layout == "one_part"
     assert [row.label for row in table.rows] == [BOTH, PRED, SYM]
     assert shown(table, PRED) == {
@@ -64,7 +64,7 @@ def test_ranks_are_on_unrounded_values_and_ties_alike():
 
 
 def test_lower_is_better():
-    loss = report.tables(costs(), "test_loss")[0]
+    loss = report.study_tables(costs(), "test_loss")[0]
     cells = cells_of(loss)
     assert (cells[SYM].rank, cells[BOTH].rank) == (1, 2)
     assert "lower is better" in footer(loss)
@@ -72,10 +72,10 @@ def test_lower_is_better():
         {"test_loss": one_pair([1.0, 1.1, 1.2, 1.0], [2.0, 2.2, 2.1, 2.05], [0.1, 0.2, 0.3, 0.12])},
         seeds=(0, 1, 2, 3),
     )
-    cells = cells_of(report.tables(rising)[0])
+    cells = cells_of(report.study_tables(rising)[0])
     assert cells[PRED].comparison.mark is Mark.WORSE
     assert cells[SYM].comparison.mark is Mark.BETTER
-    assert shown(report.tables(rising)[0], PRED)["difference"].startswith("↑ +")
+    assert shown(report.study_tables(rising)[0], PRED)["difference"].startswith("↑ +")
 
 
 def test_arrows_need_four_seeds_and_an_interval_without_zero():
@@ -181,7 +181,7 @@ def test_marks_of_an_unfinished_study_stay_when_it_is_finished(data):
 
 def _marked(rows, columns):
     scores = {"top1": one_pair(*columns, variants=rows)}
-    [table] = report.tables(build(scores, rows, seeds=range(5)))
+    [table] = report.study_tables(build(scores, rows, seeds=range(5)))
     return {
         (label, cell.comparison.mark)
         for label, cell in cells_of(table).items()
@@ -220,7 +220,7 @@ def test_a_row_with_fewer_jobs_than_seeds_is_incomplete():
     columns = [94.0, 94.1, 94.2, 90.0, 90.1], [94.05, 94.15, 94.3], [94.0, 94.2, 94.1, 90.0, 90.2]
     whole = build({"top1": one_pair(*columns)}, seeds=range(5))
     runs = [run for run in whole.runs if not (run.variant == PRED and run.seed > 2)]
-    [table] = report.tables(replace(whole, runs=tuple(runs)))
+    [table] = report.study_tables(replace(whole, runs=tuple(runs)))
     cells = cells_of(table)
     assert [cells[label].rank for label in (BOTH, PRED, SYM)] == [2, None, 1]
     assert shown(table, PRED)["n"] == "3 of 5 (2 not run)"
@@ -247,7 +247,7 @@ def test_the_same_counts_are_a_tie_whatever_their_rounding():
 def test_small_values_get_the_digits_that_tell_them_apart(values, shown_as):
     rows = SYMMETRY[:2]
     scores = one_pair(values, [1.1 * value for value in values], variants=rows)
-    [table] = report.tables(build({"loss_pred": scores}, rows, seeds=range(4)))
+    [table] = report.study_tables(build({"loss_pred": scores}, rows, seeds=range(4)))
     assert shown(table, BOTH)["loss_pred"].replace("\u00a0", " ") == shown_as
 
 
@@ -257,7 +257,7 @@ def test_an_interval_says_on_which_side_of_zero_it_ends():
 
 
 def test_methods_beside_each_other_are_compared_and_not_tested():
-    [table] = report.tables(methods_only())
+    [table] = report.study_tables(methods_only())
     assert [column.key for column in table.columns] == ["top1", "n", "difference"]
     assert "Reference rows are compared but not tested." in footer(table)
     for words in ("Holm", "p:", "MDE"):
@@ -295,13 +295,13 @@ def test_no_results_yet_and_all_failed():
 def test_a_finished_job_without_a_number_has_no_value():
     results = build({"top1": one_pair([94.0, 93.0], [float("nan"), 92.0], [float("inf"), 92.0])},
                     seeds=(0, 1))  # fmt: skip
-    [table] = report.tables(results)
+    [table] = report.study_tables(results)
     assert shown(table, PRED)["n"] == "1 of 2 (1 no value)"
     assert shown(table, SYM)["n"] == "1 of 2 (1 no value)"
 
 
 def test_pairs_stand_abreast_with_teacher_on_top():
-    tables = report.tables(two_pairs())
+    tables = report.study_tables(two_pairs())
     assert [table.layout for table in tables] == ["pairs", "one_part", "one_part"]
     first = tables[0]
     assert first.corner == ("Teacher", "Student")
@@ -319,21 +319,25 @@ def test_pairs_stand_abreast_with_teacher_on_top():
 
 
 def test_other_methods_below_an_ablation_stand_apart_from_it():
-    for table in report.tables(two_pairs(metrics=("top1", "train_seconds"))):
+    for table in report.study_tables(two_pairs(metrics=("top1", "train_seconds"))):
         assert [row.group for row in table.rows if row.label in (SYM, "KD")] == [
             "symmetrization of the prediction loss", "other methods",
         ]  # fmt: skip
-    html, markdown = (report.render(report.tables(two_pairs()), f) for f in ("html", "markdown"))
+    html, markdown = (
+        report.render(report.study_tables(two_pairs()), f) for f in ("html", "markdown")
+    )
     assert html.count("<tbody>\n") == 3 * 3  # what has no group, the ablation, other methods
     assert markdown.count("| *other methods* |") == 3
-    [alone] = report.tables(methods_only())
+    [alone] = report.study_tables(methods_only())
     assert {row.group for row in alone.rows} == {""}
 
 
 def test_many_pairs_are_split():
     pairs = tuple(f"t{i}/s{i}" for i in range(12))
     scores = {(row.label, pair): [1.0, 2.0, 3.0] for row in SYMMETRY for pair in pairs}
-    tables = [t for t in report.tables(build({"top1": scores}, pairs=pairs)) if t.layout == "pairs"]
+    tables = [
+        t for t in report.study_tables(build({"top1": scores}, pairs=pairs)) if t.layout == "pairs"
+    ]
     assert [len(table.columns) for table in tables] == [5, 5, 2]
     assert sum((table.columns for table in tables), ())[11].heads == ("t11", "s11")
 
@@ -341,7 +345,7 @@ def test_many_pairs_are_split():
 def test_student_row_stands_on_top_and_does_not_compete():
     rows = (*SYMMETRY, variant("Student", "reference", "student"))
     columns = [[70.0, 71, 72], [70.1, 71, 72], [70.0, 71.2, 72.3], [99.0, 98, 99]]
-    [table] = report.tables(build({"top1": one_pair(*columns, variants=rows)}, rows))
+    [table] = report.study_tables(build({"top1": one_pair(*columns, variants=rows)}, rows))
     assert table.rows[0].label == "Student"
     assert cells_of(table)["Student"].rank is None
     assert cells_of(table)[SYM].rank == 1
@@ -349,7 +353,7 @@ def test_student_row_stands_on_top_and_does_not_compete():
 
 
 def test_published_values_only_with_the_paper_profile():
-    tables = report.tables(paper())
+    tables = report.study_tables(paper())
     pairs, details = tables[0], tables[1]
     assert pairs.columns[1].heads == ("resnet110", "resnet32", "published")
     line = shown(pairs, BOTH)
@@ -360,13 +364,13 @@ def test_published_values_only_with_the_paper_profile():
     assert shown(pairs, PRED)[f"{PAIRS[0]} published"] == "—"
     assert shown(details, BOTH)["published"] == "74.10"
     assert "Published: CIFAR-100 top-1" in footer(pairs)
-    plain = report.tables(two_pairs())
+    plain = report.study_tables(two_pairs())
     same = {cell.variant: (cell.rank, cell.mean) for _, cell in plain[1].cells}
     assert {cell.variant: (cell.rank, cell.mean) for _, cell in details.cells} == same
 
 
 def test_teacher_and_student_are_in_formats_for_machines():
-    records = json.loads(report.render(report.tables(paper()), "json"))["records"]
+    records = json.loads(report.render(report.study_tables(paper()), "json"))["records"]
     beside = {(r["variant"], r["pair"]): r for r in records if r["role"] is None}
     assert {key: (r["mean"], r["published"]) for key, r in beside.items()} == {
         ("Teacher", PAIRS[0]): (71.0, 74.31), ("Teacher", PAIRS[1]): (72.0, 74.64),
@@ -398,14 +402,14 @@ def test_how_it_was_computed_is_no_part_of_the_recipe():
 
 
 def shows_published(results):
-    tables = report.tables(results)
+    tables = report.study_tables(results)
     return "Published:" in report.render(tables, "terminal") or any(
         "published" in column.heads for table in tables for column in table.columns
     )
 
 
 def test_grid_holds_the_baseline_in_its_cell():
-    grid, details = report.tables(momentum_grid())
+    grid, details = report.study_tables(momentum_grid())
     assert (grid.layout, details.layout) == ("grid", "one_part")
     assert [column.heads for column in grid.columns] == [("m_r = 0",), ("m_r = 0.9",)]
     assert [row.label for row in grid.rows] == ["m_c = 0", "m_c = 0.999", "m_c = 1"]
@@ -423,7 +427,7 @@ def test_grid_leaves_unplanned_spots_empty():
         variant("y", group="g", momentum__teacher_head=1.0, momentum__slow_student=1.0),
     ]
     columns = [[1.0, 2, 3]] * 3
-    grid = report.tables(build({"top1": one_pair(*columns, variants=rows)}, rows))[0]
+    grid = report.study_tables(build({"top1": one_pair(*columns, variants=rows)}, rows))[0]
     assert [[cell is None for cell in row.cells] for row in grid.rows] == [
         [False, True, True], [True, False, True], [True, True, False],
     ]  # fmt: skip
@@ -439,7 +443,7 @@ def test_several_grids_are_told_apart():
     scores = one_pair(*[[1.0, 2.0, 4.0]] * len(rows), variants=rows)
     baseline = {"momentum.teacher_head": 0.3, "temperature": 3, "dictionary.size": 3}
     study = build({"top1": scores}, rows, baseline=baseline)
-    titles = [table.title for table in report.tables(study) if table.layout == "grid"]
+    titles = [table.title for table in report.study_tables(study) if table.layout == "grid"]
     assert len(set(titles)) == 2
     assert titles[0].startswith("Symmetrization of the prediction loss: m_c × τ: Top-1")
     drawn = [figure.title for figure in planned_figures(study) if figure.kind == "grid"]
@@ -447,13 +451,13 @@ def test_several_grids_are_told_apart():
 
 
 def test_costs_share_a_table_and_are_never_ranked():
-    tables = report.tables(costs())
+    tables = report.study_tables(costs())
     assert [table.layout for table in tables] == ["one_part", "one_part", "costs"]
     assert [column.key for column in tables[2].columns] == ["train_seconds", "peak_memory_mib"]
     assert all(cell.rank is None and cell.comparison is None for _, cell in tables[2].cells)
     assert "epoch;" not in footer(tables[2])
     assert "last epoch" not in footer(tables[2])
-    [asked] = report.tables(costs(), "train_seconds")
+    [asked] = report.study_tables(costs(), "train_seconds")
     assert asked.layout == "costs"
     assert all(cell.rank is None and cell.comparison is None for _, cell in asked.cells)
     with pytest.raises(InputError, match="depends on the machine and is not tested"):
@@ -461,8 +465,8 @@ def test_costs_share_a_table_and_are_never_ranked():
 
 
 def test_best_epoch_is_called_optimistic(symmetry):
-    [last] = report.tables(symmetry)
-    [best] = report.tables(symmetry, selection="best")
+    [last] = report.study_tables(symmetry)
+    [best] = report.study_tables(symmetry, selection="best")
     assert cells_of(best)[BOTH].mean == pytest.approx(cells_of(last)[BOTH].mean + 0.5)
     assert "best epoch on the test set (optimistic)" in footer(best)
     assert "results of the last epoch" in footer(last)
@@ -471,7 +475,7 @@ def test_best_epoch_is_called_optimistic(symmetry):
 def test_a_loss_that_sums_other_terms_in_each_row_is_neither_ranked_nor_tested():
     columns = [17.9, 17.8, 17.7, 17.9], [0.31, 0.32, 0.30, 0.31], [13.4, 13.3, 13.5, 13.4]
     study = build({"loss": one_pair(*columns)}, seeds=range(4))
-    [table] = report.tables(study)
+    [table] = report.study_tables(study)
     assert [column.key for column in table.columns] == ["loss", "n", "difference"]
     for cell in cells_of(table).values():
         assert cell.rank is None
@@ -489,14 +493,14 @@ def test_a_loss_that_sums_other_terms_in_each_row_is_neither_ranked_nor_tested()
 def test_networks_alone_have_no_teacher_above_them():
     pairs = ("resnet8", "resnet14")
     scores = {(row, pair): [90.0, 91.0, 92.0] for row in (BOTH, PRED, SYM) for pair in pairs}
-    first, *_ = report.tables(build({"top1": scores}, pairs=pairs))
+    first, *_ = report.study_tables(build({"top1": scores}, pairs=pairs))
     assert first.corner == ("Student",)
     assert [column.heads for column in first.columns] == [("resnet8",), ("resnet14",)]
     assert [row.label for row in first.rows] == [BOTH, PRED, SYM]
 
 
 def test_the_best_epoch_is_not_that_of_teachers():
-    first, *_ = report.tables(two_pairs(), "top1", "best")
+    first, *_ = report.study_tables(two_pairs(), "top1", "best")
     assert first.rows[0].label == "Teacher (last epoch)"
     assert "Teachers, top-1 at the last epoch: " in footer(first)
 
@@ -534,9 +538,9 @@ def test_footer_says_what_ran():
 
 def test_unknown_metric_and_format_name_what_there_is(symmetry):
     with pytest.raises(InputError, match="top1"):
-        report.tables(symmetry, "top2")
+        report.study_tables(symmetry, "top2")
     with pytest.raises(InputError, match="markdown"):
-        report.render(report.tables(symmetry), "markdwn")
+        report.render(report.study_tables(symmetry), "markdwn")
 
 
 def test_power_report():
@@ -579,7 +583,7 @@ def shown_last(table):
 
 
 def test_two_hundred_rows():
-    tables = report.tables(many_rows())
+    tables = report.study_tables(many_rows())
     assert len(tables[0].rows) == 200
     for name in ("terminal", "markdown", "latex", "csv", "json", "html"):
         assert report.render(tables, name)

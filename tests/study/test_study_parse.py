@@ -20,8 +20,8 @@ from ablate.study.model import (
     VariantEntry,
 )
 from ablate.study.parse import Draft, read_document, read_study
+from ablate.study.tomlfile import read_toml
 from ablate.study.variants import Row, baseline_changes, metric_names, rows
-from ablate.tomlfile import read_toml
 
 STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.toml"))
 COCORD = BUILT_IN["cocord"]

@@ -1,0 +1,139 @@
+"""How an attempt ended, judged by what it left in its run directory."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ablate.errors import StoreError
+from ablate.execute.launch.local import Exit
+from ablate.execute.scheduler.messages import Ended, Outcome, Phase
+from ablate.execute.worker.main import EXIT_BUSY
+from ablate.store.history import Attempt, history, saved_step
+from ablate.store.rundir import RunDirectory
+
+TAIL_LINES = 10
+_TAIL_BYTES = 16_384
+
+_OUTCOMES = {
+    "interrupted": Outcome.INTERRUPTED,
+    "diverged": Outcome.DIVERGED,
+    "out_of_memory": Outcome.OUT_OF_MEMORY,
+    "error": Outcome.ERROR,
+    "disk_full": Outcome.ERROR,
+    "refused": Outcome.REFUSED,
+}
+
+
+@dataclass(frozen=True)
+class AttemptEnd:
+    """How an attempt ended, and what a user should hear of it."""
+
+    event: Ended
+    message: str = ""
+    told: Attempt | None = None  #: the attempt by its own log
+    peak_bytes: int = 0
+
+
+def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
+    """Judge an attempt by what it left behind: a result counts, whatever the exit code says."""
+    result, unheard = _result_left(run), ""
+    try:
+        events = run.events().events
+    except StoreError as error:
+        events, unheard = (), str(error)
+    ours = next((a for a in history(events).attempts if a.number == attempt), None)
+    step = saved_step(events)
+    if result is not None:
+        finished = Ended(run.id, attempt, Outcome.FINISHED, step)
+        return AttemptEnd(finished, "", ours, peak_bytes(result))
+    outcome = _OUTCOMES.get(ours.outcome if ours else "", Outcome.CRASHED)
+    fingerprint = ours.fingerprint if ours else ""
+    message = ours.error if ours else unheard
+    if not message and outcome is Outcome.CRASHED:
+        message = how_it_ended(exit_)
+    return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, ours)
+
+
+def beginning(attempt: Attempt) -> tuple[str, str] | None:
+    """How an attempt began, in a word and in more; None where it is the job's first steps.
+
+    To have lost all that was trained is worth a line: nothing else would tell a user of it.
+    """
+    count = len(attempt.rejected)
+    corrupt = f"{count} corrupt checkpoint{'s' if count > 1 else ''}"
+    if attempt.resumed_step is None:
+        return ("restarted", f"from the start: {corrupt}, none sound") if count else None
+    where = f"from step {attempt.resumed_step}, epoch {attempt.resumed_epoch or 0}"
+    return "resumed", f"{where}; {corrupt} passed over" if count else where
+
+
+def _result_left(run: RunDirectory) -> Mapping[str, Any] | None:
+    """The result of an attempt; an empty one if it is there and cannot be read.
+
+    What a network file system does not give us now says nothing against the result, which was
+    written whole; to call it none would have the job computed again and the result replaced.
+    """
+    try:
+        return run.result()
+    except StoreError:
+        with contextlib.suppress(OSError):
+            return {} if run.result_file.exists() else None
+        return None
+
+
+def write_end(
+    run: RunDirectory,
+    attempt: int,
+    outcome: Outcome,
+    phase: Phase,
+    message: str,
+    exit_: Exit | None = None,
+) -> None:
+    """Add the verdict to a job's events; without it the next run finds the attempt open."""
+    run.append(
+        {
+            "event": "ended",
+            "time": time.time(),
+            "attempt": attempt,
+            "outcome": outcome,
+            "phase": phase,
+            "message": message,
+            **({"exit_code": exit_.exit_code, "signal": exit_.signal} if exit_ else {}),
+        }
+    )
+
+
+def peak_bytes(result: Mapping[str, Any]) -> int:
+    """Most bytes that a finished job held on its device; 0 if it does not say."""
+    return int(float(result.get("costs", {}).get("peak_memory_mib", 0)) * 2**20)
+
+
+def how_it_ended(exit_: Exit) -> str:
+    """Say what an exit means where the worker itself said nothing."""
+    if exit_.trouble:
+        return exit_.trouble
+    if exit_.signal is not None:
+        return f"killed by signal {exit_.signal}"
+    if exit_.exit_code == EXIT_BUSY:
+        return "another worker holds the job"
+    if exit_.exit_code == 0:
+        return "exited without a result"
+    if exit_.exit_code is None:
+        return "ended without a word"
+    return f"exited with code {exit_.exit_code}"
+
+
+def log_tail(run: RunDirectory, lines: int = TAIL_LINES) -> list[str]:
+    """The last lines that a job's workers printed."""
+    try:
+        with run.log.open("rb") as log:
+            log.seek(0, 2)
+            log.seek(max(0, log.tell() - _TAIL_BYTES))
+            text = log.read().decode(errors="replace")
+    except OSError:
+        return []
+    return text.rstrip().splitlines()[-lines:]

@@ -1,0 +1,1 @@
+"""Start, stop and watch workers; one module per kind of place where they run."""

@@ -1,0 +1,1 @@
+"""Decide what runs next: pure state, no clock, no input or output."""

@@ -1,0 +1,379 @@
+"""The scheduler: events in, instructions out; no clock, no processes, no files.
+
+Whoever drives it calls `start()`, carries out the instructions (launch, terminate, kill, wake
+me later), and reports what happened to `handle()`, which answers with the next instructions.
+The life of a job is `TRANSITIONS`; how often an attempt is repeated is `RetryPolicy`; which
+device it gets is `placement`. The same events always give the same instructions.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from ablate.errors import AblateError
+from ablate.execute.scheduler.messages import (
+    BROKEN,
+    TRANSITIONS,
+    AllSettled,
+    BackoffOver,
+    DeviceChanged,
+    Ended,
+    Event,
+    Instruction,
+    Kill,
+    Launch,
+    Outcome,
+    PeakMeasured,
+    Phase,
+    StopRequested,
+    Task,
+    Terminate,
+    Trigger,
+    WakeAfter,
+)
+from ablate.execute.scheduler.placement import Device, Placement, Request
+
+__all__ = [
+    "AllSettled",
+    "BackoffOver",
+    "Device",
+    "DeviceChanged",
+    "Ended",
+    "Event",
+    "IllegalTransitionError",
+    "Instruction",
+    "Kill",
+    "Launch",
+    "Outcome",
+    "PeakMeasured",
+    "Phase",
+    "RetryPolicy",
+    "Scheduler",
+    "StopRequested",
+    "Task",
+    "Terminate",
+    "WakeAfter",
+]
+
+
+class IllegalTransitionError(AblateError):
+    """An event that cannot happen to a job as it is; the scheduler or its driver has a bug."""
+
+    def __init__(self, job: str, what: str, history: Iterable[str] = ()) -> None:
+        self.job, self.history = job, tuple(history)
+        past = "; ".join(self.history) or "none"
+        super().__init__(f'job "{job}": {what} (its recent history: {past})')
+
+
+@dataclass(frozen=True)
+class Record:
+    """What past attempts of a job say about the next."""
+
+    retries: int = 0  #: attempts without progress since the last that had some
+    step: int = 0  #: that checkpoints had reached at the latest end of an attempt
+    fingerprints: frozenset[str] = frozenset()
+    alone: bool = False  #: ran out of memory once, so it gets a device to itself
+
+
+#: What comes of an outcome that no other attempt would change.
+_CERTAIN: Mapping[Outcome, Trigger] = {
+    Outcome.FINISHED: Trigger.FINISH,
+    Outcome.DIVERGED: Trigger.DIVERGE,  # training is deterministic
+    Outcome.REFUSED: Trigger.GIVE_UP,  # only the user can put that right
+}
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often an attempt that went wrong is repeated, and after which pause."""
+
+    max_retries: int = 3
+    first_delay_s: float = 1.0
+    factor: float = 4.0
+
+    def delay_s(self, record: Record) -> float:
+        """Pause before the next attempt."""
+        return float(self.first_delay_s * self.factor ** max(record.retries - 1, 0))
+
+    def judge(
+        self, record: Record, end: Ended, *, shared: bool, stopping: bool
+    ) -> tuple[Trigger, Record]:
+        """Decide what becomes of a job whose attempt ended, and what to remember of it.
+
+        `shared`: others may have been on its device, so that memory running out need not be
+        the job's own fault. While `stopping`, crashes are our own doing and never count.
+        """
+        outcome = end.outcome
+        if outcome in _CERTAIN:
+            return _CERTAIN[outcome], record
+        progress = end.step > record.step
+        after = replace(record, step=end.step)
+        if progress:
+            after = replace(after, retries=0)
+        if stopping and outcome in (Outcome.CRASHED, Outcome.INTERRUPTED):
+            return Trigger.STOP, after
+        if progress and outcome is Outcome.INTERRUPTED:
+            return Trigger.REPEAT_NOW, after
+        if not progress and not (shared and outcome is Outcome.OUT_OF_MEMORY):
+            after = replace(after, retries=after.retries + 1)
+        repeated = False
+        if outcome is Outcome.OUT_OF_MEMORY:
+            after = replace(after, alone=True)
+        elif outcome is Outcome.ERROR and end.fingerprint:
+            repeated = end.fingerprint in record.fingerprints
+            after = replace(after, fingerprints=record.fingerprints | {end.fingerprint})
+        if repeated or after.retries > self.max_retries:
+            return Trigger.GIVE_UP, after
+        return Trigger.STOP if stopping else Trigger.REPEAT_LATER, after
+
+
+@dataclass(slots=True)
+class _Job:
+    """A task with its state; the counts spare us from looking at all its neighbours."""
+
+    task: Task
+    order: int
+    attempt: int  #: number of the latest attempt, of this run or an earlier one
+    phase: Phase = Phase.WAITING
+    record: Record = Record()
+    launched: int = 0
+    ended: int = 0
+    unfinished: int = 0  #: upstream jobs that are not DONE
+    broken: int = 0  #: upstream jobs that are BROKEN
+    downstream: list[_Job] = field(default_factory=list, repr=False)
+    history: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+
+
+class Scheduler:
+    """Decides which job runs where and when, from nothing but the events it is told.
+
+    `done`, `failed` (to FAILED or DIVERGED), `attempts` and `steps` (of the furthest checkpoint,
+    so that no attempt counts it as progress again) carry over what earlier runs left.
+    Upstream jobs may be named in `done` without being among the tasks. `PeakMeasured` and
+    `DeviceChanged` known from before may be handled before `start`.
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        devices: Iterable[Device],
+        *,
+        done: frozenset[str] = frozenset(),
+        failed: Mapping[str, Phase] = {},
+        attempts: Mapping[str, int] = {},
+        steps: Mapping[str, int] = {},
+        policy: RetryPolicy = RetryPolicy(),
+    ) -> None:
+        self._policy = policy
+        self._placement = Placement(devices)
+        self._jobs = _build(tasks, done, failed, attempts, steps)
+        self._counts = dict.fromkeys(Phase, 0)
+        self._running: dict[str, str] = {}
+        self._backoff: dict[str, None] = {}  # an ordered set
+        self._started = self._stopping = self._settled = False
+        for job in self._jobs.values():
+            self._counts[job.phase] += 1
+        for job in self._jobs.values():
+            if job.phase in (Phase.FAILED, Phase.DIVERGED):
+                self._break_downstream(job)
+        for job in self._jobs.values():
+            self._look_upstream(job)
+
+    @property
+    def running(self) -> Mapping[str, str]:
+        """The running jobs and their devices, in the order they were launched."""
+        return dict(self._running)
+
+    def phase(self, job: str) -> Phase:
+        """Tell the phase of a job."""
+        return self._job(job).phase
+
+    def counts(self) -> Mapping[Phase, int]:
+        """Tell how many jobs are in each phase, zeros included."""
+        return dict(self._counts)
+
+    def start(self) -> list[Instruction]:
+        """Begin: launch what can run."""
+        if self._started:
+            raise AblateError("the scheduler was started already")
+        self._started = True
+        return self._go_on()
+
+    def handle(self, event: Event) -> list[Instruction]:
+        """Take note of an event and say what to do next; an illegal event changes nothing."""
+        out: list[Instruction] = []
+        match event:
+            case Ended():
+                out += self._end(event)
+            case BackoffOver(job):
+                self._move(self._job(job), Trigger.BACKOFF_OVER)
+            case StopRequested():
+                out += self._stop()
+            case PeakMeasured(kind, peak):
+                self._placement.measured(kind, peak)
+            case DeviceChanged(device, free_bytes):
+                self._placement.read(device, free_bytes)
+            case _:
+                assert_never(event)
+        return out + self._go_on()
+
+    def _go_on(self) -> list[Instruction]:
+        """Launch all that can run now, and notice when nothing is left to do."""
+        out: list[Instruction] = []
+        if not self._started:
+            return out
+        while not self._stopping and (placed := self._placement.place_next()):
+            name, device = placed
+            job = self._jobs[name]
+            job.attempt += 1
+            job.launched += 1
+            self._move(job, Trigger.LAUNCH, f"attempt {job.attempt} on {device}")
+            self._running[name] = device
+            out.append(Launch(name, job.attempt, device))
+        rests = self._stopping or not self._placement.waiting
+        idle = rests and not self._running and not self._backoff
+        if idle and not self._settled:
+            out.append(AllSettled())
+        self._settled = idle
+        return out
+
+    def _end(self, end: Ended) -> list[Instruction]:
+        job = self._job(end.job)
+        what = f"attempt {end.attempt} {end.outcome}"
+        if job.phase is not Phase.RUNNING or end.attempt != job.attempt:
+            raise self._illegal(job, f'event "{what}", but it is {_described(job)}')
+        shared = self._placement.release(end.job)
+        del self._running[end.job]
+        trigger, job.record = self._policy.judge(
+            job.record, end, shared=shared, stopping=self._stopping
+        )
+        job.ended += 1
+        phase = self._move(job, trigger, f"{what} at step {end.step}")
+        if phase is Phase.DONE:
+            for below in job.downstream:
+                below.unfinished -= 1
+                self._look_upstream(below)
+        elif phase in BROKEN:
+            self._break_downstream(job)
+        elif phase is Phase.BACKOFF:
+            return [WakeAfter(end.job, self._policy.delay_s(job.record))]
+        return []
+
+    def _stop(self) -> list[Instruction]:
+        again, self._stopping = self._stopping, True
+        for name in list(self._backoff):
+            self._move(self._jobs[name], Trigger.STOP)
+        return [Kill(name) if again else Terminate(name) for name in self._running]
+
+    def _look_upstream(self, job: _Job) -> None:
+        """Move a waiting job on if its upstream jobs let it, or never will."""
+        if job.phase is Phase.WAITING and job.broken:
+            self._move(job, Trigger.UPSTREAM_BROKEN)
+        elif job.phase is Phase.WAITING and not job.unfinished:
+            self._move(job, Trigger.UPSTREAM_DONE)
+
+    def _break_downstream(self, job: _Job) -> None:
+        """Block all that builds on a job; a loop, since chains can be longer than the stack."""
+        spreading = [job]
+        while spreading:
+            for below in spreading.pop().downstream:
+                below.broken += 1
+                if below.phase is Phase.WAITING:
+                    self._move(below, Trigger.UPSTREAM_BROKEN)
+                    spreading.append(below)
+
+    def _move(self, job: _Job, trigger: Trigger, why: str = "") -> Phase:
+        target = TRANSITIONS.get((job.phase, trigger))
+        if target is None:
+            raise self._illegal(job, f'"{trigger}" while it is {_described(job)}')
+        job.history.append(f"{job.phase} -> {target} ({why or trigger})")
+        self._counts[job.phase] -= 1
+        self._counts[target] += 1
+        self._backoff.pop(job.task.id, None)
+        job.phase = target
+        if target is Phase.BACKOFF:
+            self._backoff[job.task.id] = None
+        elif target is Phase.READY:
+            task = job.task
+            self._placement.add(Request(job.order, task.id, task.kind, job.record.alone))
+        return target
+
+    def _job(self, name: str) -> _Job:
+        if name not in self._jobs:
+            raise IllegalTransitionError(name, "no such job")
+        return self._jobs[name]
+
+    def _illegal(self, job: _Job, what: str) -> IllegalTransitionError:
+        return IllegalTransitionError(job.task.id, what, job.history)
+
+    def check_invariants(self) -> None:
+        """Assert what must always hold; looks at every job, so it is for tests."""
+        jobs = self._jobs.values()
+        phases = [job.phase for job in jobs]
+        assert self._counts == {phase: phases.count(phase) for phase in Phase}
+        running = [job.task.id for job in jobs if job.phase is Phase.RUNNING]
+        assert sorted(running) == sorted(self._running)
+        self._placement.check_invariants(self._running)
+        assert self._placement.waiting == self._counts[Phase.READY]
+        assert set(self._backoff) == {job.task.id for job in jobs if job.phase is Phase.BACKOFF}
+        assert not any(phase is Phase.DONE for phase, _ in TRANSITIONS), "finished never reruns"
+        for job in jobs:
+            _check_job(job, self._jobs)
+        if self._started and self._counts[Phase.READY]:
+            assert self._running or self._stopping, "ready jobs, free devices, nothing runs"
+        if self._stopping:
+            assert not self._backoff
+        if self._settled:
+            assert not self._running and not self._backoff
+
+
+def _build(
+    tasks: Iterable[Task],
+    done: frozenset[str],
+    failed: Mapping[str, Phase],
+    attempts: Mapping[str, int],
+    steps: Mapping[str, int],
+) -> dict[str, _Job]:
+    """Link the tasks to a graph without cycles, each with what earlier runs left of it."""
+    jobs: dict[str, _Job] = {}
+    for order, task in enumerate(tasks):
+        if task.id in jobs:
+            raise ValueError(f"two tasks are called {task.id}")
+        job = jobs[task.id] = _Job(task, order, attempts.get(task.id, 0))
+        job.record = Record(step=steps.get(task.id, 0))
+        if task.id in done:
+            job.phase = Phase.DONE
+        elif task.id in failed:
+            job.phase = failed[task.id]
+            if job.phase not in (Phase.FAILED, Phase.DIVERGED):
+                raise ValueError(f"{task.id} cannot have failed as {job.phase}")
+    for job in jobs.values():
+        for name in dict.fromkeys(job.task.upstream):
+            if name in jobs:
+                jobs[name].downstream.append(job)
+                job.unfinished += jobs[name].phase is not Phase.DONE
+            elif name not in done:
+                raise ValueError(f"{job.task.id} needs {name}, which is not there")
+    graph = {name: [n for n in job.task.upstream if n in jobs] for name, job in jobs.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # CycleError is a ValueError and shows the cycle
+    return jobs
+
+
+def _check_job(job: _Job, jobs: Mapping[str, _Job]) -> None:
+    upstream = [jobs[name].phase for name in dict.fromkeys(job.task.upstream) if name in jobs]
+    assert job.unfinished == sum(phase is not Phase.DONE for phase in upstream), job
+    assert job.broken == sum(phase in BROKEN for phase in upstream), job
+    assert job.launched - job.ended == (job.phase is Phase.RUNNING), "one outcome per attempt"
+    if job.launched or job.phase is Phase.READY:
+        assert not job.unfinished, "upstream before downstream"
+    if job.phase in (Phase.WAITING, Phase.BLOCKED):
+        assert job.unfinished, "a job waits for nothing"
+        assert (job.phase is Phase.BLOCKED) == (job.broken > 0), "blocked by broken upstream jobs"
+
+
+def _described(job: _Job) -> str:
+    return f"{job.phase}, latest attempt {job.attempt}" if job.attempt else str(job.phase)

@@ -1,0 +1,1 @@
+"""Run one attempt of one job in a process of its own."""

@@ -1,0 +1,279 @@
+"""A worker process: one attempt of one job, from the order to the result.
+
+It is forked from a server that has imported torch already, so it costs milliseconds. It is the
+leader of its own process group, writes only into its run directory, and leaves with a checkpoint
+when it is asked to (SIGTERM, SIGINT) or when its orchestrator is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import importlib
+import math
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import wait
+from numbers import Real
+from pathlib import Path
+from typing import TextIO
+
+from ablate.errors import (
+    DeviceMemoryError,
+    DivergedError,
+    InputError,
+    Interrupted,
+    JobError,
+    says_out_of_memory,
+)
+from ablate.execute.worker.worker_session import Order, StopFlag, WorkerSession
+from ablate.matrix.identity import file_code
+from ablate.matrix.inputs import file_digest
+from ablate.methods.registry import import_file
+from ablate.methods.session import JobConfig, Outcome, Session
+from ablate.store import checkpoints
+from ablate.store.files import remove_temporaries
+from ablate.store.locks import FolderLock
+from ablate.store.processes import process_start
+from ablate.store.rundir import RunDirectory
+
+Program = Callable[[Session], object]  #: an Outcome, if its author kept to the contract
+
+EXIT_INTERRUPTED = 75  #: EX_TEMPFAIL: come again later
+EXIT_FAILED = 1
+EXIT_BUSY = 76  #: another worker holds the job
+ORPHANED = "orchestrator gone"  #: why an orphan stops
+
+#: What a file system says of a file as long as nobody changes that; the rest may be a moment's.
+_LASTING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
+
+def main(order: Order) -> None:
+    """Entry point in the worker process; ends the process."""
+    own_group()
+    _redirect(order.run / "log.txt")
+    stop = StopFlag()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda number, _: stop.request(signal.Signals(number).name))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _watch_orchestrator(stop, order.grace_s)
+    lock = FolderLock(RunDirectory(order.run).lock, f"attempt {order.attempt}")
+    if not lock.try_acquire():
+        sys.exit(EXIT_BUSY)
+    code = attempt(order, stop)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    if stop.reason == ORPHANED:  # nobody is left who would end what the program started
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    sys.exit(code)
+
+
+def own_group() -> None:
+    """Become leader of a new session, so that signals to a terminal don't reach this process."""
+    if os.getpgrp() != os.getpid():
+        os.setsid()
+
+
+def _redirect(log: Path) -> None:
+    """Send what the program prints, and what C libraries print, to the job's log."""
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:  # a full disk: the training may still get through, without its words
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    sys.stdout, sys.stderr = _stream(1), _stream(2)
+
+
+def _stream(descriptor: int) -> TextIO:
+    """A stream that takes any text, whatever the locale."""
+    return os.fdopen(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
+
+
+def _watch_orchestrator(stop: StopFlag, grace_s: float) -> None:
+    """Stop when the orchestrator is gone, by force if the program does not listen."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        stop.request(ORPHANED)
+        threading.Event().wait(grace_s)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="watch-orchestrator").start()
+
+
+def attempt(order: Order, stop: StopFlag) -> int:
+    """Run the job's program once and write down how it ended; returns the exit code.
+
+    A result that is there already is left alone: computing it again could only lose it.
+    """
+    if order.visible_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_gpu
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's; else the fastest is number 0
+    run = RunDirectory(order.run)
+    session = WorkerSession(order, stop)
+    for folder in (run.path, run.artifacts):
+        remove_temporaries(folder)  # of attempts that were killed as they wrote
+    try:
+        if run.result() is not None:  # nobody could read it when it was looked for
+            return 0
+        session.event(
+            "started",
+            pid=os.getpid(),
+            process_start=process_start(),
+            host=socket.gethostname(),
+            device=f"cuda:{order.visible_gpu}" if order.visible_gpu else order.machine.device,
+            threads=order.machine.threads,
+            facts=dict(order.facts),
+        )
+        check_given(order, session.config)
+        returned = load_program(session.config.program, order.method_file)(session)
+        outcome = check_outcome(returned, session.config.program)
+        run.write_result(_result(outcome, session.seconds))
+    except Interrupted:
+        return EXIT_INTERRUPTED
+    except BaseException as error:
+        _tell(session, error)
+        return EXIT_FAILED
+    with contextlib.suppress(OSError):  # the result counts; these only tidy up
+        session.event("finished")
+        session.forget_pulse()
+        checkpoints.remove_all(run.checkpoints)
+    return 0
+
+
+def _tell(session: WorkerSession, error: BaseException) -> None:
+    """Write down what ended the program, as an event and in the log if the disk lets us.
+
+    Of what only the user can put right the log has the sentence; where it was found, the event.
+    """
+    told, trouble = describe_error(error), ""
+    try:
+        session.event("error", **told)
+    except OSError as full:
+        trouble = f"this could not be written to the event log: {full}\n"
+    words = f"{told['message']}\n" if told["kind"] == "refused" else told["traceback"]
+    with contextlib.suppress(OSError):
+        sys.stderr.write(words + trouble)
+        sys.stderr.flush()
+
+
+def check_given(order: Order, config: JobConfig) -> None:
+    """The user's files must be what the job was planned with, or its id would name another job.
+
+    Raises JobError for the first that has changed.
+    """
+    given = [(path, file_digest, config.inputs[n]) for n, path in order.machine.files.items()]
+    if order.method_file:
+        given.append((Path(order.method_file), file_code, order.method_code))
+    for path, digest, planned in given:
+        try:
+            now = digest(path)
+        except (*_LASTING, SyntaxError, ValueError):  # gone, or no code any more
+            now = ""
+        if now != planned:
+            raise JobError(f"{path} has changed since the study was planned: run the study again")
+
+
+def load_program(path: str, method_file: str) -> Program:
+    """The function that a method names: "module:function", or a function of the user's file."""
+    module_name, _, function = path.rpartition(":")
+    in_file = bool(method_file) and not module_name
+    module = import_file(Path(method_file)) if in_file else importlib.import_module(module_name)
+    program: Program = getattr(module, function)
+    return program
+
+
+def check_outcome(returned: object, program: str) -> Outcome:
+    """What a program returned, if a table can be made of it: an Outcome of finite numbers.
+
+    Raises JobError for what is no such thing, and DivergedError for a number that is not finite.
+    """
+    function = program.rpartition(":")[2]
+    if not isinstance(returned, Outcome):
+        raise JobError(f"{function} must return an Outcome, not {type(returned).__name__}")
+    promised: Mapping[str, object] = {"metrics": returned.metrics, "best": returned.best}
+    for name, values in promised.items():
+        if not isinstance(values, Mapping):
+            kind = type(values).__name__
+            raise JobError(f"{function} must return numbers by name as {name}, not {kind}")
+        for metric, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, Real):
+                wrong = f'"{metric}" is {value!r}, of type {type(value).__name__}'
+                raise JobError(f"{function} must return numbers as {name}, but {wrong}")
+            if not math.isfinite(value):
+                raise DivergedError(f'{function} returned {name} in which "{metric}" is {value}')
+    return returned
+
+
+def _result(outcome: Outcome, seconds: float) -> dict[str, object]:
+    return {
+        "metrics": {name: float(value) for name, value in outcome.metrics.items()},
+        "best": {name: float(value) for name, value in outcome.best.items()},
+        "best_epoch": outcome.best_epoch,
+        "weights_digest": outcome.weights_digest,
+        "facts": dict(outcome.facts),
+        "costs": {
+            "train_seconds": seconds,
+            "peak_memory_mib": outcome.peak_memory / 2**20,
+        },
+    }
+
+
+def describe_error(error: BaseException) -> Mapping[str, str]:
+    """Kind, message, traceback and fingerprint of what ended a program.
+
+    The fingerprint is the hash of where it was raised and what type it was; a message may differ
+    from attempt to attempt in an address or a count. A full disk has none: it is nobody's bug.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    kind, fingerprint = "error", " ".join([type(error).__name__, *places])
+    if isinstance(error, DivergedError):
+        kind = "diverged"
+    elif isinstance(error, MemoryError | DeviceMemoryError) or says_out_of_memory(error):
+        kind = "out_of_memory"
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        kind, fingerprint = "disk_full", ""
+    elif _is_final(error):
+        kind = "refused"
+    return {
+        "kind": kind,
+        "message": _message(error),
+        "traceback": "".join(traceback.format_exception(error)),
+        "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest() if fingerprint else "",
+    }
+
+
+def _is_final(error: BaseException) -> bool:
+    """Whether an error is about what the user gave, which no other attempt finds otherwise.
+
+    What the system did not give for a moment, as a network file system does, it may give later.
+    """
+    if not isinstance(error, InputError | JobError):
+        return False
+    cause = error.__cause__
+    of_the_system = isinstance(cause, OSError) and cause.errno is not None
+    return not of_the_system or isinstance(cause, _LASTING)
+
+
+def _message(error: BaseException) -> str:
+    """An error in a line; of full memory, in the library's own words, too: they may fit another
+    cause, such as a broken installation."""
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, DeviceMemoryError) and error.__cause__ is not None:
+        said += f" ({str(error.__cause__).partition(chr(10))[0]})"
+    return said

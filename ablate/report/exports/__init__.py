@@ -1,0 +1,1 @@
+"""Hand a study's records to other tools."""

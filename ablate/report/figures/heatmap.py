@@ -1,0 +1,140 @@
+"""Two-part grids as heat maps: every cell says its number, the shade only helps to find it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ablate.matrix.plan import Role
+from ablate.report.figures.style import INK, MUTED, WIDTH, finish, label, new_figure, wrapped
+from ablate.report.tables.analysis import Analysis
+from ablate.report.tables.grid import Grid, part_text
+from ablate.report.tables.table import Cell
+from ablate.report.tables.text import arrow, count_text, number, reasons
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LINE, _CHARACTER = 0.125, 0.056  #: inches that a line is high, and a character wide
+_HEAD = 12  #: characters that a column's head has at least
+_LIGHT, _DARK = (0.97, 0.98, 0.99), (0.16, 0.33, 0.52)  #: shades of the worst and the best cell
+
+
+def heat_map(
+    analysis: Analysis, shape: Grid, pair: str, title: str, measured: str, *, footer: bool
+) -> tuple[Figure, str]:
+    """One figure, and its caption."""
+    rows, columns = shape.row_values, shape.column_values
+    cells = {
+        (rows.index(spot[0]), columns.index(spot[1])): analysis.cells[name, pair]
+        for spot, name in shape.labels.items()
+        if (name, pair) in analysis.cells
+    }
+    words = {spot: _lines(cell) for spot, cell in cells.items()}
+    plan = analysis.plan
+    heads = [part_text(plan, shape.column_part, value) for value in columns]
+    head = max([_HEAD, *(len(word) for text in heads for word in text.split())])
+    figure = new_figure(*_size(words, len(rows), len(columns), head))
+    axes = figure.add_subplot()
+    means = [cell.mean for cell in cells.values() if cell.mean is not None]
+    for y in range(len(rows)):
+        for x in range(len(columns)):
+            _draw(axes, x, y, cells.get((y, x)), words.get((y, x), ["not run"]), means)
+    axes.set_xlim(-0.5, len(columns) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xticks(range(len(columns)), [wrapped(text, head) for text in heads])
+    axes.set_yticks(
+        range(len(rows)), [wrapped(part_text(plan, shape.row_part, value), 16) for value in rows]
+    )
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    caption = f"{_caption(analysis, list(cells.values()), rows, columns)} {measured}"
+    finish(figure, title, caption, footer=footer)
+    return figure, caption
+
+
+def _size(
+    words: Mapping[tuple[int, int], Sequence[str]], rows: int, columns: int, head: int
+) -> tuple[float, float]:
+    """Height and width in inches that give every cell room for its words."""
+    longest = max([head - 2, *(len(line) for own in words.values() for line in own)])
+    # All rows are as high as the one with most to say: a heat map has cells of one size.
+    height = max(0.42, 0.1 + _LINE * max(map(len, words.values()), default=0))
+    width = max(0.62, 0.1 + _CHARACTER * longest)
+    return 0.45 + height * rows, max(WIDTH, 1.0 + width * columns)
+
+
+def _draw(
+    axes: Axes, x: int, y: int, cell: Cell | None, words: Sequence[str], means: Sequence[float]
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    text = "\n".join(map(label, words))
+    if cell is None or cell.mean is None:
+        axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor="none",
+                                 edgecolor=MUTED, hatch="////", linewidth=0.4))  # fmt: skip
+        axes.text(x, y, text, ha="center", va="center", fontsize=7,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})  # fmt: skip
+    else:
+        colour = _mix(_shade(cell, means))
+        axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, linewidth=0,
+                                 facecolor=colour))  # fmt: skip
+        axes.text(x, y, text, ha="center", va="center", fontsize=7.5, color=_ink(colour),
+                  linespacing=1.15)  # fmt: skip
+    if cell is not None and cell.role is Role.BASELINE:
+        axes.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, facecolor="none",
+                                 edgecolor=INK, linewidth=1.6))  # fmt: skip
+
+
+def _lines(cell: Cell) -> list[str]:
+    """What a cell says: mean, deviation, and what is missing."""
+    if cell.mean is None:
+        return list(reasons(cell)) or ["not run"]
+    digits, sign = cell.metric.digits, arrow(cell.comparison)
+    mean = number(cell.mean, digits)
+    lines = [f"{sign} {mean}" if sign else mean]
+    if cell.std is not None:
+        lines.append(f"± {number(cell.std, digits)}")
+    if not cell.complete:
+        lines += [f"n = {count_text(cell)}", *reasons(cell)]
+    return lines
+
+
+def _shade(cell: Cell, means: Sequence[float]) -> float:
+    """0 for the worst mean, 1 for the best."""
+    low, high = min(means), max(means)
+    if cell.mean is None or high == low:
+        return 0.0
+    share = (cell.mean - low) / (high - low)
+    return share if cell.metric.higher_is_better else 1 - share
+
+
+def _mix(shade: float) -> tuple[float, ...]:
+    return tuple(a + (b - a) * shade for a, b in zip(_LIGHT, _DARK, strict=True))
+
+
+def _ink(background: Sequence[float]) -> str:
+    """Black or white, whichever stands out more (relative luminance of WCAG 2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#fefefe" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#1c1c1c"
+
+
+def _caption(
+    analysis: Analysis, cells: Sequence[Cell], rows: Sequence[object], columns: Sequence[object]
+) -> str:
+    better = "higher" if analysis.metric.higher_is_better else "lower"
+    sentences = [
+        f"{analysis.metric.label}: mean ± standard deviation over seeds; darker is better "
+        f"({better}). Framed: the baseline."
+    ]
+    if any(arrow(cell.comparison) for cell in cells):
+        sentences.append(
+            "Arrow: told from the baseline by a two-sided paired t test after Holm's adjustment "
+            f"over {analysis.family} comparisons."
+        )
+    if len(cells) < len(rows) * len(columns) or any(cell.mean is None for cell in cells):
+        sentences.append("Hatched: no result.")
+    return " ".join(sentences)

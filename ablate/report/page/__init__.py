@@ -1,0 +1,1 @@
+"""Build one self-contained HTML page per study."""

@@ -1,0 +1,301 @@
+"""One self-contained page per study: no network, no assets, nothing that runs but its own script.
+
+Every text goes through the template's escaping or `render_html`; the content security policy
+allows the page's own style and script by their digests, and images that are part of the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+import ablate
+from ablate.matrix.identity import short
+from ablate.methods.metrics import Metric
+from ablate.methods.parts import format_value
+from ablate.report.tables.analysis import plan_metrics
+from ablate.report.tables.table import STATES, Selection, Table
+from ablate.store.history import Status
+from ablate.store.results import Point, StudyResults
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from ablate.report.figures.draw import PlannedFigure
+    from ablate.report.figures.svg import Picture
+    from ablate.store.query import JobState, Resumption
+
+#: Figures on a page: few enough to be drawn in two seconds.
+MOST_FIGURES = 6
+
+Draw = Callable[[Sequence["PlannedFigure"]], list["Picture"]]
+
+_KINDS = {"teacher": "teacher", "teacher_table": "table of the teacher's features"}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A line of the list of jobs."""
+
+    id: str
+    short: str
+    what: str
+    pair: str
+    seed: int
+    status: str
+    attempts: int
+    epoch: int
+    device: str
+    events: tuple[str, ...]
+    error: str
+
+
+def page(
+    results: StudyResults,
+    jobs: Sequence[JobState],
+    curves: Sequence[Point] | None = None,
+    metrics: Sequence[Metric] | None = None,
+    selection: Selection = Selection.LAST,
+    draw: Draw | None = None,
+) -> str:
+    """The page as HTML; `jobs` and `curves` are what `ablate.store.query` gives of the study.
+
+    `metrics` are those of the plan, unless only some are asked for. `draw` makes the pictures of
+    all figures, by default one after the other.
+    """
+    from markupsafe import Markup
+
+    plan = results.plan
+    css, script = _asset("page.css"), _asset("page.js")
+    tables, shared = _tables(results, metrics, selection)
+    planned = _planned(results, curves, metrics, selection)
+    chosen = _chosen(planned)
+    return _environment().get_template("page.html.j2").render(
+        plan=plan,
+        version=ablate.__version__,
+        policy=_policy(css, script),
+        css=Markup(css),  # noqa: S704 - files of this package
+        script=Markup(script),  # noqa: S704
+        progress=_progress(results),
+        verdicts=_verdicts(results, metrics, selection),
+        tables=tables,
+        shared_notes=shared,
+        figures=[_shown(one) for one in (draw or _pictures)(chosen)],
+        more_figures=len(chosen) < len(planned),
+        summary=_summary(jobs),
+        jobs=[_job(job) for job in jobs],
+        facts=_facts(results),
+        teachers=_teachers(results),
+    )  # fmt: skip
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from ablate.report.renderers.html import inline
+
+    def symbols(text: str) -> Markup:
+        return Markup(inline(str(text)))  # noqa: S704 - `inline` escapes
+
+    environment = Environment(
+        autoescape=True,
+        loader=FunctionLoader(_asset),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["inline"] = symbols
+    environment.filters["value"] = format_value
+    return environment
+
+
+def _asset(name: str) -> str:
+    return files("ablate.report.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _policy(css: str, script: str) -> str:
+    def digest(text: str) -> str:
+        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest(css)}'; "
+        f"script-src 'sha256-{digest(script)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _wanted(results: StudyResults, metrics: Sequence[Metric] | None) -> tuple[Metric, ...]:
+    """Metrics that are tested and drawn: costs are neither."""
+    chosen = plan_metrics(results.plan) if metrics is None else metrics
+    return tuple(metric for metric in chosen if not metric.cost)
+
+
+def _verdicts(
+    results: StudyResults, metrics: Sequence[Metric] | None, selection: Selection
+) -> list[str]:
+    """The first metric's sentence on the study, then on each comparison; of others one each."""
+    from ablate.report import verdicts
+
+    sentences: list[str] = []
+    for index, metric in enumerate(_wanted(results, metrics)):
+        said = verdicts(results, metric.name, selection)
+        sentences += said if index == 0 else said[:1]
+    return sentences
+
+
+def _tables(
+    results: StudyResults, metrics: Sequence[Metric] | None, selection: Selection
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Tables with the notes that are theirs alone, and the notes that all of them share."""
+    from markupsafe import Markup
+
+    from ablate.report.renderers.html import render_table
+    from ablate.report.tables.layouts import choose
+
+    tables = choose(results, metrics, selection)
+    shared = _shared(tables)
+    listed = [
+        {
+            "title": table.title,
+            "html": Markup(render_table(table, footer=False)),  # noqa: S704 - escapes all text
+            "notes": [note for note in table.footer if note not in shared],
+        }
+        for table in tables
+    ]
+    return listed, shared
+
+
+def _shared(tables: Sequence[Table]) -> list[str]:
+    if len(tables) < 2:
+        return []
+    return [note for note in tables[0].footer if all(note in other.footer for other in tables)]
+
+
+def _planned(
+    results: StudyResults,
+    curves: Sequence[Point] | None,
+    metrics: Sequence[Metric] | None,
+    selection: Selection,
+) -> list[PlannedFigure]:
+    from ablate.report.figures.draw import planned_figures
+
+    return planned_figures(results, curves, _wanted(results, metrics), selection, footer=False)
+
+
+def _pictures(chosen: Sequence[PlannedFigure]) -> list[Picture]:
+    from ablate.report.figures.svg import picture
+
+    return [picture(one) for one in chosen]
+
+
+def _shown(picture: Picture) -> dict[str, Any]:
+    wide = picture.width > 400  # CSS pixels: more than a column
+    return {**vars(picture), "wide": wide, "alt": f"{picture.title}. {picture.caption}"}
+
+
+def _chosen(planned: Sequence[PlannedFigure]) -> list[PlannedFigure]:
+    """As many as the page shows: the first of every kind and metric before any second one."""
+    alike: Counter[tuple[str, str]] = Counter()
+    places = []
+    for index, figure in enumerate(planned):
+        kind = (figure.kind, figure.metric.name)
+        places.append((alike[kind], index))
+        alike[kind] += 1
+    return [planned[index] for index in sorted(index for _, index in sorted(places)[:MOST_FIGURES])]
+
+
+def _progress(results: StudyResults) -> str:
+    done = sum(run.status is Status.DONE for run in results.runs)
+    text = f"{done} of {len(results.runs)} runs done"
+    finished = [run.finished for run in results.runs if run.finished is not None]
+    if finished:
+        text += f", the last on {datetime.fromtimestamp(max(finished), UTC):%Y-%m-%d %H:%M} UTC"
+    return text
+
+
+def _summary(jobs: Sequence[JobState]) -> str:
+    """How the jobs stand and what interruptions cost, in a sentence or two."""
+    counts: dict[Status, int] = {}
+    for job in jobs:
+        counts[job.status] = counts.get(job.status, 0) + 1
+    words = ", ".join(f"{counts[status]} {status}" for status in STATES if status in counts)
+    resumed = [job for job in jobs if job.resumptions]
+    plural = "job" if len(jobs) == 1 else "jobs"
+    text = f"{len(jobs)} {plural}: {words}." if jobs else "No jobs."
+    if resumed:
+        lost = sum(r.lost_seconds or 0.0 for job in resumed for r in job.resumptions)
+        were = "1 job was" if len(resumed) == 1 else f"{len(resumed)} jobs were"
+        text += (
+            f" {were} resumed after an interruption; {_duration(lost)} of work had to be done "
+            "again."
+        )
+    return text
+
+
+def _job(job: JobState) -> _Job:
+    return _Job(
+        job.id,
+        short(job.id),
+        job.variant if job.variant is not None else _KINDS.get(job.kind, job.kind),
+        job.pair,
+        job.seed,
+        job.status.value,
+        job.attempts,
+        job.epoch,
+        job.device,
+        tuple(map(_resumed, job.resumptions)),
+        job.error,
+    )
+
+
+def _resumed(one: Resumption) -> str:
+    epoch = "" if one.epoch is None else f"epoch {one.epoch}, "
+    lost = "" if one.lost_seconds is None else f", {_duration(one.lost_seconds)} lost"
+    return f"attempt {one.attempt}: from {epoch}step {one.step}{lost}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _facts(results: StudyResults) -> list[tuple[str, tuple[str, ...]]]:
+    plan = results.plan
+    facts: list[tuple[str, tuple[str, ...]]] = [
+        ("study", (plan.key,)),
+        ("answers", (plan.answers,)),
+        ("seeds", (", ".join(map(str, plan.seeds)),)),
+        ("training code", (plan.code,)),
+    ]
+    if plan.overrides:
+        changes = tuple(f"{key} = {format_value(value)}" for key, value in plan.overrides.items())
+        facts.append(("overrides", changes))
+    facts += [("note", (note,)) for note in plan.footnotes]
+    facts += list(results.facts.items())
+    return [(name, values) for name, values in facts if any(values)]
+
+
+def _teachers(results: StudyResults) -> list[dict[str, Any]]:
+    teachers = []
+    for teacher in results.teachers:
+        origin = PurePath(teacher.checkpoint).name
+        teachers.append(
+            {
+                "network": teacher.network,
+                "status": teacher.status.value,
+                "top1": teacher.top1,
+                "shown": "—" if teacher.top1 is None else f"{teacher.top1:.2f}",
+                "source": f"checkpoint {origin}" if origin else "trained here",
+                "digest": teacher.weights_digest,
+            }
+        )
+    return teachers

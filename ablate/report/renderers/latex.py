@@ -1,0 +1,185 @@
+"""LaTeX: booktabs tables that compile as pasted into a document.
+
+A table wider than the text is scaled down to it; one with very many rows breaks over pages, which
+`longtable` can do in one column only: a comment above the tables says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from textwrap import wrap
+
+from ablate.report.renderers.tex import tex
+from ablate.report.tables.table import Row, Table
+from ablate.report.tables.text import Shown, row_label, show
+
+_LONGEST_FLOAT = 47  #: lines of the table that fit a page; longer tables break over pages
+_NOTE_CHARACTERS = 86  #: of a note's line in one column
+_NOTE_LINE = 0.86  #: height of a note's line in lines of the table
+_BREAK = r" \\ "
+_WIDEST_HEAD = 14  #: characters
+_WIDEST_LABEL = 40
+
+
+def render_latex(tables: Sequence[Table]) -> str:
+    """All tables; the first line names the packages that the preamble needs."""
+    long = [_is_long(table) for table in tables]
+    needed = {"booktabs": True, "graphicx": not all(long), "longtable": any(long)}
+    packages = [name for name, needs in needed.items() if needs]
+    needs = " ".join(f"\\usepackage{{{name}}}" for name in packages)
+    used: dict[str, int] = {}
+    blocks = [_long(t, _key(t, used)) if _is_long(t) else _float(t, _key(t, used)) for t in tables]
+    head = f"% Needs in the preamble: {needs}\n"
+    if any(long):
+        head += "% longtable, for tables of many rows, needs \\onecolumn in a two-column class.\n"
+    return head + "\n".join(blocks)
+
+
+def _is_long(table: Table) -> bool:
+    """Whether the table and its notes would run off a page of the usual height."""
+    groups = len({row.group for row in table.rows if row.group})
+    notes = sum(-(-len(note) // _NOTE_CHARACTERS) for note in table.footer)
+    lines = len(table.corner) + 3 + 1.5 * groups + sum(_lines(table, row) for row in table.rows)
+    return lines + _NOTE_LINE * notes > _LONGEST_FLOAT
+
+
+def _lines(table: Table, row: Row) -> int:
+    """Lines that a row takes: those of its label, or of the cell that says most."""
+    shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
+    said = (1 + len(one.details) * (not (one.best or one.second)) for one in shown)
+    return max(len(_label_lines(row)), *said, 1)
+
+
+def _key(table: Table, used: dict[str, int]) -> str:
+    """A label that is unique in the document: "tab:lpred-symmetry-one-part-2"."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", f"{table.study}-{table.layout}").strip("-")
+    used[name] = used.get(name, 0) + 1
+    return f"tab:{name}" + (f"-{used[name]}" if used[name] > 1 else "")
+
+
+def _float(table: Table, key: str) -> str:
+    lines = [
+        r"\begin{table}[tbp]",
+        r"\centering",
+        r"\small",
+        r"\setlength{\tabcolsep}{4pt}",
+        r"\setlength{\belowcaptionskip}{4pt}",
+        rf"\caption{{{_caption(table)}}}",
+        rf"\label{{{key}}}",
+        rf"\sbox0{{\begin{{tabular}}{{{_alignment(table)}}}",
+        r"\toprule",
+        *_heads(table),
+        r"\midrule",
+        *_body(table),
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
+        *_notes(table),
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _long(table: Table, key: str) -> str:
+    lines = [
+        r"\begingroup",
+        r"\footnotesize",
+        r"\setlength{\tabcolsep}{3pt}",
+        rf"\begin{{longtable}}{{{_alignment(table)}}}",
+        rf"\caption{{{_caption(table)}}}\label{{{key}}}\\",
+        r"\toprule",
+        *_heads(table),
+        r"\midrule",
+        r"\endfirsthead",
+        r"\toprule",
+        *_heads(table),
+        r"\midrule",
+        r"\endhead",
+        r"\bottomrule",
+        r"\endfoot",
+        *_body(table),
+        r"\end{longtable}",
+        *_notes(table),
+        r"\endgroup",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _caption(table: Table) -> str:
+    title, question = tex(table.title), tex(table.question)
+    return f"{title}. {question}" if question else f"{title}."
+
+
+def _alignment(table: Table) -> str:
+    return "@{}l" + "r" * len(table.columns) + "@{}"
+
+
+def _heads(table: Table) -> list[str]:
+    return [
+        _line([tex(corner), *(_stacked(column.heads[index]) for column in table.columns)])
+        for index, corner in enumerate(table.corner)
+    ]
+
+
+def _stacked(head: str) -> str:
+    """A head that is long for the numbers below it, on several lines."""
+    lines = wrap(head, _WIDEST_HEAD, break_long_words=False, break_on_hyphens=False)
+    if len(lines) < 2:
+        return tex(head)
+    return rf"\shortstack[r]{{{_BREAK.join(map(tex, lines))}}}"
+
+
+def _body(table: Table) -> list[str]:
+    lines, group = [], ""
+    for row in table.rows:
+        if row.group and row.group != group:
+            span = 1 + len(table.columns)
+            lines.append(r"\addlinespace")
+            lines.append(rf"\multicolumn{{{span}}}{{@{{}}l}}{{\textit{{{tex(row.group)}}}}} \\")
+        group = row.group or group
+        lines.append(_row(table, row))
+    return lines
+
+
+def _row(table: Table, row: Row) -> str:
+    shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
+    indent = r"\quad " if row.group else ""
+    return _line([indent + _label(row), *map(_emphasised, shown)])
+
+
+def _label(row: Row) -> str:
+    """The label, on several lines where it would make the numbers beside it tiny."""
+    lines = _label_lines(row)
+    if len(lines) < 2:
+        return tex(row_label(row))
+    return rf"\begin{{tabular}}[t]{{@{{}}l@{{}}}}{_BREAK.join(map(tex, lines))}\end{{tabular}}"
+
+
+def _label_lines(row: Row) -> list[str]:
+    return wrap(row_label(row), _WIDEST_LABEL, break_long_words=False, break_on_hyphens=False)
+
+
+def _emphasised(shown: Shown) -> str:
+    text = tex(shown.text)
+    if shown.best:
+        return rf"\textbf{{\boldmath {text}}}"
+    if shown.second:
+        return rf"\underline{{{text}}}"
+    if not shown.details:
+        return text
+    small = _BREAK.join(rf"\scriptsize {tex(detail)}" for detail in shown.details)
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text}{_BREAK}{small}\end{{tabular}}"
+
+
+def _notes(table: Table) -> list[str]:
+    notes = "\\\\\n".join(tex(note) for note in table.footer)
+    return [
+        r"\par\smallskip",
+        r"\noindent\parbox{\linewidth}{\footnotesize\raggedright",
+        notes + "}",
+    ]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"

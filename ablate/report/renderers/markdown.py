@@ -1,0 +1,64 @@
+"""Markdown: GitHub's tables, every character of the content escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ablate.report.tables.table import Row, Table
+from ablate.report.tables.text import Shown, row_label, show
+
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~$#])")
+_EMPHASIS = re.compile(r"(?<![^\W_])(?<!\u0303)_|_(?![^\W_])")  # underscores not inside a word
+_BLOCK = re.compile(r"^(?:[-+](?=[- ]|$)|\d{1,9}(?=[.)](?: |$)))")  # starts a list or is a rule
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    text = _SPECIAL.sub(r"\\\1", re.sub(r"[ \t\r\n]+", " ", text).replace("&", "&amp;"))
+    return _BLOCK.sub(_inert, _EMPHASIS.sub(r"\\_", text.strip(" ")))
+
+
+def _inert(start: re.Match[str]) -> str:
+    """The start of a line without its meaning: only signs can be escaped, so "1." is "1\\."."""
+    return start[0] + "\\" if start[0].isdecimal() else "\\" + start[0]
+
+
+def render_markdown(tables: Sequence[Table]) -> str:
+    """All tables, a heading above and a list of notes below each."""
+    return "\n".join(_render(table) for table in tables)
+
+
+def _render(table: Table) -> str:
+    lines = [f"### {escape(table.title)}", ""]
+    if table.question:
+        lines += [escape(table.question), ""]
+    heads = [table.corner, *(column.heads for column in table.columns)]
+    lines.append(_line(["<br>".join(escape(h) for h in head if h) for head in heads]))
+    lines.append("|" + "|".join([":---", *["---:"] * len(table.columns)]) + "|")
+    group = ""
+    for row in table.rows:
+        if row.group and row.group != group:
+            lines.append(_line([f"*{escape(row.group)}*", *[""] * len(table.columns)]))
+        group = row.group or group
+        lines.append(_line(_cells(table, row)))
+    lines += ["", *(f"- {escape(note)}" for note in table.footer), ""]
+    return "\n".join(lines)
+
+
+def _cells(table: Table, row: Row) -> list[str]:
+    shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
+    return [escape(row_label(row)), *map(_emphasised, shown)]
+
+
+def _emphasised(shown: Shown) -> str:
+    text = escape(shown.text)
+    if shown.best:
+        return f"**{text}**"
+    if shown.second:
+        return f"<ins>{text}</ins>"
+    return f"{text} ({escape(', '.join(shown.details))})" if shown.details else text
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

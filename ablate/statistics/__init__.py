@@ -1,0 +1,1 @@
+"""Pure functions on arrays: paired comparisons, intervals, power. No torch, no files."""

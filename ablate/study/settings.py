@@ -1,0 +1,185 @@
+"""ablate.toml: where results go, on which devices, and the profiles studies run under."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, field_validator
+
+from ablate.errors import InputError, Problem, did_you_mean
+from ablate.study.tomlfile import (
+    PathText,
+    Seeds,
+    Strict,
+    Text,
+    TomlValue,
+    Values,
+    read_toml,
+    validate,
+)
+
+__all__ = ["Execution", "Profile", "Settings", "TomlValue", "find_settings", "load_settings"]
+
+FILE_NAME = "ablate.toml"
+
+#: Of training time, what "auto" lets checkpoints cost. Where an epoch takes minutes, every epoch
+#: ends with one; where it takes a moment, some don't.
+CHECKPOINT_SHARE = 0.01
+
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(epoch|step|minute|second)s?")
+
+
+def _auto_or_count(value: object) -> object:
+    if value == "auto" or (type(value) is int and value >= 1):
+        return value
+    raise ValueError('should be "auto" or a whole number from 1')
+
+
+def _auto_or_names(value: object) -> object:
+    names = value if isinstance(value, list) else []
+    if value == "auto" or (names and all(isinstance(name, str) for name in names)):
+        if len(set(names)) < len(names):
+            raise ValueError("has a device twice")
+        return value
+    raise ValueError('should be "auto" or a list such as ["cuda:0", "cuda:1"]')
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():  # which would be this folder
+        raise ValueError('is empty; "." is the folder of this file')
+    return value
+
+
+Folder = Annotated[PathText, AfterValidator(_not_empty)]
+Count = Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)]
+Names = Annotated[Literal["auto"] | list[str], PlainValidator(_auto_or_names)]
+
+
+class Profile(Strict):
+    """How studies are run: on which data, and with which values in place of a method's own."""
+
+    data: PathText
+    title: Text = ""  #: one line for the table's footer
+    seeds: Seeds | None = None  #: of studies that name none
+    settings: Values = Field(default_factory=dict)
+
+
+class Execution(Strict):
+    """How the executor uses this machine.
+
+    To the bit, a result depends on the kind of device and on `threads`, which are recorded with
+    it; on nothing else here.
+    """
+
+    devices: Names = "auto"
+    jobs_per_device: Count = 1
+    threads: int = Field(1, ge=1)  #: CPU threads of one job
+    cpu_slots: Count = "auto"  #: jobs at once where there is no GPU
+    checkpoint_every: str = "auto"
+    max_retries: int = Field(3, ge=0)
+    retry_delay_s: float = Field(1.0, ge=0)
+    grace_s: float = Field(30.0, gt=0)  #: from asking a worker to stop to killing it
+
+    @field_validator("checkpoint_every")
+    @classmethod
+    def _interval(cls, value: str) -> str:
+        match = _INTERVAL.fullmatch(value.strip())
+        if value != "auto" and (not match or float(match[1]) == 0):
+            raise ValueError('should be "auto", or such as "1 epoch", "200 steps", "10 minutes"')
+        return value
+
+    @property
+    def interval(self) -> tuple[float, str]:
+        """`checkpoint_every` as (amount, unit), unit being epoch, step, minute or second.
+
+        "auto" is (share of the time, "share"): at the end of an epoch, as often as that allows.
+        """
+        if self.checkpoint_every == "auto":
+            return CHECKPOINT_SHARE, "share"
+        match = _INTERVAL.fullmatch(self.checkpoint_every.strip())
+        assert match, "validated when read"
+        return float(match[1]), match[2]
+
+
+class Settings(Strict):
+    """The whole of ablate.toml."""
+
+    results: Folder = "results"
+    profile: str = "quick"
+    data_dir: Folder = "~/.cache/ablate"
+    teacher_checkpoints: PathText = ""  #: folder with <network>_vanilla/*.pth
+    execution: Execution = Execution.model_construct()
+    profiles: dict[str, Profile]
+    folder: str = "."  #: where the file lies; relative paths in it start there
+
+    def path(self, text: str) -> Path:
+        """A path as written in the file."""
+        return (Path(self.folder) / user_path(text)).resolve()
+
+
+def user_path(text: str) -> Path:
+    """A path with ~ for a home folder; where there is no such user, it stays as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def find_settings(*starts: Path) -> Path:
+    """The ablate.toml in the nearest folder above any of `starts`; InputError if there is none."""
+    for start in starts:
+        for folder in (start.resolve(), *start.resolve().parents):
+            if (folder / FILE_NAME).is_file():
+                return folder / FILE_NAME
+    raise InputError(
+        Problem(
+            FILE_NAME,
+            "",
+            f"not found in {starts[0].resolve()} or above",
+            "a copy of the one in ablate's repository is a start",
+        )
+    )
+
+
+def load_settings(path: Path) -> Settings:
+    """Read ablate.toml; InputError holds every problem in it.
+
+    Names of settings that no known method has wait until a study's method is known; but where
+    the file is refused anyhow, those that look misspelled are told too.
+    """
+    data = read_toml(path)
+    problems = []
+    if data.pop("folder", None) is not None:
+        problems.append(Problem(path.name, "folder", "unknown key", "it is where the file lies"))
+    written = data.get("profiles")
+    names = list(written) if isinstance(written, dict) else []
+    settings, more = validate(Settings, {**data, "folder": str(path.parent)}, path.name)
+    problems += more
+    if settings is None:
+        raise InputError(problems)
+    if settings.profile not in names:
+        hint = did_you_mean(settings.profile, names)
+        problems.append(Problem(path.name, "profile", f'no profile "{settings.profile}"', hint))
+    wrong, misspelled = _profile_problems(settings, path.name)
+    problems += wrong
+    if problems:
+        raise InputError([*problems, *misspelled])
+    return settings
+
+
+def _profile_problems(settings: Settings, where: str) -> tuple[list[Problem], list[Problem]]:
+    """Values that no method takes, and names that look like misspelled ones."""
+    from ablate.methods.given import check_given, parts_by_name, unknown_setting
+    from ablate.methods.registry import BUILT_IN
+
+    methods = list(BUILT_IN.values())
+    known, wrong, misspelled = parts_by_name(methods), [], []
+    for name, profile in settings.profiles.items():
+        prefix = f"profiles.{name}.settings."
+        given = check_given(profile.settings, where, prefix, methods)
+        wrong += given.problems
+        unknown = [unknown_setting(key, where, prefix, known) for key in given.unknown]
+        misspelled += [problem for problem in unknown if problem.right.startswith("did you mean")]
+    return wrong, misspelled
