@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ablate.execute.scheduler import placement
 from ablate.execute.scheduler.scheduler import (
     AllSettled,
     BackoffOver,
@@ -37,7 +38,6 @@ from ablate.execute.scheduler.scheduler import (
     Task,
     Terminate,
     WakeAfter,
-    placement,
 )
 
 PEAKS = {"k0": 100, "k1": 350, "k2": 900}

@@ -13,7 +13,7 @@ from ablate.training import networks
 from ablate.training.cocord import CoCoRD, CoCoRDConfig
 from ablate.training.step import Batch
 
-ROWS = csv.DictReader((files("ablate.report") / "published.csv").read_text().splitlines())
+ROWS = csv.DictReader((files("ablate.report.tables") / "published.csv").read_text().splitlines())
 PAIRS = sorted({(row["teacher"], row["student"]) for row in ROWS})
 CASES = [
     (teacher, student, rule)

@@ -10,7 +10,8 @@ import torch
 from fake_session import FakeSession, Workshop
 
 from ablate.methods.registry import BUILT_IN
-from ablate.training import checkpoint, programs, table
+from ablate.training import checkpoint, programs
+from ablate.training import teacher_table as table
 from ablate.training.precision import Precision
 from ablate.training.programs import Setting
 from ablate.training.views import all_views
