@@ -35,13 +35,12 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the profile."),
 ]
 SeedsOption = Annotated[
-    str | None, typer.Option("--seeds", help="Seeds instead of the study's, e.g. 0,1,2.")
+    str | None, typer.Option("--seeds", help="Seeds instead of the study's, such as 0-4 or 0,2,5.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 StudyArgument = Annotated[Path, typer.Argument(help="Study file.", show_default=False)]
 
 _COMMAND = re.compile(r"`(ablate [^`]*)`")  #: as messages name one
-_SEED_DIGITS = 19  #: of 2^63 - 1, the largest number that the index holds
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Format = TypeVar("Format", bound=StrEnum)
@@ -198,17 +197,9 @@ def parse_seeds(text: str | None) -> list[int] | None:
     """--seeds as numbers; InputError if it is anything else."""
     if text is None:
         return None
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    problems = [
-        Problem("--seeds", "", f'"{word}" is no seed', "a whole number from 0 to 2^63 - 1")
-        for word in words
-        if not word.isdecimal() or len(word) > _SEED_DIGITS or int(word) >= 2**63
-    ]
-    if not words:
-        problems.append(Problem("--seeds", "", f'"{text}" is no list of seeds', "e.g. 0,1,2"))
-    if problems:
-        raise InputError(problems)
-    seeds = [int(word) for word in words]
-    if len(set(seeds)) < len(seeds):
-        raise InputError(Problem("--seeds", "", f'"{text}" has a seed twice', "each seed once"))
-    return seeds
+    from ablate.study.seeds import parse_seed_text
+
+    try:
+        return parse_seed_text(text)
+    except ValueError as error:
+        raise InputError(Problem("--seeds", "", str(error))) from None

@@ -1,12 +1,14 @@
-"""Draft study × method × profile → matrix: every job, its id, and what it waits for."""
+"""Study × method × profile → matrix: every job, its id, and what it waits for."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ablate.errors import did_you_mean
+from ablate.matrix.contrasts import find_contrasts, find_pair_groups
 from ablate.matrix.identity import canonical, file_code, training_code
 from ablate.matrix.inputs import data_inputs
 from ablate.matrix.jobs import Jobs
@@ -17,7 +19,8 @@ from ablate.matrix.rows import Rows, TableRow, left_out
 from ablate.methods.method import Method
 from ablate.methods.parts import Value, format_value
 from ablate.methods.teachers import TEACHER, TEACHER_SEED
-from ablate.study.parse import Draft
+from ablate.study.parse import Study
+from ablate.study.seeds import SeedRule
 from ablate.study.settings import Settings, TomlValue
 from ablate.study.variants import baseline_changes, metric_names, rows
 
@@ -25,98 +28,111 @@ _DEFAULT_SEEDS = (0, 1, 2)
 
 
 def expand(
-    draft: Draft,
+    study: Study,
     settings: Settings,
     profile: str,
     overrides: Mapping[str, TomlValue] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> Matrix:
     """All jobs of a study under a profile; InputError holds every problem of the file at once."""
-    draft = draft.copy()
-    method, references = _methods(draft)
-    _check_profiles(draft, settings)
-    metrics = metric_names(draft)
+    study = study.copy()
+    method, references = _methods(study)
+    _check_profiles(study, settings)
+    metrics = metric_names(study)
     methods = [m for m in (method, *references.values()) if m is not None]
     under, problems = conditions(settings, profile, overrides or {}, methods)
-    draft.problems += problems
+    study.problems += problems
     if method is None:
-        draft.check()
+        study.check()
         raise AssertionError("a missing method is a problem")
-    said = baseline_changes(draft, method, profile)
-    wanted = rows(draft, method)
-    pairs = find_pairs(draft, methods, settings, profile)
+    said = baseline_changes(study, method, profile)
+    wanted = rows(study, method)
+    pairs = find_pairs(study, methods, settings, profile)
     if under is None:
-        draft.check()
+        study.check()
         raise AssertionError("a missing profile is a problem")
     data, problems = under.find_data() if method.networks else (None, [])
-    draft.problems += problems
-    jobs = Jobs(draft, method, under, said, data_inputs(data) if data else {})
+    study.problems += problems
+    jobs = Jobs(study, method, under, said, data_inputs(data) if data else {})
     own = {name: one.value for name, one in said.items() if name not in under.overrides}
     if own:
         changes = ", ".join(f"{name} = {format_value(value)}" for name, value in own.items())
         jobs.footnotes[f"the study's own baseline: {changes}"] = None
-    baselines = _baselines(draft, jobs, methods, pairs or [Pair("", "")])
-    table = Rows(draft, method, baselines)
+    baselines = _baselines(study, jobs, methods, pairs or [Pair("", "")])
+    table = Rows(study, method, baselines)
     mine = [row for row in wanted if row.belongs(profile)]
     table.add_baseline(mine)
     table.add(mine)
     table.add_references(references)
-    if len(table.found) == 1 and not references and not draft.problems:
+    if len(table.found) == 1 and not references and not study.problems:
         right = "a value that differs from the baseline's" if mine else "see `profiles`"
-        draft.problem("", f"the study changes nothing under profile {profile}", right)
-    chosen = tuple(seeds) if seeds is not None else _seeds(draft, settings, profile)
+        study.problem("", f"the study changes nothing under profile {profile}", right)
+    declared = list(seeds) if seeds is not None else _seeds(study, settings, profile)
+    rule = declared if isinstance(declared, SeedRule) else None
+    chosen = declared.seeds if isinstance(declared, SeedRule) else declared
     if not pairs:  # a problem, but others may be known all the same
         jobs.check_conflicts(table.found, Pair("", ""))
+    contrasts, notes = find_contrasts(study, method, table.found, pairs, table.baseline)
+    groups, more = find_pair_groups(study, pairs)
+    jobs.footnotes.update(dict.fromkeys([*notes, *more]))
     for pair in pairs:
         if TEACHER in references.values() and pair.teacher:
             jobs.add_teacher(next(filter(_chooses_teacher, methods), method), pair)
         for row in table.found:
             jobs.add(row, pair, chosen)
-    draft.check()
+    study.check()
     jobs.footnotes.update(dict.fromkeys(left_out(wanted, table.found, profile)))
     title = data.title if data else under.data
     about = settings.profiles[profile].title
-    return _matrix(jobs, method, title, table, pairs, chosen, metrics, about)
+    matrix = _matrix(jobs, method, title, table, pairs, chosen, metrics, about)
+    plan = replace(
+        matrix.plan,
+        margin=study.file.margin,
+        seed_rule=rule,
+        contrasts=contrasts,
+        pair_groups=groups,
+    )
+    return replace(matrix, plan=plan)
 
 
 def _chooses_teacher(method: Method) -> bool:
     return method.has_part(TEACHER_SEED)
 
 
-def _methods(draft: Draft) -> tuple[Method | None, dict[str, Method]]:
+def _methods(study: Study) -> tuple[Method | None, dict[str, Method]]:
     """The study's method, and its references by their keys in the file."""
-    method = draft.method(draft.study.method, "method")
+    method = study.method(study.file.method, "method")
     if method is not None and method.name == TEACHER.name:
         right = '"student" trains a network alone'
-        draft.problem("method", "teachers are trained for studies, never studied", right)
+        study.problem("method", "teachers are trained for studies, never studied", right)
     references: dict[str, Method] = {}
-    for i, name in enumerate(draft.study.references):
+    for i, name in enumerate(study.file.references):
         key = f"references[{i}]"
         if name is None:
             continue
-        if name in draft.study.references[:i]:
-            draft.problem(key, f'"{name}" is listed twice', "each method once")
-        elif name == draft.study.method:
-            draft.problem(key, f'"{name}" is the study\'s own method: the baseline', "another one")
-        elif (other := draft.method(name, key)) is not None:
+        if name in study.file.references[:i]:
+            study.problem(key, f'"{name}" is listed twice', "each method once")
+        elif name == study.file.method:
+            study.problem(key, f'"{name}" is the study\'s own method: the baseline', "another one")
+        elif (other := study.method(name, key)) is not None:
             references[key] = other
     return method, references
 
 
-def _check_profiles(draft: Draft, settings: Settings) -> None:
+def _check_profiles(study: Study, settings: Settings) -> None:
     """A section for a profile that nobody can choose would be without effect."""
-    named = [(f"profiles.{name}", name) for name in draft.study.profiles]
+    named = [(f"profiles.{name}", name) for name in study.file.profiles]
     for kind in ("ablation", "grid", "variant"):
-        for i, entry in enumerate(getattr(draft.study, kind)):
+        for i, entry in enumerate(getattr(study.file, kind)):
             named += [(f"{kind}[{i}].profiles", name) for name in (entry.profiles if entry else ())]
     for key, name in named:
         if name not in settings.profiles:
             hint = did_you_mean(name, list(settings.profiles))
-            draft.problem(key, f'no profile "{name}" in ablate.toml', hint)
+            study.problem(key, f'no profile "{name}" in ablate.toml', hint)
 
 
 def _baselines(
-    draft: Draft, jobs: Jobs, methods: Sequence[Method], pairs: Sequence[Pair]
+    study: Study, jobs: Jobs, methods: Sequence[Method], pairs: Sequence[Pair]
 ) -> dict[Pair, dict[str, Value]]:
     """The study's baseline on each pair; InputError if a method declares what it forbids."""
     for method in methods:
@@ -124,18 +140,18 @@ def _baselines(
             for pair in pairs:
                 jobs.baseline(method, pair)
         except ValueError as error:
-            draft.problem("method", f"{method.name} declares a wrong baseline: {error}")
-    if any(problem.key == "method" for problem in draft.problems):
-        draft.check()
+            study.problem("method", f"{method.name} declares a wrong baseline: {error}")
+    if any(problem.key == "method" for problem in study.problems):
+        study.check()
     return {pair: jobs.baseline(methods[0], pair) for pair in pairs}
 
 
-def _seeds(draft: Draft, settings: Settings, profile: str) -> tuple[int, ...]:
+def _seeds(study: Study, settings: Settings, profile: str) -> list[int] | SeedRule:
     """Seeds of the study under the profile: of its section for it, of the study, of the profile."""
-    entry = draft.study.profiles.get(profile)
+    entry = study.file.profiles.get(profile)
     of_section = entry.seeds if entry else None
     of_profile = settings.profiles[profile].seeds
-    return tuple(of_section or draft.study.seeds or of_profile or _DEFAULT_SEEDS)
+    return of_section or study.file.seeds or of_profile or list(_DEFAULT_SEEDS)
 
 
 def _matrix(
@@ -148,10 +164,10 @@ def _matrix(
     metrics: Sequence[str],
     profile_title: str,
 ) -> Matrix:
-    study, under = jobs.draft.study, jobs.under
+    study, under = jobs.study.file, jobs.under
     found: list[TableRow] = table.found
     plan = StudyPlan(
-        name=jobs.draft.name,
+        name=jobs.study.name,
         title=study.title,
         question=study.question,
         answers=study.answers,

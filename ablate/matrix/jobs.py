@@ -17,7 +17,7 @@ from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import SHARED_PARTS, TEACHER, TEACHER_SEED, teacher_of
-from ablate.study.parse import Draft
+from ablate.study.parse import Study
 from ablate.study.settings import FILE_NAME
 from ablate.study.variants import Said
 
@@ -33,9 +33,9 @@ class _Ground:
 
 @dataclass
 class Jobs:
-    """Gathers jobs in order; what is wrong with one goes to the draft's problems."""
+    """Gathers jobs in order; what is wrong with one goes to the study's problems."""
 
-    draft: Draft
+    study: Study
     method: Method  #: of the study
     under: Conditions
     said: Mapping[str, Said]  #: what the study says of its baseline
@@ -121,7 +121,7 @@ class Jobs:
                 where, name = self._origin(conflict, method, config, key)
                 part = "" if conflict.part in name else f"{conflict.part}: "
                 text = f"{part}{conflict.message}"
-                self.draft.problems.append(Problem(where, name, text, conflict.right))
+                self.study.problems.append(Problem(where, name, text, conflict.right))
             inert = self._inert(method, config, pair)
             self._grounds[method.name, pair] = _Ground(config, conflicts, inert)
         return self._grounds[method.name, pair]
@@ -146,7 +146,7 @@ class Jobs:
         self, conflict: Conflict, method: Method, config: JobConfig, key: str
     ) -> tuple[str, str]:
         """File or option, and key, whose values brought a baseline's conflict about."""
-        study = str(self.draft.path)
+        study = str(self.study.path)
         values = method.baseline(config.teacher, config.student)
         said = self._said_of(method)
         for where, prefix, given in (
@@ -168,7 +168,7 @@ class Jobs:
             for conflict in row.method.conflicts(_with_changes(ground, row)):
                 if conflict not in ground.conflicts:
                     message = f"{row.variant.label}: {conflict.message}"
-                    self.draft.problem(row.key, message, conflict.right)
+                    self.study.problem(row.key, message, conflict.right)
 
     def _check_teacher(self, job: JobConfig, told: Sequence[Conflict]) -> None:
         """A teacher must be able to run; what its students cannot do either is told of them."""
@@ -176,8 +176,8 @@ class Jobs:
             where, key = self.under.place_for_teacher(conflict.part)
             message = f"teacher {job.teacher}: {conflict.message}"
             problem = Problem(where, key, message, conflict.right)
-            if conflict not in told and problem not in self.draft.problems:
-                self.draft.problems.append(problem)
+            if conflict not in told and problem not in self.study.problems:
+                self.study.problems.append(problem)
 
     def _check_effect(self, row: TableRow, config: JobConfig, ground: _Ground, pair: Pair) -> None:
         """A row must compute something of its own."""
@@ -211,7 +211,7 @@ class Jobs:
 
     def _tell(self, row: TableRow, message: str, right: str) -> None:
         self._told.add(row.variant.label)
-        self.draft.problem(row.key, f"{row.variant.label}: {message}", right)
+        self.study.problem(row.key, f"{row.variant.label}: {message}", right)
 
     def _add_job(self, method: Method, config: JobConfig, label: str, pair: Pair) -> None:
         upstream = method.upstream(config, self._recipe)

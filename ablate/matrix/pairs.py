@@ -14,7 +14,7 @@ from ablate.methods.method import Method
 from ablate.methods.registry import is_file
 from ablate.methods.teachers import TEACHER
 from ablate.study.model import PairEntry
-from ablate.study.parse import Draft
+from ablate.study.parse import Study
 from ablate.study.settings import FILE_NAME, Settings, user_path
 
 
@@ -33,15 +33,15 @@ class Pair:
 
 
 def find_pairs(
-    draft: Draft, methods: Sequence[Method], settings: Settings, profile: str
+    study: Study, methods: Sequence[Method], settings: Settings, profile: str
 ) -> list[Pair]:
-    """The study's pairs under the profile; what is wrong goes to the draft's problems.
+    """The study's pairs under the profile; what is wrong goes to the study's problems.
 
     `methods`: the study's own first, then those for reference. Pairs of other profiles are looked
     up, too, but their files need not be there.
     """
     method = methods[0]
-    sections = draft.study.sections()
+    sections = study.file.sections()
     active = f"profiles.{profile}."
     if active not in sections or sections[active].pairs is None:
         active = ""
@@ -51,57 +51,57 @@ def find_pairs(
         key = f"{prefix}pairs"
         listed = [(f"{key}[{i}]", p) for i, p in enumerate(section.pairs or []) if p is not None]
         for place, pair in listed:
-            sound = _is_sound(draft, methods, place, pair)
+            sound = _is_sound(study, methods, place, pair)
             if prefix == active and sound:
-                given = _checkpoint(draft, settings, place, pair) if use and pair.teacher else None
+                given = _checkpoint(study, settings, place, pair) if use and pair.teacher else None
                 chosen.append(Pair(pair.teacher, pair.student, given))
-        _once(draft, listed)
+        _once(study, listed)
         missing = prefix == active and method.networks and not section.pairs
-        if missing and key not in {problem.key for problem in draft.problems}:
+        if missing and key not in {problem.key for problem in study.problems}:
             what = "is missing" if section.pairs is None else "is empty"
-            draft.problem(key, what, '["teacher/student"]')
+            study.problem(key, what, '["teacher/student"]')
     if not chosen and not method.networks:
         return [Pair("", method.title)]
     return chosen
 
 
-def _is_sound(draft: Draft, methods: Sequence[Method], key: str, pair: PairEntry) -> bool:
+def _is_sound(study: Study, methods: Sequence[Method], key: str, pair: PairEntry) -> bool:
     if not methods[0].networks:
         return True
     networks = re.findall(r"\w+", pair.student)
     if not pair.teacher and len(networks) > 1 and all(name in NETWORKS for name in networks):
         right = f'"teacher/student": "{networks[0]}/{networks[1]}"'
-        draft.problem(key, f'"{pair.student}" is no pair', right)
+        study.problem(key, f'"{pair.student}" is no pair', right)
         return False
-    found = len(draft.problems)
+    found = len(study.problems)
     needing = [method.name for method in methods if method.uses_teacher]
     if not pair.teacher and needing:
         message = f"has no teacher, which {needing[0]} needs"
-        draft.problem(key, message, f'"TEACHER/{pair.student}"')
+        study.problem(key, message, f'"TEACHER/{pair.student}"')
     for name in [pair.teacher] * bool(pair.teacher) + [pair.student]:
         if name not in NETWORKS:
-            draft.problem(key, f'no network "{name}"', did_you_mean(name, list(NETWORKS)))
-    return len(draft.problems) == found
+            study.problem(key, f'no network "{name}"', did_you_mean(name, list(NETWORKS)))
+    return len(study.problems) == found
 
 
-def _once(draft: Draft, listed: Sequence[tuple[str, PairEntry]]) -> None:
+def _once(study: Study, listed: Sequence[tuple[str, PairEntry]]) -> None:
     seen: dict[str, str] = {}
     for key, pair in listed:
         if pair.name in seen:
-            draft.problem(key, f'"{pair.name}" is {seen[pair.name]} already', "each pair once")
+            study.problem(key, f'"{pair.name}" is {seen[pair.name]} already', "each pair once")
         seen.setdefault(pair.name, key)
 
 
 def _checkpoint(
-    draft: Draft, settings: Settings, key: str, pair: PairEntry
+    study: Study, settings: Settings, key: str, pair: PairEntry
 ) -> tuple[str, Path] | None:
     """(SHA-256, path) of the teacher's weights, or None to train the teacher."""
     if pair.teacher_checkpoint:
-        path = (draft.path.parent / user_path(pair.teacher_checkpoint)).resolve()
+        path = (study.path.parent / user_path(pair.teacher_checkpoint)).resolve()
         if is_file(path):
             return file_digest(path), path
         message = f"no teacher checkpoint {path}"
-        draft.problem(f"{key}.teacher_checkpoint", message, "relative to the study file")
+        study.problem(f"{key}.teacher_checkpoint", message, "relative to the study file")
         return None
     if not settings.teacher_checkpoints:
         return None
@@ -109,11 +109,11 @@ def _checkpoint(
     where = FILE_NAME, "teacher_checkpoints"
     if not folder.is_dir():
         right = "it holds <network>_vanilla/*.pth"
-        draft.problems.append(Problem(*where, f"no folder {folder}", right))
+        study.problems.append(Problem(*where, f"no folder {folder}", right))
         return None
     found = sorted((folder / f"{pair.teacher}_vanilla").glob("*.pth"))
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         message = f"several checkpoints in {found[0].parent}: {names}"
-        draft.problems.append(Problem(*where, message, "leave one there"))
+        study.problems.append(Problem(*where, message, "leave one there"))
     return (file_digest(found[0]), found[0]) if found else None

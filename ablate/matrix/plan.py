@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from ablate.matrix.identity import canonical
 from ablate.methods.parts import Value
 from ablate.methods.session import JobConfig
+from ablate.study.seeds import SeedRule
 
 
 class Role(StrEnum):
@@ -47,6 +48,24 @@ class PlannedJob:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """A difference that the study asks about: the mean of `rows` minus the mean of `against`."""
+
+    name: str
+    rows: tuple[str, ...]  #: labels of rows; the baseline's may be among them
+    against: tuple[str, ...]  #: labels of other rows
+    pairs: tuple[str, ...]  #: the pairs that it is about, one or more
+
+
+@dataclass(frozen=True)
+class PairGroup:
+    """Pairs over which the study asks for one statement per row."""
+
+    name: str
+    pairs: tuple[str, ...]  #: two or more
+
+
+@dataclass(frozen=True)
 class StudyPlan:
     """All that a table of one study under one profile needs to know before anything has run."""
 
@@ -70,6 +89,12 @@ class StudyPlan:
     code: str = ""  #: digest of the training code
     conditions: str = ""  #: digest of what else all jobs share: data, recipe of teachers
     profile_title: str = ""  #: what ablate.toml says of the profile in a line
+    #: Differences below it are equivalent to none; in the unit of the first metric.
+    margin: float | None = None
+    #: How the run goes on from `seeds`; None where the seeds are a list, or --seeds names them.
+    seed_rule: SeedRule | None = None
+    contrasts: tuple[Contrast, ...] = ()
+    pair_groups: tuple[PairGroup, ...] = ()
 
     @property
     def key(self) -> str:
@@ -87,6 +112,9 @@ class StudyPlan:
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         fields["variants"] = [vars(variant) for variant in self.variants]
         fields["jobs"] = [vars(job) for job in self.jobs]
+        fields["seed_rule"] = vars(self.seed_rule) if self.seed_rule else None
+        fields["contrasts"] = [vars(contrast) for contrast in self.contrasts]
+        fields["pair_groups"] = [vars(group) for group in self.pair_groups]
         return fields
 
     @classmethod
@@ -99,9 +127,21 @@ class StudyPlan:
         fields["jobs"] = tuple(
             PlannedJob(**{**j, "upstream": tuple(j.get("upstream", ()))}) for j in document["jobs"]
         )
+        if document.get("seed_rule") is not None:
+            fields["seed_rule"] = SeedRule(**document["seed_rule"])
+        fields["contrasts"] = _tuples(Contrast, document.get("contrasts", ()))
+        fields["pair_groups"] = _tuples(PairGroup, document.get("pair_groups", ()))
         for name in ("metrics", "pairs", "seeds", "footnotes"):
             fields[name] = tuple(document[name])
         return cls(**fields)
+
+
+def _tuples(kind: type[Any], documents: Iterable[Mapping[str, Any]]) -> tuple[Any, ...]:
+    """Dataclasses from JSON objects, their lists as tuples."""
+    return tuple(
+        kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()})
+        for document in documents
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ablate.matrix.plan import Role, Variant
 from ablate.methods.method import Method
 from ablate.methods.parts import Value, Values, same, shown
 from ablate.methods.teachers import TEACHER
-from ablate.study.parse import Draft
+from ablate.study.parse import Study
 from ablate.study.variants import Row, describe
 
 _MOST_NAMED = 4  #: rows that a footnote names one by one
@@ -32,9 +32,9 @@ class TableRow:
 
 @dataclass
 class Rows:
-    """Gathers the table's rows; what is wrong goes to the draft's problems."""
+    """Gathers the table's rows; what is wrong goes to the study's problems."""
 
-    draft: Draft
+    study: Study
     method: Method
     baselines: Mapping[Pair, Values]
     found: list[TableRow] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Rows:
                     self._equals_baseline(row)
             elif row.label in self._seen:
                 message = f'"{row.label}" is {self._seen[row.label]} already'
-                self.draft.problem(row.key, message, "each row once, under a label of its own")
+                self.study.problem(row.key, message, "each row once, under a label of its own")
             else:
                 self._seen[row.label] = row.key
                 changes = dict(row.changes)
@@ -86,7 +86,7 @@ class Rows:
                 continue
             if method.title in self._seen:
                 where = self._seen[method.title]
-                self.draft.problem(key, f'"{method.title}" is {where} already', "another method")
+                self.study.problem(key, f'"{method.title}" is {where} already', "another method")
                 continue
             self._seen[method.title] = key
             variant = Variant(method.title, Role.REFERENCE, method.name)
@@ -104,7 +104,7 @@ class Rows:
                 found.add(name)
                 each = ", ".join(f"{shown(v)} on {pair}" for v, pair in values.items())
                 message = f"the baseline of {name} differs between pairs ({each})"
-                self.draft.problem(row.key, message, f"say [baseline] {name} = ...")
+                self.study.problem(row.key, message, f"say [baseline] {name} = ...")
         return found
 
     def _check_added(self, row: Row) -> None:
@@ -112,14 +112,14 @@ class Rows:
             off, value = self.method.part(name).off, self.baseline[name]
             if off is not None and not same(value, off):
                 message = f"{name} is on in the baseline already ({shown(value)})"
-                self.draft.problem(row.key, message, 'action = "REPLACE", or "REMOVE"')
+                self.study.problem(row.key, message, 'action = "REPLACE", or "REMOVE"')
 
     def _equals_baseline(self, row: Row) -> None:
         values = ", ".join(f"{name} = {shown(value)}" for name, value in row.changes.items())
         right = "another value"
         if row.key.startswith("ablation"):
             right += f", or `baseline = {shown(next(iter(row.changes.values())))}` in this ablation"
-        self.draft.problem(
+        self.study.problem(
             row.key, f"equals the baseline ({values}), so it would ablate nothing", right
         )
 

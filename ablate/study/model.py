@@ -12,13 +12,53 @@ profile leaves out is said below its table, so that no matrix is truncated in si
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
-from ablate.study.tomlfile import PathText, Scalar, Seeds, Strict, Text, Values, flatten
+from ablate.study.seeds import Seeds
+from ablate.study.tomlfile import (
+    PathText,
+    Scalar,
+    Strict,
+    Text,
+    TomlValue,
+    Values,
+    clean_text,
+    flatten,
+    scalar,
+)
 
 Action = Literal["REPLACE", "REMOVE", "ADD"]
+
+
+def _row_names(value: object) -> list[str | dict[str, TomlValue]]:
+    names: list[str | dict[str, TomlValue]] = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str) and item.strip():
+            names.append(clean_text(item))
+        elif isinstance(item, dict) and item:
+            names.append({part: scalar(one) for part, one in flatten(item).items()})
+        else:
+            raise ValueError("should be rows' labels, or tables of part = value")
+    if not names:
+        raise ValueError("is empty; write rows' labels, or tables of part = value")
+    return names
+
+
+_ROW_NAMES_SCHEMA = {
+    "description": "Rows: a label, a table of part = value, or a list of these.",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "object", "minProperties": 1},
+        {"type": "array", "items": {"type": ["string", "object"]}, "minItems": 1},
+    ],
+}
+RowNames = Annotated[
+    list[str | dict[str, TomlValue]],
+    PlainValidator(_row_names),
+    WithJsonSchema(_ROW_NAMES_SCHEMA),
+]
 
 
 class PairEntry(Strict):
@@ -93,6 +133,26 @@ class VariantEntry(RowsEntry):
     set: Values
 
 
+class ContrastEntry(Strict):
+    """The difference between two rows, or between the means of two groups of rows.
+
+    A row is named by its label, "baseline" for the baseline's; a table of part = value names every
+    row of the study's method that has these values.
+    """
+
+    name: Text
+    rows: RowNames
+    against: RowNames
+    pairs: list[str] = Field(default_factory=list)  #: the only ones it is about; []: each pair
+
+
+class PairGroupEntry(Strict):
+    """Pairs over which the table makes one statement per row."""
+
+    name: Text
+    pairs: list[str] = Field(default_factory=list)  #: []: all pairs of the study
+
+
 class ProfileEntry(Strict):
     """What the study does differently under one profile."""
 
@@ -105,8 +165,8 @@ class ProfileEntry(Strict):
     baseline: Values = Field(default_factory=dict)
 
 
-class Study(Strict):
-    """One study file."""
+class StudyFile(Strict):
+    """A study file as it stands on disk."""
 
     title: Text = ""
     question: Text = ""
@@ -115,11 +175,15 @@ class Study(Strict):
     pairs: list[PairEntry | None] = Field(default_factory=list)
     seeds: Seeds | None = None
     metrics: list[str | None] = Field(["top1"])
+    #: Differences smaller than this, in the first metric's unit, are equivalent to the baseline.
+    margin: float | None = Field(None, gt=0)
     baseline: Values = Field(default_factory=dict)
     ablation: list[AblationEntry | None] = Field(default_factory=list)
     grid: list[GridEntry | None] = Field(default_factory=list)
     variant: list[VariantEntry | None] = Field(default_factory=list)
     references: list[PathText | None] = Field(default_factory=list)
+    contrast: list[ContrastEntry | None] = Field(default_factory=list)
+    pair_group: list[PairGroupEntry | None] = Field(default_factory=list)
     profiles: dict[str, ProfileEntry] = Field(default_factory=dict)
 
     @field_validator("metrics", mode="before")

@@ -1,4 +1,4 @@
-"""Study file → draft: what could be read, and every problem found on the way."""
+"""Study file → study: what could be read, and every problem found on the way."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from ablate.errors import InputError, Problem
 from ablate.methods.method import Method, NotFoundError
 from ablate.methods.registry import find_method
-from ablate.study.model import Study
+from ablate.study.model import StudyFile
 from ablate.study.tomlfile import read_toml, validate
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass
-class Draft:
+class Study:
     """A study on its way to a matrix; problems gather here until all are known."""
 
     path: Path
-    study: Study
+    file: StudyFile
     problems: list[Problem] = field(default_factory=list)
 
     @property
@@ -29,9 +29,9 @@ class Draft:
         """The study's name, which is its file's."""
         return self.path.stem
 
-    def copy(self) -> Draft:
-        """A draft of its own for whoever looks for further problems."""
-        return Draft(self.path, self.study, list(self.problems))
+    def copy(self) -> Study:
+        """A study of its own for whoever looks for further problems."""
+        return Study(self.path, self.file, list(self.problems))
 
     def problem(self, key: str, message: str, right: str = "") -> None:
         """Note one thing that is wrong with the file."""
@@ -51,34 +51,34 @@ class Draft:
             raise InputError(dict.fromkeys(self.problems))  # each once, however often it was met
 
 
-def read_study(path: Path) -> Draft:
+def read_study(path: Path) -> Study:
     """Read a study file as far as it goes.
 
     Raises InputError only where nothing can be checked further: no file, no TOML, or no method;
-    all else waits in the draft's problems.
+    all else waits in the study's problems.
     """
     return read_document(read_toml(path), path)
 
 
-def read_document(data: dict[str, Any], path: Path) -> Draft:
+def read_document(data: dict[str, Any], path: Path) -> Study:
     """Read a study from parsed TOML, which it changes; `path` names it in messages."""
     given = set(data)
-    study, problems = validate(Study, data, str(path))
-    assert study is not None, "no key of a study is required by its model"
-    draft = Draft(path, study, problems)
+    file, problems = validate(StudyFile, data, str(path))
+    assert file is not None, "no key of a study is required by its model"
+    study = Study(path, file, problems)
     if not _NAME.fullmatch(path.stem):
-        draft.problem("", "a study is named by its file, which may use A-Z a-z 0-9 _ . -")
+        study.problem("", "a study is named by its file, which may use A-Z a-z 0-9 _ . -")
     told = {problem.key for problem in problems}
     for key, right in (("title", "a line for the table's head"), ("method", 'such as "cocord"')):
         if key not in given:
-            draft.problem(key, "is missing", right)
-        elif not getattr(study, key) and key not in told:
-            draft.problem(key, "is empty", right)
+            study.problem(key, "is missing", right)
+        elif not getattr(file, key) and key not in told:
+            study.problem(key, "is empty", right)
     changing = {"ablation", "grid", "variant", "references"}
-    if not any(getattr(study, key) for key in changing) and not told & changing:
-        draft.problem("", "the study changes nothing", "add [[ablation]], [[grid]] or [[variant]]")
-    if not study.metrics:
-        draft.problem("metrics", "is empty", 'such as ["top1"]')
-    if not study.method:
-        draft.check()
-    return draft
+    if not any(getattr(file, key) for key in changing) and not told & changing:
+        study.problem("", "the study changes nothing", "add [[ablation]], [[grid]] or [[variant]]")
+    if not file.metrics:
+        study.problem("metrics", "is empty", 'such as ["top1"]')
+    if not file.method:
+        study.check()
+    return study

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PlainValidator, field_validator
 
 from ablate.errors import InputError, Problem, did_you_mean
+from ablate.study.seeds import Seeds
 from ablate.study.tomlfile import (
     PathText,
-    Seeds,
     Strict,
     Text,
     TomlValue,

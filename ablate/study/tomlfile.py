@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import tomllib
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -44,7 +43,8 @@ class Strict(BaseModel):
     elsewhere: ClassVar[Mapping[str, str]] = {}
 
 
-def _scalar(value: object) -> object:
+def scalar(value: object) -> TomlValue:
+    """A text, a number, true or false; ValueError for anything else."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:  # TOML's own limit
         raise ValueError("should be a number of at most 64 bits")
     if isinstance(value, str | int | float):  # bool is an int
@@ -52,22 +52,7 @@ def _scalar(value: object) -> object:
     raise ValueError("should be a text, a number, true or false")
 
 
-def _seeds(value: object) -> object:
-    whole = isinstance(value, list) and all(type(seed) is int for seed in value)
-    if not whole or not value:
-        raise ValueError("should be a list of whole numbers, such as [0, 1, 2]")
-    assert isinstance(value, list)
-    times = Counter(value)
-    wrong = [f"has {written(seed)} twice" for seed in times if times[seed] > 1]
-    for seed in times:
-        if not 0 <= seed < 2**63:
-            wrong.append(f"{written(seed)} is no seed, which is a number from 0 to 2^63 - 1")
-    if wrong:
-        raise ValueError("; ".join(wrong))
-    return value
-
-
-def _path(value: object) -> object:
+def _path(value: object) -> str:
     """A text without what would steer a terminal or end a path."""
     if not isinstance(value, str):
         raise ValueError("should be a text in quotes")
@@ -76,7 +61,8 @@ def _path(value: object) -> object:
     return value
 
 
-def _text(value: object) -> object:
+def clean_text(value: object) -> str:
+    """A text on one line, breaks folded; ValueError for anything else."""
     return _path(" ".join(value.split()) if isinstance(value, str) else value)
 
 
@@ -95,10 +81,9 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-Scalar = Annotated[TomlValue, PlainValidator(_scalar)]
-Seeds = Annotated[list[int], PlainValidator(_seeds)]
+Scalar = Annotated[TomlValue, PlainValidator(scalar)]
 PathText = Annotated[str, PlainValidator(_path)]
-Text = Annotated[str, PlainValidator(_text)]  #: one line for people to read, breaks folded
+Text = Annotated[str, PlainValidator(clean_text)]  #: one line for people to read, breaks folded
 #: Tables of part = value, in dotted form.
 Flat = BeforeValidator(lambda table: flatten(table) if isinstance(table, dict) else table)
 Values = Annotated[dict[str, Scalar], Flat]

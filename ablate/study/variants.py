@@ -1,4 +1,4 @@
-"""Draft × method → the rows of the study, with every part and value looked up."""
+"""Study × method → the rows of the study, with every part and value looked up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ablate.methods.method import Method, NotFoundError
 from ablate.methods.metrics import METRICS, find_metric
 from ablate.methods.parts import Part, Value, same, shown
 from ablate.study.model import AblationEntry, GridEntry, VariantEntry
-from ablate.study.parse import Draft
+from ablate.study.parse import Study
 from ablate.study.tomlfile import TomlValue
 
 _MOST_CELLS = 100_000  #: of one grid; a longer one is a slip of the pen
@@ -43,82 +43,82 @@ class Said:
     key: str
 
 
-def rows(draft: Draft, method: Method) -> list[Row]:
-    """All variants in the file's order; what is wrong goes to the draft's problems."""
+def rows(study: Study, method: Method) -> list[Row]:
+    """All variants in the file's order; what is wrong goes to the study's problems."""
     found: list[Row] = []
-    for i, ablation in enumerate(draft.study.ablation):
+    for i, ablation in enumerate(study.file.ablation):
         if ablation is not None:
-            found += _ablation_rows(draft, method, ablation, f"ablation[{i}]")
-    for i, grid in enumerate(draft.study.grid):
+            found += _ablation_rows(study, method, ablation, f"ablation[{i}]")
+    for i, grid in enumerate(study.file.grid):
         if grid is not None:
-            found += _grid_rows(draft, method, grid, f"grid[{i}]")
-    for i, variant in enumerate(draft.study.variant):
+            found += _grid_rows(study, method, grid, f"grid[{i}]")
+    for i, variant in enumerate(study.file.variant):
         if variant is not None:
-            found += _variant_row(draft, method, variant, f"variant[{i}]")
+            found += _variant_row(study, method, variant, f"variant[{i}]")
     return found
 
 
-def baseline_changes(draft: Draft, method: Method, profile: str) -> dict[str, Said]:
+def baseline_changes(study: Study, method: Method, profile: str) -> dict[str, Said]:
     """What the file says of the baseline under a profile: in [baseline] tables and in ablations."""
     said: dict[str, Said] = {}
-    for prefix, section in draft.study.sections().items():
+    for prefix, section in study.file.sections().items():
         key = f"{prefix}baseline"
-        values = parse_values(draft, method, section.baseline, key)
+        values = parse_values(study, method, section.baseline, key)
         if prefix in ("", f"profiles.{profile}."):
             said |= {name: Said(value, f"{key}.{name}") for name, value in values.items()}
-    for i, ablation in enumerate(draft.study.ablation):
+    for i, ablation in enumerate(study.file.ablation):
         if ablation is None or ablation.baseline is None:
             continue
         if not method.has_part(ablation.ablated_part):
             continue  # which its rows report
         part, key = method.part(ablation.ablated_part), f"ablation[{i}].baseline"
-        value = _value(draft, part, ablation.baseline, key)
+        value = _value(study, part, ablation.baseline, key)
         if value is None or not ablation.belongs(profile):
             continue
         before = said.setdefault(part.name, Said(value, key))
         if not same(before.value, value):
             message = f"{shown(value)} contradicts {before.key} = {shown(before.value)}"
-            draft.problem(key, message, "one of the two")
+            study.problem(key, message, "one of the two")
     return said
 
 
-def metric_names(draft: Draft) -> tuple[str, ...]:
+def metric_names(study: Study) -> tuple[str, ...]:
     """The study's metrics by name, however the file writes them."""
     names: list[str] = []
-    for i, words in enumerate(draft.study.metrics):
+    for i, words in enumerate(study.file.metrics):
         if words is None:
             continue
         metric = find_metric(words)
         if metric is None:
             labels = {m.label: m.label for m in METRICS}
             hint = did_you_mean(words, [m.name for m in METRICS], labels)
-            draft.problem(f"metrics[{i}]", f'no metric "{words}"', hint)
+            study.problem(f"metrics[{i}]", f'no metric "{words}"', hint)
         elif metric.name in names:
-            draft.problem(f"metrics[{i}]", f'"{words}" is listed twice', "each metric once")
+            study.problem(f"metrics[{i}]", f'"{words}" is listed twice', "each metric once")
         else:
             names.append(metric.name)
     return tuple(names)
 
 
 def parse_values(
-    draft: Draft, method: Method, values: Mapping[str, TomlValue], key: str
+    study: Study, method: Method, values: Mapping[str, TomlValue], key: str
 ) -> dict[str, Value]:
     """Look up and check a table of part = value."""
     parsed: dict[str, Value] = {}
     for name, written in values.items():
-        part = _part(draft, method, name, f"{key}.{name}")
-        value = _value(draft, part, written, f"{key}.{name}") if part else None
+        part = _part(study, method, name, f"{key}.{name}")
+        value = _value(study, part, written, f"{key}.{name}") if part else None
         if part is not None and value is not None:
             parsed[part.name] = value
     return parsed
 
 
-def _ablation_rows(draft: Draft, method: Method, entry: AblationEntry, key: str) -> Iterator[Row]:
-    part = _part(draft, method, entry.ablated_part, f"{key}.ablated_part")
+def _ablation_rows(study: Study, method: Method, entry: AblationEntry, key: str) -> Iterator[Row]:
+    part = _part(study, method, entry.ablated_part, f"{key}.ablated_part")
     if part is None:
         return
     declared = entry.baseline is not None
-    for place, value in _wanted(draft, part, entry, key):
+    for place, value in _wanted(study, part, entry, key):
         label = part.off_label if entry.action == "REMOVE" and part.off_label else ""
         label = label or part.describe(value)
         adds = entry.action == "ADD"
@@ -126,49 +126,49 @@ def _ablation_rows(draft: Draft, method: Method, entry: AblationEntry, key: str)
 
 
 def _wanted(
-    draft: Draft, part: Part, entry: AblationEntry, key: str
+    study: Study, part: Part, entry: AblationEntry, key: str
 ) -> Iterator[tuple[str, Value]]:
     """(where in the file, value) for each value that the action sets."""
     implied = {"REMOVE": part.off, "ADD": part.on}.get(entry.action)
     if entry.replacement and entry.action != "REMOVE":
         for i, written in enumerate(entry.replacement):
             place = f"{key}.replacement[{i}]"
-            value = None if written is None else _value(draft, part, written, place)
+            value = None if written is None else _value(study, part, written, place)
             if value is not None:
                 yield place, value
     elif entry.replacement:
-        draft.problem(f"{key}.replacement", "REMOVE takes no replacement", 'action = "REPLACE"')
+        study.problem(f"{key}.replacement", "REMOVE takes no replacement", 'action = "REPLACE"')
     elif entry.action == "REPLACE":
-        draft.problem(f"{key}.replacement", "REPLACE needs values", _allowed(part))
+        study.problem(f"{key}.replacement", "REPLACE needs values", _allowed(part))
     elif implied is None:
         message = f"{entry.action} has no meaning for {part.name}"
         right = f'action = "REPLACE" with values: {_allowed(part)}'
         if entry.action == "REMOVE" and part.on is not None:
             right = 'action = "ADD"'
-        draft.problem(f"{key}.action", message, right)
+        study.problem(f"{key}.action", message, right)
     else:
         yield f"{key}.action", implied
 
 
-def _grid_rows(draft: Draft, method: Method, entry: GridEntry, key: str) -> Iterator[Row]:
+def _grid_rows(study: Study, method: Method, entry: GridEntry, key: str) -> Iterator[Row]:
     axes: list[tuple[Part, list[Value]]] = []
     for name, written in entry.parts.items():
-        part = _part(draft, method, name, f"{key}.parts.{name}")
+        part = _part(study, method, name, f"{key}.parts.{name}")
         if part is None:
             continue
         if not written:
-            draft.problem(f"{key}.parts.{name}", "has no values", _allowed(part))
+            study.problem(f"{key}.parts.{name}", "has no values", _allowed(part))
         places = [(f"{key}.parts.{name}[{i}]", w) for i, w in enumerate(written) if w is not None]
-        values = [v for place, w in places if (v := _value(draft, part, w, place)) is not None]
+        values = [v for place, w in places if (v := _value(study, part, w, place)) is not None]
         once = list(dict.fromkeys(values))
         if len(once) < len(values):
-            draft.problem(f"{key}.parts.{name}", "has a value twice", "each value once")
+            study.problem(f"{key}.parts.{name}", "has a value twice", "each value once")
         axes.append((part, once))
     if not entry.parts:
-        draft.problem(f"{key}.parts", "is empty", "a list of values for each of two parts")
+        study.problem(f"{key}.parts", "is empty", "a list of values for each of two parts")
     cells = math.prod(len(values) for _, values in axes)
     if cells > _MOST_CELLS:
-        draft.problem(f"{key}.parts", f"has {cells:,} combinations", f"at most {_MOST_CELLS:,}")
+        study.problem(f"{key}.parts", f"has {cells:,} combinations", f"at most {_MOST_CELLS:,}")
     if not axes or len(axes) < len(entry.parts) or cells > _MOST_CELLS:
         return
     group = " × ".join(part.symbol or part.label for part, _ in axes)
@@ -180,10 +180,10 @@ def _grid_rows(draft: Draft, method: Method, entry: GridEntry, key: str) -> Iter
         yield Row(key, label, changes, group, True, entry.profiles)
 
 
-def _variant_row(draft: Draft, method: Method, entry: VariantEntry, key: str) -> Iterator[Row]:
-    changes = parse_values(draft, method, entry.set, f"{key}.set")
+def _variant_row(study: Study, method: Method, entry: VariantEntry, key: str) -> Iterator[Row]:
+    changes = parse_values(study, method, entry.set, f"{key}.set")
     if not entry.set:
-        draft.problem(f"{key}.set", "is empty", "part = value")
+        study.problem(f"{key}.set", "is empty", "part = value")
     elif len(changes) == len(entry.set):
         label = entry.label or describe(method, changes)
         yield Row(f"{key}.set", label, changes, "variants", False, entry.profiles)
@@ -199,17 +199,17 @@ def _allowed(part: Part) -> str:
     return f"one of: {labels}" if labels else str(part.allowed)
 
 
-def _part(draft: Draft, method: Method, name: str, key: str) -> Part | None:
+def _part(study: Study, method: Method, name: str, key: str) -> Part | None:
     try:
         return method.part(name)
     except NotFoundError as error:
-        draft.problem(key, error.message, error.right)
+        study.problem(key, error.message, error.right)
         return None
 
 
-def _value(draft: Draft, part: Part, written: TomlValue, key: str) -> Value | None:
+def _value(study: Study, part: Part, written: TomlValue, key: str) -> Value | None:
     try:
         return part.parse(written)
     except ValueError as error:
-        draft.problem(key, f"{shown(written)} is no value of {part.name}", str(error))
+        study.problem(key, f"{shown(written)} is no value of {part.name}", str(error))
         return None

@@ -45,8 +45,8 @@ class Lab:
         overrides: Mapping[str, object] | None = None,
         seeds: Sequence[int] | None = None,
     ) -> Matrix:
-        draft = read_study(self.write(text))
-        return expand(draft, self.settings, profile, overrides, seeds)  # type: ignore[arg-type]
+        study = read_study(self.write(text))
+        return expand(study, self.settings, profile, overrides, seeds)  # type: ignore[arg-type]
 
     def problems(
         self, text: str, profile: str = "quick", overrides: Mapping[str, object] | None = None

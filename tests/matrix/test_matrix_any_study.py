@@ -112,8 +112,8 @@ def test_any_document_expands_or_is_refused_with_reasons(
     document: dict[str, object], profile: str, overrides: dict[str, str | int | float | bool]
 ) -> None:
     try:
-        draft = read_document(document, Path("study.toml"))
-        matrix = expand(draft, SETTINGS, profile, {k: v for k, v in overrides.items() if k != "lr"})
+        study = read_document(document, Path("study.toml"))
+        matrix = expand(study, SETTINGS, profile, {k: v for k, v in overrides.items() if k != "lr"})
     except InputError as error:
         assert error.problems
         assert len(set(error.problems)) == len(error.problems), "each problem once"
@@ -130,8 +130,8 @@ def test_what_expands_has_rows_that_differ() -> None:
     @given(SOUND)
     def expand_any(document: dict[str, object]) -> None:
         try:
-            draft = read_document(document, Path("study.toml"))
-            matrix = expand(draft, SETTINGS, "quick", seeds=[0, 1])
+            study = read_document(document, Path("study.toml"))
+            matrix = expand(study, SETTINGS, "quick", seeds=[0, 1])
         except InputError:
             return
         expanded.append(matrix)

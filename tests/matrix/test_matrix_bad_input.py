@@ -11,6 +11,11 @@ from study_lab import HEAD, TAU, Lab
 from ablate.errors import InputError
 from ablate.study.parse import read_study
 
+LIST_OF_SEEDS = (
+    'should be a list of whole numbers such as [0, 1, 2], a range such as "0-9", '
+    "or { first = 5, most = 20, half_width = 0.5 }"
+)
+
 
 def ablation(part: str, *values: str, action: str = "REPLACE", more: str = "") -> str:
     replacement = f"replacement = [{', '.join(values)}]\n" if values else ""
@@ -158,12 +163,12 @@ def test_a_problem_names_key_and_remedy(
     ("line", "key", "message", "right"),
     [
         ("seeds = [0.5]", "seeds",
-         "should be a list of whole numbers, such as [0, 1, 2], not [0.5]", ""),
+         f"{LIST_OF_SEEDS}, not [0.5]", ""),
         ("seeds = [true]", "seeds",
-         "should be a list of whole numbers, such as [0, 1, 2], not [true]", ""),
-        ("seeds = 3", "seeds", "should be a list of whole numbers, such as [0, 1, 2], not 3", ""),
+         f"{LIST_OF_SEEDS}, not [true]", ""),
+        ("seeds = 3", "seeds", f"{LIST_OF_SEEDS}, not 3", ""),
         ("seeds = []", "seeds",
-         "should be a list of whole numbers, such as [0, 1, 2], not []", ""),
+         f"{LIST_OF_SEEDS}, not []", ""),
         ("seeds = [0, -1]", "seeds",
          "-1 is no seed, which is a number from 0 to 2^63 - 1", ""),
         (f"seeds = [0, {2**63}]", "seeds",
@@ -340,8 +345,8 @@ def test_pairs_that_are_not_there(lab: Lab) -> None:
 
 @pytest.mark.parametrize("name", ["a b", "-x", "λ", "a" * 101, "x;y"])
 def test_a_study_is_named_by_its_file(lab: Lab, name: str) -> None:
-    draft = read_study(lab.write(HEAD + TAU, name))
-    assert [p.message for p in draft.problems] == [
+    study = read_study(lab.write(HEAD + TAU, name))
+    assert [p.message for p in study.problems] == [
         "a study is named by its file, which may use A-Z a-z 0-9 _ . -"
     ]
 
@@ -372,16 +377,16 @@ def test_nothing_is_written(lab: Lab) -> None:
 
 
 def test_checking_twice_says_the_same(lab: Lab) -> None:
-    draft = read_study(lab.write(HEAD + ablation("temperature", "0")))
+    study = read_study(lab.write(HEAD + ablation("temperature", "0")))
     texts = []
     for _ in range(2):
         with pytest.raises(InputError) as caught:
             from ablate.matrix.expand import expand
 
-            expand(draft, lab.settings, "quick")
+            expand(study, lab.settings, "quick")
         texts.append(str(caught.value))
     assert texts[0] == texts[1]
-    assert draft.problems == []
+    assert study.problems == []
 
 
 JARGON = (

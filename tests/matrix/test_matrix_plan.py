@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from study_lab import HEAD, STUDIES, TAU, Lab
 
 from ablate.matrix.expand import expand
-from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
+from ablate.matrix.plan import Contrast, PairGroup, PlannedJob, Role, StudyPlan, Variant
 from ablate.study.parse import read_study
+from ablate.study.seeds import SeedRule
 
 TEXT = st.text(max_size=8)
+TEXTS = st.lists(TEXT, max_size=2).map(tuple)
 VALUE = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
 VALUES = st.dictionaries(TEXT, VALUE, max_size=3)
 PLANS = st.builds(
@@ -41,6 +43,10 @@ PLANS = st.builds(
     code=TEXT,
     conditions=TEXT,
     profile_title=TEXT,
+    margin=st.none() | st.floats(0.1, 9),
+    seed_rule=st.none() | st.builds(SeedRule, st.integers(3), st.integers(4), st.floats(0.1, 9)),
+    contrasts=st.lists(st.builds(Contrast, TEXT, TEXTS, TEXTS, TEXTS), max_size=2).map(tuple),
+    pair_groups=st.lists(st.builds(PairGroup, TEXT, TEXTS), max_size=2).map(tuple),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Study files: what may be written how, and that no document breaks the reader."""
+"""StudyFile files: what may be written how, and that no document breaks the reader."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ablate.study.model import (
     GridEntry,
     PairEntry,
     ProfileEntry,
-    Study,
+    StudyFile,
     VariantEntry,
 )
-from ablate.study.parse import Draft, read_document, read_study
+from ablate.study.parse import Study, read_document, read_study
 from ablate.study.tomlfile import read_toml
 from ablate.study.variants import Row, baseline_changes, metric_names, rows
 
@@ -28,30 +28,30 @@ COCORD = BUILT_IN["cocord"]
 HEAD = 'title = "T"\nmethod = "cocord"\npairs = ["vgg13/vgg8"]\n'
 
 
-def read(folder: Path, text: str) -> Draft:
+def read(folder: Path, text: str) -> Study:
     path = folder / "study.toml"
     path.write_text(HEAD + text, encoding="utf-8")
     return read_study(path)
 
 
 def asked_for(folder: Path, text: str) -> list[Row]:
-    draft = read(folder, text)
-    found = rows(draft, COCORD)
-    assert draft.problems == []
+    study = read(folder, text)
+    found = rows(study, COCORD)
+    assert study.problems == []
     return found
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_shipped_studies_say_what_they_are(path: Path) -> None:
-    draft = read_study(path)
-    assert draft.problems == []
-    assert draft.name == path.stem
-    assert draft.study.title
-    assert draft.study.question.endswith("?")
-    assert draft.study.answers
-    assert draft.study.method == "cocord"
-    assert metric_names(draft) == ("top1",)
-    assert draft.study.profiles["quick"].pairs
+    study = read_study(path)
+    assert study.problems == []
+    assert study.name == path.stem
+    assert study.file.title
+    assert study.file.question.endswith("?")
+    assert study.file.answers
+    assert study.file.method == "cocord"
+    assert metric_names(study) == ("top1",)
+    assert study.file.profiles["quick"].pairs
 
 
 def test_a_pair_may_be_text_or_table(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_pair_may_be_text_or_table(tmp_path: Path) -> None:
     text[2] = 'pairs = ["vgg13/vgg8", { teacher = "vgg13", student = "vgg8" }, "vgg8"]'
     path = tmp_path / "study.toml"
     path.write_text("\n".join([*text, '[[ablation]]\nablated_part = "lr"\nreplacement = [1]']))
-    pairs = read_study(path).study.pairs
+    pairs = read_study(path).file.pairs
     both = PairEntry(teacher="vgg13", student="vgg8")
     assert pairs == [both, both, PairEntry(student="vgg8")]
     assert [pair.name for pair in pairs if pair] == ["vgg13/vgg8", "vgg13/vgg8", "vgg8"]
@@ -126,12 +126,12 @@ def test_a_grid_is_every_combination_in_order(tmp_path: Path) -> None:
 
 def test_a_grid_too_fine_to_be_meant_is_refused_not_expanded(tmp_path: Path) -> None:
     axis = [i + 1 for i in range(400)]
-    draft = read(
+    study = read(
         tmp_path,
         f"[[grid]]\nparts.epochs = {axis}\nparts.dictionary.size = {axis}\nparts.loss.kd = {axis}",
     )
-    assert rows(draft, COCORD) == []
-    assert [str(p).split(": ", 1)[1] for p in draft.problems] == [
+    assert rows(study, COCORD) == []
+    assert [str(p).split(": ", 1)[1] for p in study.problems] == [
         "grid[0].parts: has 64,000,000 combinations (at most 100,000)"
     ]
 
@@ -166,9 +166,9 @@ def test_the_baseline_is_said_in_three_places_the_profiles_counting_most(tmp_pat
     [profiles.quick.baseline]
     head.width = 32
     """
-    draft = read(tmp_path, text)
-    quick, paper = (baseline_changes(draft, COCORD, name) for name in ("quick", "paper"))
-    assert draft.problems == []
+    study = read(tmp_path, text)
+    quick, paper = (baseline_changes(study, COCORD, name) for name in ("quick", "paper"))
+    assert study.problems == []
     assert {n: said.value for n, said in paper.items()} == {
         "loss.pred": 2.0, "head.width": 64, "temperature": 0.2
     }  # fmt: skip
@@ -182,22 +182,22 @@ def test_the_baseline_is_said_in_three_places_the_profiles_counting_most(tmp_pat
 
 def test_a_declared_baseline_counts_where_its_ablation_does(tmp_path: Path) -> None:
     ablation = '[[ablation]]\nablated_part = "dictionary.size"\nreplacement = [512]\n'
-    draft = read(
+    study = read(
         tmp_path,
         f'{ablation}profiles = ["quick"]\nbaseline = 256\n'
         f'{ablation}profiles = ["paper"]\nbaseline = 2048\n',
     )
     for profile, value in (("quick", 256), ("paper", 2048)):
-        said = baseline_changes(draft, COCORD, profile)
+        said = baseline_changes(study, COCORD, profile)
         assert said["dictionary.size"].value == value
-    assert draft.problems == []
+    assert study.problems == []
 
 
 def test_metrics_in_any_words(tmp_path: Path) -> None:
-    draft = read(tmp_path, 'metrics = "Top-5 accuracy (%)"\n')
-    assert metric_names(draft) == ("top5",)
-    draft = read(tmp_path, 'metrics = ["top1", "Training time (s)"]\n')
-    assert metric_names(draft) == ("top1", "train_seconds")
+    study = read(tmp_path, 'metrics = "Top-5 accuracy (%)"\n')
+    assert metric_names(study) == ("top5",)
+    study = read(tmp_path, 'metrics = ["top1", "Training time (s)"]\n')
+    assert metric_names(study) == ("top1", "train_seconds")
 
 
 VALUES = st.recursive(
@@ -217,21 +217,21 @@ VALUES = st.recursive(
     ),
     max_leaves=15,
 )  # fmt: skip
-DOCUMENTS = st.dictionaries(st.sampled_from([*Study.model_fields, "x"]), VALUES)
+DOCUMENTS = st.dictionaries(st.sampled_from([*StudyFile.model_fields, "x"]), VALUES)
 
 
 @hypothesis_settings(deadline=None, max_examples=250)
 @given(DOCUMENTS)
 def test_no_document_crashes_the_reader(document: dict[str, object]) -> None:
     try:
-        draft = read_document(document, Path("study.toml"))
+        study = read_document(document, Path("study.toml"))
     except InputError as error:
         assert error.problems
         return
-    rows(draft, COCORD)
-    baseline_changes(draft, COCORD, "quick")
-    metric_names(draft)
-    for problem in draft.problems:
+    rows(study, COCORD)
+    baseline_changes(study, COCORD, "quick")
+    metric_names(study)
+    for problem in study.problems:
         assert problem.message
         assert "nput should" not in problem.message
 
@@ -250,7 +250,7 @@ def test_what_is_right_survives_what_is_wrong_beside_it(data: st.DataObject) -> 
         return
     else:
         document[place] = wrong
-    draft = read_document(document, path)
-    assert draft.problems
-    assert {p.key.partition("[")[0].partition(".")[0] for p in draft.problems} == {place}
-    assert len(rows(draft, COCORD)) == (6 if place == "ablation" else 9)
+    study = read_document(document, path)
+    assert study.problems
+    assert {p.key.partition("[")[0].partition(".")[0] for p in study.problems} == {place}
+    assert len(rows(study, COCORD)) == (6 if place == "ablation" else 9)
