@@ -1,1 +1,1 @@
-"""Pure functions on arrays: paired comparisons, intervals, power. No torch, no files."""
+"""Pure functions on arrays: the analysis of a study, verdicts, the stopping rule. No files."""
