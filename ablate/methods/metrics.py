@@ -32,6 +32,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("loss_kd", "L_kd", "", False, 4),
     Metric("loss_crd", "L_crd", "", False, 4),
     Metric("contrast_acc", "(N+1)-way contrastive accuracy (%)", "%", True),
+    Metric("train_top1", "Top-1 accuracy on training views (%)", "%", True),
     Metric("train_seconds", "Training time (s)", "s", False, 1, cost=True),
     Metric("peak_memory_mib", "Peak memory (MiB)", "MiB", False, 0, cost=True),
 )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from ablate.methods.parts import Values
 from ablate.training import losses
 from ablate.training.networks import Network
-from ablate.training.step import Batch, StepResult, Trainable, frozen, positive, weighted_sum
+from ablate.training.step import (
+    Batch,
+    Needs,
+    StepLosses,
+    Trainable,
+    frozen,
+    positive,
+    weighted_sum,
+)
 
 
 class Supervised(Trainable):
@@ -15,12 +23,14 @@ class Supervised(Trainable):
         super().__init__()
         self.student = network
         self.teacher = None
+        self.needs = Needs()
         self.train()
 
-    def step(self, batch: Batch) -> StepResult:
+    def forward(self, batch: Batch) -> StepLosses:
         """Cross-entropy on view q."""
-        loss = losses.classification(self.student(batch.views["q"]), batch.labels)
-        return StepResult(loss, {"cls": loss})
+        logits = self.student(batch.views["q"])
+        loss = losses.classification(logits, batch.labels)
+        return StepLosses(loss, {"cls": loss}, {"train_top1": losses.accuracy(logits, batch.labels)})
 
 
 class KD(Trainable):
@@ -34,10 +44,14 @@ class KD(Trainable):
         self.weights = positive(
             {"cls": float(settings["loss.cls"]), "kd": float(settings["loss.kd"])}
         )
+        self.needs = Needs(teacher=("q",) if "kd" in self.weights else ())
         self.train()
 
-    def step(self, batch: Batch) -> StepResult:
+    def forward(self, batch: Batch) -> StepLosses:
         """Cross-entropy with labels and with the teacher's softened logits, on view q."""
-        logits = self.student(batch.views["q"])
-        terms = self.logit_terms(batch, logits, self.weights, self.temperature)
-        return StepResult(weighted_sum(terms, self.weights), terms)
+        seen, logits = self.teacher_features(batch), self.student(batch.views["q"])
+        terms = self.logit_terms(
+            logits, batch, seen, weights=self.weights, temperature=self.temperature
+        )
+        measured = {"train_top1": losses.accuracy(logits, batch.labels)}
+        return StepLosses(weighted_sum(terms, self.weights), terms, measured)

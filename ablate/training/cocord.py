@@ -9,6 +9,7 @@ part that studies ablate. A setting that switches a loss off also switches off i
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -20,7 +21,15 @@ from ablate.training import losses
 from ablate.training.heads import predictor, projection_head
 from ablate.training.networks import Network
 from ablate.training.randomness import generator, initialising
-from ablate.training.step import Batch, StepResult, Trainable, frozen, positive, weighted_sum
+from ablate.training.step import (
+    Batch,
+    Needs,
+    StepLosses,
+    Trainable,
+    frozen,
+    positive,
+    weighted_sum,
+)
 
 #: Loss -> (view that predicts, view whose target is predicted).
 _DIRECTIONS = {"pred": ("q", "k"), "pred_sym": ("k", "q")}
@@ -159,73 +168,53 @@ class CoCoRD(Trainable):
                 self._teacher_average.follow(mine, fast)
 
     def _plan_passes(self) -> None:
-        """Find the views that need a gradient, and the averages that any loss looks at."""
-        self._encoders = {
-            "teacher": self._encode_by_teacher,
-            "student": self._encode_by_student,
-            "slow_student": self._encode_by_slow_student,
-        }
-        self._weights = counts = self.config.weights
-        predicting = {_DIRECTIONS[name][0] for name in counts if name in _DIRECTIONS}
-        self._embedded = sorted(predicting | ({"q"} if "ctr" in counts else set()), reverse=True)
-        looked_at = {self.config.contrastive} if "ctr" in counts else set()
-        looked_at |= {self.config.cognate} if predicting else set()
+        """Find the views that need a gradient, and what the encoders have to look at."""
+        config = self.config
+        self._weights = counts = config.weights
+        self._directions = {name: _DIRECTIONS[name] for name in _DIRECTIONS if name in counts}
+        directions = self._directions.values()
+        contrast = [(config.contrastive, config.contrastive_view)] if "ctr" in counts else []
+        encoded = {*contrast, *((config.cognate, target) for _, target in directions)}
+        embedded = {source for source, _ in directions} | ({"q"} if contrast else set())
+        seen = embedded | ({"q"} if {"cls", "kd"} & counts.keys() else set())
+        self._embedded, self._seen = (sorted(views, reverse=True) for views in (embedded, seen))
         averages = {"slow_student": self._slow_average, "teacher": self._teacher_average}
-        self._averages = [one for encoder, one in averages.items() if encoder in looked_at]
-        only_logits = {"q"} if {"cls", "kd"} & counts.keys() else set()
-        self._seen = sorted(only_logits.union(self._embedded), reverse=True)  # q before k
+        self._averages = [averages[name] for name in averages if name in dict(encoded)]
+        by_teacher = {view for encoder, view in encoded if encoder == "teacher"}
+        by_teacher |= {"q"} if "kd" in counts else set()
+        others = {view for encoder, view in encoded if encoder != "teacher"}
+        self.needs = Needs(tuple(sorted(seen | others)), tuple(sorted(by_teacher)))
 
-    def step(self, batch: Batch) -> StepResult:
+    def forward(self, batch: Batch) -> StepLosses:
         """Run one step up to its losses, in the order of the paper's algorithm.
 
         Student passes; momentum updates, which so see the weights of the previous optimizer step;
         then, without gradient, keys and targets. The keys wait for `finish_step`.
         """
-        config = self.config
+        config, counts = self.config, self._weights
+        seen = self.teacher_features(batch)
         features = {view: self.student.features(batch.views[view]) for view in self._seen}
         z = {view: self.student_head(self.adapter(features[view])) for view in self._embedded}
         for average in self._averages:
             average.update()
-        encoded: dict[Encoded, Tensor] = {("student", view): z[view].detach() for view in z}
+        encode = _Encoder(self, batch, seen, z)
         terms: dict[str, Tensor] = {}
         measured: dict[str, Tensor] = {}
         self._keys = None
-        if "ctr" in self._weights:
-            key = config.contrastive, config.contrastive_view
-            self._keys = losses.unit(self._encode(key, batch, encoded))
+        if "ctr" in counts:
+            self._keys = losses.unit(encode(config.contrastive, config.contrastive_view))
             alike = losses.similarities(z["q"], self._keys, self.queue, config.temperature)
             terms["ctr"] = losses.info_nce(alike)
             measured["contrast_acc"] = losses.contrastive_accuracy(alike)
-        for name, (source, target) in _DIRECTIONS.items():
-            if name in self._weights:
-                y = self._encode((config.cognate, target), batch, encoded)
-                terms[name] = losses.prediction(self.predictor(z[source]), y)
-        if {"cls", "kd"} & self._weights.keys():
+        for name, (source, target) in self._directions.items():
+            terms[name] = losses.prediction(self.predictor(z[source]), encode(config.cognate, target))
+        if {"cls", "kd"} & counts.keys():
             logits = self.student.classify(features["q"])
-            terms |= self.logit_terms(batch, logits, self._weights, config.kd_temperature)
-        return StepResult(weighted_sum(terms, self._weights), terms, measured)
-
-    @torch.no_grad()
-    def _encode(self, key: Encoded, batch: Batch, encoded: dict[Encoded, Tensor]) -> Tensor:
-        """Embedding (n, embedding) of a view by one of the three encoders, at most once a step."""
-        if key not in encoded:
-            encoder, view = key
-            encoded[key] = self._encoders[encoder](batch, view)
-        return encoded[key]
-
-    def _encode_by_teacher(self, batch: Batch, view: str) -> Tensor:
-        embedding: Tensor = self.teacher_head(batch.teacher_features(view, self.teacher))
-        return embedding
-
-    def _encode_by_student(self, batch: Batch, view: str) -> Tensor:
-        features = self.student.features(batch.views[view])
-        embedding: Tensor = self.student_head(self.adapter(features))
-        return embedding
-
-    def _encode_by_slow_student(self, batch: Batch, view: str) -> Tensor:
-        features = self.slow_student.features(batch.views[view])
-        embedding: Tensor = self.slow_head(self.slow_adapter(features))
-        return embedding
+            measured["train_top1"] = losses.accuracy(logits, batch.labels)
+            terms |= self.logit_terms(
+                logits, batch, seen, weights=counts, temperature=config.kd_temperature
+            )
+        return StepLosses(weighted_sum(terms, counts), terms, measured)
 
     def finish_step(self) -> None:
         """Let the step's keys enter the dictionary, after the optimizer's step."""
@@ -240,6 +229,35 @@ class CoCoRD(Trainable):
         places = torch.arange(len(keys), device=keys.device).add_(self.queue_ptr).remainder_(size)
         self.queue.index_copy_(0, places, keys)
         self.queue_ptr.add_(len(keys)).remainder_(size)
+
+
+class _Encoder:
+    """Embeddings of views by any of the three encoders, without gradient, once in a step."""
+
+    def __init__(
+        self, method: CoCoRD, batch: Batch, seen: Mapping[str, Tensor], z: Mapping[str, Tensor]
+    ) -> None:
+        self.method, self.batch, self.seen = method, batch, seen
+        self.done: dict[Encoded, Tensor] = {("student", view): z[view].detach() for view in z}
+
+    @torch.no_grad()
+    def __call__(self, encoder: str, view: str) -> Tensor:
+        """Embedding (n, embedding) of a view."""
+        if (encoder, view) not in self.done:
+            self.done[encoder, view] = self._encode(encoder, view)
+        return self.done[encoder, view]
+
+    def _encode(self, encoder: str, view: str) -> Tensor:
+        method, embedding = self.method, Tensor()
+        if encoder == "teacher":
+            embedding = method.teacher_head(self.seen[view])
+        elif encoder == "student":
+            features = method.student.features(self.batch.views[view])
+            embedding = method.student_head(method.adapter(features))
+        else:
+            features = method.slow_student.features(self.batch.views[view])
+            embedding = method.slow_head(method.slow_adapter(features))
+        return embedding
 
 
 class _Average:

@@ -1,18 +1,20 @@
-"""Batches of views, in an epoch's order, from data that already is on the device."""
+"""Batches in an epoch's order, from data that already is on the device: plain tensors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ablate.training.data import ImageData
+from ablate.training.negatives import Negatives
 from ablate.training.precision import Precision
 from ablate.training.randomness import order
-from ablate.training.step import Batch
-from ablate.training.views import Draw, draw, render, view_index
+from ablate.training.step import Batch, Needs
+from ablate.training.views import draw, render, view_index
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Feed:
     batch_size: int
     seed: int
     precision: Precision
+    needs: Needs = field(default_factory=Needs)  #: what the step reads of a batch
     table: Tensor | None = None  #: the teacher's features (views, n, width), if in a table
 
     @property
@@ -32,59 +35,47 @@ class Feed:
         return self.precision.device
 
     @property
+    def images(self) -> int:
+        """Number of training images."""
+        return len(self.data.train_labels)
+
+    @property
     def steps(self) -> int:
         """Batches in an epoch; a last batch of one image is none, since BatchNorm needs two."""
-        whole, rest = divmod(len(self.data.train_labels), self.batch_size)
+        whole, rest = divmod(self.images, self.batch_size)
         return whole + (rest > 1)
+
+    @cached_property
+    def _negatives(self) -> Negatives:
+        return Negatives(self.data.train_labels, self.needs.negatives, self.seed)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of one epoch from step `start` on."""
-        visits = order(self.seed, epoch, len(self.data.train_labels)).to(self.device)
-        draws = _Draws(self, epoch)
+        data, tabulated = self.data, self.needs.teacher if self.table is not None else ()
+        rendered = self.needs.views if tabulated else {*self.needs.views, *self.needs.teacher}
+        visits = order(self.seed, epoch, self.images).to(self.device)
+        draws = {
+            view: draw(
+                self.augmentation, data.info, self.images, self.seed, view, epoch, self.device
+            )
+            for view in sorted({*rendered, *tabulated})
+        }
+        negatives = self._negatives.epoch(epoch) if self.needs.negatives else None
         for step in range(start, self.steps):
             index = visits[step * self.batch_size : (step + 1) * self.batch_size]
+            images = data.train_images[index]
             yield Batch(
-                views=_Views(self, draws, index),
-                labels=self.data.train_labels[index],
+                views={
+                    view: self.precision.lay_out(render(images, draws[view][index], data.info))
+                    for view in sorted(rendered)
+                },
+                labels=data.train_labels[index],
                 index=index,
                 step=(epoch - 1) * self.steps + step,
-                table=None if self.table is None else _Lookup(self.table, draws, index),
+                teacher={
+                    view: self.table[view_index(draws[view])[index], index] for view in tabulated
+                }
+                if self.table is not None
+                else {},
+                negatives=None if negatives is None else negatives(index),
             )
-
-
-class _Draws(dict[str, Draw]):
-    """View -> its random parameters for all images in one epoch, drawn when first asked for."""
-
-    def __init__(self, feed: Feed, epoch: int) -> None:
-        self.feed, self.epoch = feed, epoch
-
-    def __missing__(self, view: str) -> Draw:
-        feed = self.feed
-        n, info = len(feed.data.train_labels), feed.data.info
-        self[view] = draw(feed.augmentation, info, n, feed.seed, view, self.epoch, feed.device)
-        return self[view]
-
-
-class _Views(dict[str, Tensor]):
-    """View -> images (n, C, H, W) of a batch, rendered when first asked for."""
-
-    def __init__(self, feed: Feed, draws: _Draws, index: Tensor) -> None:
-        self.feed, self.draws, self.index = feed, draws, index
-
-    def __missing__(self, view: str) -> Tensor:
-        data = self.feed.data
-        images = render(data.train_images[self.index], self.draws[view][self.index], data.info)
-        self[view] = self.feed.precision.lay_out(images)
-        return self[view]
-
-
-@dataclass(frozen=True)
-class _Lookup:
-    """View -> the teacher's features (n, width) of a batch, out of the table."""
-
-    table: Tensor
-    draws: _Draws
-    index: Tensor
-
-    def __call__(self, view: str) -> Tensor:
-        return self.table[view_index(self.draws[view])[self.index], self.index]

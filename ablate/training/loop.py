@@ -23,7 +23,7 @@ from ablate.training import checkpoint
 from ablate.training.evaluate import evaluate
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
-from ablate.training.step import Trainable
+from ablate.training.step import OptimizerStep, Trainable
 
 
 @dataclass
@@ -36,7 +36,7 @@ class LossSums:
 
     def add(self, values: Mapping[str, Tensor], images: int) -> None:
         """Add means over a batch, weighted by its images."""
-        means = torch.stack([value.detach() for value in values.values()]).double()
+        means = torch.stack([*values.values()]).double()
         if self.sums is None:
             self.names, self.sums = list(values), torch.zeros_like(means)
         self.sums.add_(means, alpha=images)
@@ -76,14 +76,7 @@ class Run:
         self.feed = feed
         self.hyper = hyper
         self.progress = Progress()
-        learned = [p for p in trainable.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.SGD(
-            learned,
-            hyper.lr,
-            hyper.sgd_momentum,
-            weight_decay=hyper.weight_decay,
-            fused=feed.device.type in ("cpu", "cuda"),  # one kernel for all weights
-        )
+        self.step = OptimizerStep.by_recipe(trainable, hyper, feed.precision)
         if not feed.steps:
             raise InputError(Problem(session.config.data, "", "fewer than 2 training images"))
 
@@ -96,17 +89,10 @@ class Run:
         return self.progress
 
     def _epoch(self, epoch: int) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.hyper.lr_at(epoch)
+        self.step.set_learning_rate(self.hyper.lr_at(epoch))
         done_before = (epoch - 1) * self.feed.steps
         for batch in self.feed.epoch(epoch, self.progress.step):
-            with self.feed.precision.autocast():
-                result = self.trainable.step(batch)
-            self.optimizer.zero_grad()
-            result.total.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            self.trainable.finish_step()
-            self.progress.sums.add(result.named(), len(batch.labels))
+            self.progress.sums.add(self.step(batch), len(batch.labels))
             self.progress.step += 1
             steps = done_before + self.progress.step
             ended = self.progress.step == self.feed.steps
@@ -137,7 +123,7 @@ class Run:
         if not torch.stack(finite).all():
             epoch = self.progress.epoch - (not self.progress.step)  # one that ended counts on
             raise DivergedError(f"training diverged in epoch {epoch}: a weight is not finite")
-        state = {"model": model, "optimizer": self.optimizer.state_dict()}
+        state = {"model": model, "optimizer": self.step.optimizer.state_dict()}
         return checkpoint.pack({**state, "progress": asdict(self.progress)})
 
     def _resume(self) -> None:
@@ -147,7 +133,7 @@ class Run:
             return
         state = checkpoint.unpack(content)
         self.trainable.restore(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.step.optimizer.load_state_dict(state["optimizer"])
         progress = state["progress"]
         sums = LossSums(**progress.pop("sums"))
         if sums.sums is not None:

@@ -103,3 +103,9 @@ def noise_contrast(logits: Tensor) -> Tensor:
 def contrastive_accuracy(logits: Tensor) -> Tensor:
     """Share of queries, in percent, whose own key is the most similar of N + 1."""
     return (logits.argmax(dim=1) == 0).float().mean() * 100
+
+
+@torch.no_grad()
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Share of a batch, in percent, whose largest logit (n, classes) is that of its label (n,)."""
+    return (logits.argmax(dim=1) == labels).float().mean() * 100

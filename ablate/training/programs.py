@@ -79,7 +79,9 @@ class Setting:
         hyper = Hyper.from_settings(self.config.settings)
         self.precision.place(trainable)
         seed, size = self.config.seed, hyper.batch_size
-        feed = Feed(self.data, hyper.augmentation, size, seed, self.precision, table)
+        feed = Feed(
+            self.data, hyper.augmentation, size, seed, self.precision, trainable.needs, table
+        )
         done: Progress = Run(self.session, trainable, feed, hyper).train()
         self.save(trainable.student)
         return self.outcome(
@@ -170,8 +172,8 @@ def _cocord(setting: Setting, student: Network, teacher: Network | None) -> Trai
 
 def _crd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
     config = setting.config
-    parts, labels = CRDConfig.from_settings(config.settings), setting.data.train_labels
-    return CRD(parts, student, teacher, NETWORKS[config.teacher], labels, config.seed)
+    parts, images = CRDConfig.from_settings(config.settings), len(setting.data.train_labels)
+    return CRD(parts, student, teacher, NETWORKS[config.teacher], images, config.seed)
 
 
 def _kd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:

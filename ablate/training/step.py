@@ -1,9 +1,13 @@
-"""What the training loop and the methods say to each other: a batch goes in, losses come out."""
+"""One optimizer step: a batch of plain tensors goes in, named losses come out.
+
+A method (`Trainable`) computes its losses in `forward`; `OptimizerStep` is the step itself, shared
+by the loop, the benchmarks and the tests.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,40 +15,34 @@ import torch
 from torch import Tensor, nn
 
 from ablate.training import losses
+from ablate.training.hyper import Hyper
 from ablate.training.networks import Network
+from ablate.training.precision import Precision
 
-#: view -> features (n, width) of the teacher on that view of a batch
-FeatureLookup = Callable[[str], Tensor]
+@dataclass(frozen=True)
+class Needs:
+    """What a method's step reads of a batch; nothing else is rendered, looked up or drawn."""
+
+    views: tuple[str, ...] = ("q",)  #: whose images the student or its slow average sees
+    teacher: tuple[str, ...] = ()  #: of which the teacher's features are read
+    negatives: int = 0  #: images of other classes for each image
 
 
-@dataclass
+@dataclass(frozen=True)
 class Batch:
-    """Some training images, seen through up to three views: "q", "k" and "t".
-
-    `views` may render a view when it is first asked for, so what no loss asks for costs nothing.
-    """
+    """Some training images, seen through up to three views "q", "k" and "t": plain tensors."""
 
     views: Mapping[str, Tensor]  #: view -> normalised images (n, C, H, W)
     labels: Tensor  #: (n,)
     index: Tensor  #: (n,), numbers of the images in the training set
     step: int = 0  #: global number of this step, from 0
-    table: FeatureLookup | None = None  #: the teacher's features, where they come from a table
-    _of_teacher: dict[str, Tensor] = field(default_factory=dict)
-
-    @torch.no_grad()
-    def teacher_features(self, view: str, teacher: Network | None) -> Tensor:
-        """Features (n, width) of the frozen teacher on a view: looked up, or computed once."""
-        if view not in self._of_teacher:
-            if self.table is not None:
-                self._of_teacher[view] = self.table(view)
-            else:
-                assert teacher is not None, "a loss looks at a teacher that is not there"
-                self._of_teacher[view] = teacher.features(self.views[view])
-        return self._of_teacher[view]
+    #: view -> the teacher's features (n, width) out of a table; empty where the teacher runs
+    teacher: Mapping[str, Tensor] = field(default_factory=dict)
+    negatives: Tensor | None = None  #: (n, K), numbers of images of other classes
 
 
 @dataclass(frozen=True)
-class StepResult:
+class StepLosses:
     """Losses of one step, each a scalar tensor."""
 
     total: Tensor  #: what the optimizer minimises
@@ -53,8 +51,8 @@ class StepResult:
 
     def named(self) -> dict[str, Tensor]:
         """Everything under its metric's name, total first: "loss", "loss_ctr", "contrast_acc"."""
-        terms = {f"loss_{name}": value for name, value in self.terms.items()}
-        return {"loss": self.total, **terms, **self.measured}
+        terms = {f"loss_{name}": value.detach() for name, value in self.terms.items()}
+        return {"loss": self.total.detach(), **terms, **self.measured}
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
@@ -77,22 +75,39 @@ class Trainable(nn.Module, ABC):
 
     student: Network  #: the network that is evaluated and saved
     teacher: Network | None  #: frozen; None where no loss runs it
+    needs: Needs  #: what `forward` reads of a batch
 
     @abstractmethod
-    def step(self, batch: Batch) -> StepResult:
-        """Run one step's passes up to the losses; the caller does the backward pass."""
+    def forward(self, batch: Batch) -> StepLosses:
+        """Run one step's passes up to the losses; `OptimizerStep` does the rest."""
+
+    @torch.no_grad()
+    def teacher_features(self, batch: Batch) -> Mapping[str, Tensor]:
+        """View -> features (n, width) of the frozen teacher: from the batch, or computed."""
+        if batch.teacher or self.teacher is None:
+            return batch.teacher
+        return {view: self.teacher.features(batch.views[view]) for view in self.needs.teacher}
 
     def logit_terms(
-        self, batch: Batch, logits: Tensor, weights: Mapping[str, float], temperature: float
+        self,
+        logits: Tensor,
+        batch: Batch,
+        seen: Mapping[str, Tensor],
+        *,
+        weights: Mapping[str, float],
+        temperature: float,
     ) -> dict[str, Tensor]:
-        """Those of the losses "cls" and "kd" that count, of the student's logits on view q."""
+        """Those of the losses "cls" and "kd" that count.
+
+        `logits` are the student's on view q, `seen` the teacher's features by view.
+        """
         terms = {}
         if "cls" in weights:
             terms["cls"] = losses.classification(logits, batch.labels)
         if "kd" in weights:
             assert self.teacher is not None, "soft labels need the teacher's classifier"
             with torch.no_grad():
-                soft = self.teacher.classify(batch.teacher_features("q", self.teacher))
+                soft = self.teacher.classify(seen["q"])
             terms["kd"] = losses.distillation(logits, soft, temperature)
         return terms
 
@@ -115,3 +130,40 @@ class Trainable(nn.Module, ABC):
         """Load what `saved_state` returned."""
         kept = {k: v for k, v in self.state_dict().items() if k.startswith("teacher.")}
         self.load_state_dict({**kept, **state})
+
+
+class OptimizerStep:
+    """Forward, backward, SGD, and what the method does after it."""
+
+    def __init__(self, method: Trainable, optimizer: torch.optim.SGD, precision: Precision) -> None:
+        self.method = method
+        self.optimizer = optimizer
+        self.precision = precision
+
+    @classmethod
+    def by_recipe(cls, method: Trainable, hyper: Hyper, precision: Precision) -> Self:
+        """Build the step with the recipe's SGD over all that the method learns."""
+        learned = [p for p in method.parameters() if p.requires_grad]
+        optimizer = torch.optim.SGD(
+            learned,
+            hyper.lr,
+            hyper.sgd_momentum,
+            weight_decay=hyper.weight_decay,
+            fused=precision.device.type in ("cpu", "cuda"),  # one kernel for all weights
+        )
+        return cls(method, optimizer, precision)
+
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one step; return its losses and measures by metric, detached scalars."""
+        with self.precision.autocast():
+            result: StepLosses = self.method(batch)
+        self.optimizer.zero_grad()
+        result.total.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.method.finish_step()
+        return result.named()
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Use another learning rate from the next step on."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -11,9 +13,11 @@ from torch import Tensor, nn
 
 from ablate.training import losses, networks
 from ablate.training.cocord import CoCoRD, CoCoRDConfig
-from ablate.training.step import Batch
+from ablate.training.precision import Precision
+from ablate.training.step import Batch, Needs, OptimizerStep
 
 N, CLASSES = 6, 10
+FP32 = Precision("fp32", torch.device("cpu"))
 NARROW, WIDE = "resnet8", "wrn_16_2"  # 64 and 128 features
 
 
@@ -28,36 +32,19 @@ def module(teacher: str = "resnet14", **changes: object) -> CoCoRD:
     return CoCoRD(config(**changes), *nets, nets[1].feature_dim, seed=3)
 
 
-class Views(dict[str, Tensor]):
-    """Renders random images, and counts how often it is asked to."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-        self.rendered: Counter[str] = Counter()
-
-    def __missing__(self, view: str) -> Tensor:
-        self.rendered[view] += 1
-        random = torch.Generator().manual_seed(self.step * 3 + "qkt".index(view))
-        self[view] = torch.randn(N, 1, 8, 8, generator=random)
-        return self[view]
-
-
-def batch(step: int = 0) -> Batch:
-    return Batch(Views(step), torch.arange(N) % CLASSES, torch.arange(N), step)
+def batch(step: int = 0, views: Iterable[str] = "qkt") -> Batch:
+    images = {}
+    for view in views:
+        random = torch.Generator().manual_seed(step * 3 + "qkt".index(view))
+        images[view] = torch.randn(N, 1, 8, 8, generator=random)
+    return Batch(images, torch.arange(N) % CLASSES, torch.arange(N), step)
 
 
 def run(cocord: CoCoRD, steps: int = 2, lr: float = 0.05) -> list[Tensor]:
     """Train; return the total loss of each step."""
-    optimizer = torch.optim.SGD([p for p in cocord.parameters() if p.requires_grad], lr, 0.9)
-    totals = []
-    for step in range(steps):
-        result = cocord.step(batch(step))
-        optimizer.zero_grad()
-        result.total.backward()
-        optimizer.step()
-        cocord.finish_step()
-        totals.append(result.total.detach())
-    return totals
+    learned = [p for p in cocord.parameters() if p.requires_grad]
+    step = OptimizerStep(cocord, torch.optim.SGD(learned, lr, 0.9), FP32)
+    return [step(batch(number))["loss"] for number in range(steps)]
 
 
 def passes(cocord: CoCoRD) -> tuple[dict[str, int], str]:
@@ -74,10 +61,9 @@ def passes(cocord: CoCoRD) -> tuple[dict[str, int], str]:
     }
     for name, layer in firsts.items():
         layer.register_forward_hook(lambda *_, name=name: ran.update([name]))
-    one = batch()
-    cocord.step(one)
-    assert set(one.views.rendered.values()) <= {1}
-    return dict(ran), "".join(sorted(one.views.rendered))
+    views = {*cocord.needs.views, *cocord.needs.teacher}
+    cocord(batch(views=views))
+    return dict(ran), "".join(sorted(views))
 
 
 ALL = {"student": 2, "slow_student": 2, "teacher": 1, "student_head": 2, "slow_head": 2,
@@ -133,15 +119,14 @@ def test_features_from_a_table_run_no_teacher_and_render_no_view() -> None:
     cocord = module(weight_kd=1.0)
     one = batch()
     features = {view: cocord.teacher.features(one.views[view]) for view in "qt"}
-    expected = cocord.step(one)
+    expected = cocord(one)
     again = module(weight_kd=1.0)
-    looked_up = batch()
-    looked_up.table = features.__getitem__
+    looked_up = replace(batch(views=again.needs.views), teacher=features)
     ran = Counter[str]()
     again.teacher.conv1.register_forward_hook(lambda *_: ran.update(["teacher"]))
-    assert torch.equal(again.step(looked_up).total, expected.total)
+    assert torch.equal(again(looked_up).total, expected.total)
     assert not ran
-    assert sorted(looked_up.views) == ["k", "q"]
+    assert again.needs == Needs(("k", "q"), ("q", "t"))
 
 
 @pytest.mark.parametrize("teacher", ["resnet14", WIDE])
@@ -238,7 +223,7 @@ def test_slow_student_is_the_average_of_weights_before_the_step(momentum: float)
         fast = cocord.student.conv1.weight.detach().clone()
         buffers = {k: v.clone() for k, v in cocord.student.named_buffers()}
         optimizer = torch.optim.SGD(cocord.student.parameters(), 0.1)
-        result = cocord.step(batch(step))
+        result = cocord(batch(step))
         slow = momentum * slow + (1 - momentum) * fast
         torch.testing.assert_close(cocord.slow_student.conv1.weight, slow)
         result.total.backward()
@@ -267,7 +252,7 @@ def test_without_predictor_the_embedding_itself_predicts() -> None:
     one = batch()
     z = cocord.student_head(cocord.student.features(one.views["q"]))
     y = cocord.slow_head(cocord.slow_student.features(one.views["k"]))
-    torch.testing.assert_close(cocord.step(one).terms["pred"], losses.prediction(z, y))
+    torch.testing.assert_close(cocord(one).terms["pred"], losses.prediction(z, y))
 
 
 @pytest.mark.parametrize("sizes", [(10,), (3, 3, 3, 3), (7, 7, 7), (1,) * 23, (10, 4, 9)])
@@ -288,7 +273,7 @@ def test_dictionary_is_a_ring(sizes: tuple[int, ...]) -> None:
 def test_keys_enter_after_the_step_and_only_once() -> None:
     cocord = module()
     before = cocord.queue.clone()
-    cocord.step(batch())
+    cocord(batch())
     assert torch.equal(cocord.queue, before)
     cocord.finish_step()
     cocord.finish_step()
@@ -299,7 +284,7 @@ def test_keys_enter_after_the_step_and_only_once() -> None:
 
 def test_what_has_no_gradient_has_none() -> None:
     cocord = module(weight_kd=1.0)
-    cocord.step(batch()).total.backward()
+    cocord(batch()).total.backward()
     for name, parameter in cocord.named_parameters():
         learned = name.partition(".")[0] in ("student", "student_head", "predictor")
         assert (parameter.grad is not None) == learned, name
@@ -317,7 +302,7 @@ def test_contrastive_accuracy_counts_the_own_key() -> None:
             bool((cosine(query, key, dim=0) > cosine(query, cocord.queue)).all())
             for query, key in zip(z, keys, strict=True)
         ]
-        accuracy = module().step(one).measured["contrast_acc"]
+        accuracy = module()(one).measured["contrast_acc"]
         assert accuracy == pytest.approx(100 * sum(own) / N)
         assert not accuracy.requires_grad
         measured.append(float(accuracy))

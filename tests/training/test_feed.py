@@ -12,17 +12,18 @@ from ablate.training import data
 from ablate.training.feed import Feed
 from ablate.training.precision import Precision
 from ablate.training.randomness import order
-from ablate.training.step import Batch
+from ablate.training.step import Batch, Needs
 from ablate.training.views import draw, render
 
 DIGITS = data.load("digits", Path())
 N = len(DIGITS.train_labels)
 SEED = 4
+NEEDS = Needs(("k", "q"), ("t",))
 
 
 def feed(batch_size: int = 64, table: Tensor | None = None) -> Feed:
     fp32 = Precision("fp32", torch.device("cpu"))
-    return Feed(DIGITS, "crop-flip", batch_size, SEED, fp32, table)
+    return Feed(DIGITS, "crop-flip", batch_size, SEED, fp32, NEEDS, table)
 
 
 def shown(batches: list[Batch]) -> Tensor:
@@ -63,8 +64,9 @@ def test_a_table_is_read_at_the_image_and_the_view_that_are_shown() -> None:
     numbers = torch.arange(views)[:, None] * N + torch.arange(N)
     drawn = draw("crop-flip", DIGITS.info, N, SEED, "t", 1, "cpu")
     for batch in feed(table=numbers[..., None].float()).epoch(1):
-        assert batch.table is not None
-        read = batch.table("t").flatten().long()
+        assert batch.teacher.keys() == {"t"}
+        assert batch.views.keys() == {"k", "q"}, "no image is rendered for a teacher in a table"
+        read = batch.teacher["t"].flatten().long()
         assert torch.equal(read % N, batch.index)
         assert torch.equal(read // N, drawn.index[batch.index])
 

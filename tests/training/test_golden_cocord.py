@@ -123,7 +123,7 @@ def replay(recording: Recording, config: CoCoRDConfig) -> list[str]:
     module = recording.build(config)
     optimizer = recording.optimizer(module)
     for step in range(recording.steps):
-        result = module.step(recording.batch(step))
+        result = module(recording.batch(step))
         weights = {name: w for name, w in recording.weights.items() if w > 0}
         total = sum(weight * result.terms[name] for name, weight in weights.items())
         if set(result.terms) == set(weights):

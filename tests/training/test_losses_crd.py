@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from ablate.training import losses, networks
-from ablate.training.crd import CRD, CRDConfig, Negatives
+from ablate.training.crd import CRD, CRDConfig
+from ablate.training.negatives import Negatives
 from ablate.training.step import Batch
 
 LABELS = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2, 1, 0, 3])
@@ -24,58 +25,21 @@ def crd(**changes: float) -> CRD:
     torch.manual_seed(0)
     student, teacher = networks.build("resnet8", 4, 1), networks.build("wrn_16_2", 4, 1)
     config = replace(CONFIG, **changes)
-    return CRD(config, student, teacher, teacher.feature_dim, LABELS, seed=1)
+    return CRD(config, student, teacher, teacher.feature_dim, len(LABELS), seed=1)
 
 
-def batch(step: int = 0) -> Batch:
+def batch(step: int = 0, negatives: int = CONFIG.negatives) -> Batch:
     index = torch.tensor([1, 3, 5, 11])
-    return Batch({"q": torch.randn(4, 1, 8, 8)}, LABELS[index], index, step)
-
-
-def test_negatives_are_all_images_of_other_classes_alike() -> None:
-    negatives = Negatives(LABELS, 4000, seed=0)
-    drawn = negatives.draw(batch())
-    for row, label in zip(drawn, batch().labels, strict=True):
-        assert set(row.tolist()) == set((label != LABELS).nonzero().flatten().tolist())
-        counts = row.bincount(minlength=12)[label != LABELS].float()
-        assert counts.std() < 0.15 * counts.mean()
-
-
-@pytest.mark.parametrize("count", [1, 5, 8])
-def test_no_negative_comes_twice_where_other_classes_have_enough(count: int) -> None:
-    """Classes have 4, 3, 4 and 1 of the 12 images, so that the fewest others are 8."""
-    negatives, seen = Negatives(LABELS, count, seed=0), torch.zeros(4, 12)
-    for step in range(3000):
-        drawn = negatives.draw(batch(step))
-        assert drawn.shape == (4, count)
-        seen.scatter_add_(1, drawn, torch.ones(4, count))
-        assert all(len(set(row.tolist())) == count for row in drawn)
-    for row, label in zip(seen, batch().labels, strict=True):
-        assert row[label == LABELS].sum() == 0
-        others = row[label != LABELS]
-        expected = 3000 * count / len(others)
-        assert (others - expected).abs().max() < 5 * math.sqrt(expected)
-
-
-def test_negatives_are_a_function_of_seed_and_step() -> None:
-    negatives = Negatives(LABELS, 9, seed=0)
-    assert torch.equal(negatives.draw(batch(3)), Negatives(LABELS, 9, seed=0).draw(batch(3)))
-    assert not torch.equal(negatives.draw(batch(3)), negatives.draw(batch(4)))
-    assert not torch.equal(negatives.draw(batch(3)), Negatives(LABELS, 9, seed=1).draw(batch(3)))
-
-
-def test_more_negatives_than_images_are_drawn_and_count() -> None:
-    """They are drawn with replacement, and c = K/M of the paper's h may exceed 1."""
-    module, one = crd(negatives=40), batch()
-    assert module.negatives.draw(one).shape == (4, 40)
-    fewer, more = (crd(negatives=k).step(one).terms["crd"] for k in (len(LABELS) - 1, 40))
-    assert fewer != more
+    drawn = Negatives(LABELS, negatives, seed=1).epoch(step)(index)
+    views = {"q": torch.randn(4, 1, 8, 8)}
+    return Batch(views, LABELS[index], index, step, negatives=drawn)
 
 
 @pytest.mark.parametrize("negatives", [5, 40])
 def test_loss_is_the_papers_over_its_own_rows(negatives: int) -> None:
-    module, one = crd(negatives=negatives), batch()
-    rows = torch.cat([one.index[:, None], module.negatives.draw(one)], dim=1)
+    module, one = crd(negatives=negatives), batch(negatives=negatives)
+    assert one.negatives is not None
+    rows = torch.cat([one.index[:, None], one.negatives], dim=1)
     v_s = losses.unit(module.embed_student(module.student.features(one.views["q"])))
     v_t = losses.unit(module.embed_teacher(module.teacher.features(one.views["q"])))
     expected, c = 0.0, negatives / len(LABELS)
@@ -85,14 +49,14 @@ def test_loss_is_the_papers_over_its_own_rows(negatives: int) -> None:
         h = e / (e + c)
         expected -= (h[:, 0].log() + (1 - h[:, 1:]).log().sum(dim=1)).mean()
     again = crd(negatives=negatives)
-    torch.testing.assert_close(again.step(one).terms["crd"], expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(again(one).terms["crd"], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_normaliser_is_that_of_the_first_batch() -> None:
     module = crd()
-    module.step(batch(0))
+    module(batch(0))
     first = module.log_z.clone()
-    module.step(batch(1))
+    module(batch(1))
     assert torch.equal(module.log_z, first)
     assert first.isfinite().all()
     assert (first - math.log(len(LABELS))).abs().max() < 1 / 0.07
@@ -101,7 +65,7 @@ def test_normaliser_is_that_of_the_first_batch() -> None:
 def test_only_the_batchs_rows_move_and_stay_on_the_sphere() -> None:
     module, one = crd(), batch()
     before = module.memory_student.clone()
-    module.step(one)
+    module(one)
     assert torch.equal(module.memory_student, before)
     module.finish_step()
     moved = (module.memory_student != before).any(dim=1).nonzero().flatten()
@@ -113,7 +77,7 @@ def test_only_the_batchs_rows_move_and_stay_on_the_sphere() -> None:
 def test_memory_with_momentum_1_is_frozen() -> None:
     module = crd(momentum=1.0)
     before = module.memory_teacher.clone()
-    module.step(batch())
+    module(batch())
     module.finish_step()
     torch.testing.assert_close(module.memory_teacher, before)
 
@@ -127,7 +91,7 @@ def test_cost_follows_the_variant(changes: dict[str, float], teacher_passes: int
     module, ran = crd(**changes), Counter[str]()
     module.teacher.conv1.register_forward_hook(lambda *_: ran.update(["teacher"]))
     module.student.conv1.register_forward_hook(lambda *_: ran.update(["student"]))
-    module.step(batch()).total.backward()
+    module(batch()).total.backward()
     assert (ran["teacher"], ran["student"]) == (teacher_passes, 1)
     assert all(p.grad is None for p in module.teacher.parameters())
     learns = module.embed_student.weight.grad is not None

@@ -40,7 +40,7 @@ def test_a_published_pair_takes_optimizer_steps(teacher: str, student: str, rule
     optimizer = torch.optim.SGD(learned, 0.01, 0.9, weight_decay=5e-4)
     for step in range(STEPS):
         views = {view: torch.randn(N, 3, 32, 32) for view in "qkt"}
-        result = cocord.step(Batch(views, torch.arange(N), torch.arange(N), step))
+        result = cocord(Batch(views, torch.arange(N), torch.arange(N), step))
         assert result.terms.keys() == {"ctr", "cls", "pred", "pred_sym"}
         assert result.total.isfinite()
         optimizer.zero_grad()
