@@ -30,7 +30,9 @@ class Supervised(Trainable):
         """Cross-entropy on view q."""
         logits = self.student(batch.views["q"])
         loss = losses.classification(logits, batch.labels)
-        return StepLosses(loss, {"cls": loss}, {"train_top1": losses.accuracy(logits, batch.labels)})
+        return StepLosses(
+            loss, {"cls": loss}, {"train_top1": losses.accuracy(logits, batch.labels)}
+        )
 
 
 class KD(Trainable):

@@ -207,7 +207,9 @@ class CoCoRD(Trainable):
             terms["ctr"] = losses.info_nce(alike)
             measured["contrast_acc"] = losses.contrastive_accuracy(alike)
         for name, (source, target) in self._directions.items():
-            terms[name] = losses.prediction(self.predictor(z[source]), encode(config.cognate, target))
+            terms[name] = losses.prediction(
+                self.predictor(z[source]), encode(config.cognate, target)
+            )
         if {"cls", "kd"} & counts.keys():
             logits = self.student.classify(features["q"])
             measured["train_top1"] = losses.accuracy(logits, batch.labels)
@@ -248,7 +250,8 @@ class _Encoder:
         return self.done[encoder, view]
 
     def _encode(self, encoder: str, view: str) -> Tensor:
-        method, embedding = self.method, Tensor()
+        method = self.method
+        embedding: Tensor
         if encoder == "teacher":
             embedding = method.teacher_head(self.seen[view])
         elif encoder == "student":

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from ablate.training.data import ImageData
+from ablate.training.losses import widen
 from ablate.training.networks import Network
 from ablate.training.precision import Precision
 from ablate.training.views import plain
@@ -27,7 +28,7 @@ def evaluate(network: Network, data: ImageData, precision: Precision) -> dict[st
         label = data.test_labels[start : start + _CHUNK]
         with precision.autocast():
             logits = network(precision.lay_out(images))
-        logits = logits.float()
+        logits = widen(logits)
         hits = logits.topk(min(5, logits.shape[1])).indices == label[:, None]
         loss = F.cross_entropy(logits, label, reduction="sum")
         sums += torch.stack([hits[:, 0].sum(), hits.sum(), loss.double()])

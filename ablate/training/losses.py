@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def full_precision(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
@@ -23,12 +24,13 @@ def full_precision(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
     def in_full(*args: P.args, **kwargs: P.kwargs) -> Tensor:
         device = next(a.device.type for a in args if isinstance(a, Tensor))
         with torch.autocast(device, enabled=False):
-            return loss(*map(_widen, args), **kwargs)  # type: ignore[arg-type]
+            return loss(*map(widen, args), **kwargs)  # type: ignore[arg-type]
 
     return in_full
 
 
-def _widen(value: object) -> object:
+def widen(value: T) -> T:
+    """A half-precision tensor in float32; anything else as it is."""
     half = isinstance(value, Tensor) and value.dtype in (torch.bfloat16, torch.float16)
     return value.float() if half else value  # type: ignore[attr-defined]
 

@@ -19,6 +19,7 @@ from ablate.training.hyper import Hyper
 from ablate.training.networks import Network
 from ablate.training.precision import Precision
 
+
 @dataclass(frozen=True)
 class Needs:
     """What a method's step reads of a batch; nothing else is rendered, looked up or drawn."""

@@ -45,7 +45,7 @@ TEST_METRICS = {"top1", "top5", "test_loss"}
 def test_outcome_names_the_metrics(workshop: Workshop, method: str, losses: set[str]) -> None:
     session = workshop.session(workshop.job(method, *PAIR, **SHORT), f"metrics {method}")
     outcome = session.run()
-    assert set(outcome.metrics) == TEST_METRICS | {"loss"} | losses
+    assert set(outcome.metrics) == TEST_METRICS | {"loss", "train_top1"} | losses
     assert set(outcome.metrics) <= {metric.name for metric in METRICS}
     assert all(math.isfinite(value) for value in outcome.metrics.values())
     assert [epoch for epoch, _, _ in session.epochs] == [1, 2]
