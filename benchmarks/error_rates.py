@@ -19,8 +19,9 @@ import numpy as np
 from scipy import stats
 
 from ablate.statistics.family import LEVEL, analyse_family
-from ablate.statistics.stopping import StoppingRule, level_for
+from ablate.statistics.stopping import level_for, look_sizes
 from ablate.statistics.student_t import Array
+from ablate.study.seeds import SeedRule
 
 SEEDS = (3, 5, 10)
 ROWS = (1, 2, 5, 12)
@@ -140,11 +141,11 @@ def stopped(*, rows: int, ratio: float, level: float, studies: int = 20_000) -> 
 
     `ratio` is the standard deviation of a difference over the wanted half-width.
     """
-    rule = StoppingRule(first=5, most=20, half_width=1.0)
+    rule = SeedRule(first=5, most=20, half_width=1.0)
     d = differences(normal, studies=studies, rows=rows, seeds=rule.most) * ratio / np.sqrt(2)
     still = np.arange(studies)
     covered, seeds = np.zeros(studies, dtype=bool), np.zeros(studies)
-    for n in rule.looks():
+    for n in look_sizes(rule):
         family = analyse_family(d[still, :, :n], level=level)
         half = ((family.high - family.low) / 2).max(axis=1)
         ends = (half <= rule.half_width) | (n == rule.most)

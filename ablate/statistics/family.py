@@ -22,7 +22,9 @@ Values, means and intervals are in the metric's own unit.
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,3 +147,17 @@ def _interval(mean: Array, half: Array, *, excludes_zero: Truths) -> tuple[Array
 def _ratio(above: Array, below: Array) -> Array:
     """above / below, NaN where below is 0."""
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+
+
+def paired_differences(rows: Sequence[Mapping[int, float]], baseline: Mapping[int, float]) -> Array:
+    """Row minus baseline, of shape (rows, seeds of the baseline), NaN where a row lacks a seed.
+
+    Rows and baseline map seeds to values. Raises ValueError for a value that is NaN or infinite.
+    """
+    for side in (baseline, *rows):
+        for seed, value in side.items():
+            if not math.isfinite(value):
+                raise ValueError(f"seed {seed} is {value}; statistics need finite numbers")
+    seeds = sorted(baseline)
+    found = [[row.get(seed, math.nan) - baseline[seed] for seed in seeds] for row in rows]
+    return np.array(found, dtype=np.float64).reshape(len(rows), len(seeds))

@@ -8,7 +8,7 @@ difference itself, so looking costs little; what it costs is paid by a stricter 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -22,18 +22,26 @@ LOOKS = (5, 8, 12, 20)
 LEVELS = {1: 0.03, 2: 0.04, 3: 0.05}
 
 
-@dataclass(frozen=True, slots=True)
-class StoppingRule:
-    """When a study has seeds enough."""
+class SeedRule(Protocol):
+    """When a study has seeds enough, as its file declares it."""
 
-    first: int  #: seeds of the first set, at least 3
-    most: int  #: seeds after which it ends whatever the width
-    half_width: float  #: wanted, in the unit of the metric
+    @property
+    def first(self) -> int:
+        """Seeds of the first set, at least 3."""
 
-    def looks(self) -> tuple[int, ...]:
-        """Numbers of seeds after which the width is looked at, ascending."""
-        between = (n for n in LOOKS if self.first < n < self.most)
-        return tuple(dict.fromkeys((self.first, *between, self.most)))
+    @property
+    def most(self) -> int:
+        """Seeds after which it ends whatever the width."""
+
+    @property
+    def half_width(self) -> float:
+        """Half-width that the widest row should reach, in the unit of the metric."""
+
+
+def look_sizes(rule: SeedRule) -> tuple[int, ...]:
+    """Numbers of seeds after which the width is looked at, ascending."""
+    between = (n for n in LOOKS if rule.first < n < rule.most)
+    return tuple(dict.fromkeys((rule.first, *between, rule.most)))
 
 
 def level_for(rows: int) -> float:
@@ -47,11 +55,11 @@ def widest(family: Family) -> float:
     return float(np.where(np.isnan(half), np.inf, half).max(initial=0.0))
 
 
-def next_seeds(rule: StoppingRule, n: int, half_width: float) -> int:
+def next_seeds(rule: SeedRule, n: int, half_width: float) -> int:
     """How many seeds the study should have, now that it has `n` and this widest half-width.
 
     The result is `n` itself where the study ends: narrow enough, or at its most.
     """
     if half_width <= rule.half_width:
         return n
-    return next((more for more in rule.looks() if more > n), n)
+    return next((more for more in look_sizes(rule) if more > n), n)

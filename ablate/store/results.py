@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -54,3 +55,12 @@ class StudyResults:
     runs: tuple[Run, ...]  #: in the plan's order
     teachers: tuple[TeacherRun, ...]
     facts: Mapping[str, tuple[str, ...]]  #: "device", "torch", ... -> distinct values, sorted
+
+    def values(self, metric: str, pair: str) -> dict[str, dict[int, float]]:
+        """Row -> seed -> finite value of the last epoch, of the jobs that are done."""
+        found: dict[str, dict[int, float]] = {}
+        for run in self.runs:
+            value = run.last.get(metric, math.nan)
+            if run.pair == pair and run.status is Status.DONE and math.isfinite(value):
+                found.setdefault(run.variant, {})[run.seed] = float(value)
+        return found

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from ablate.statistics.family import analyse_family
-from ablate.statistics.stopping import StoppingRule, level_for, next_seeds, widest
+from ablate.statistics.stopping import level_for, look_sizes, next_seeds, widest
+from ablate.study.seeds import SeedRule
 
-RULE = StoppingRule(first=5, most=20, half_width=0.5)
+RULE = SeedRule(first=5, most=20, half_width=0.5)
 
 
 def test_looks() -> None:
-    assert RULE.looks() == (5, 8, 12, 20)
-    assert StoppingRule(first=3, most=10, half_width=1).looks() == (3, 5, 8, 10)
-    assert StoppingRule(first=6, most=6, half_width=1).looks() == (6,)
+    assert look_sizes(RULE) == (5, 8, 12, 20)
+    assert look_sizes(SeedRule(first=3, most=10, half_width=1)) == (3, 5, 8, 10)
+    assert look_sizes(SeedRule(first=6, most=6, half_width=1)) == (6,)
 
 
 def test_it_goes_on_until_narrow_enough_or_at_its_most() -> None:
