@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.errors import Problem, did_you_mean
-from ablate.matrix.inputs import file_digest
 from ablate.methods.catalog import NETWORKS
+from ablate.methods.file_digests import file_digest
 from ablate.methods.method import Method
 from ablate.methods.registry import is_file
 from ablate.methods.teachers import TEACHER

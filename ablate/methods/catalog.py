@@ -5,13 +5,12 @@ The training room builds the real things; a test holds them against this page.
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.errors import InputError, Problem, did_you_mean
+from ablate.methods.image_folder import read_image_folder
 
 #: Name -> width of the pooled features in front of the classifier.
 NETWORKS: dict[str, int] = {
@@ -54,6 +53,8 @@ class DataInfo:
     flip: bool  #: whether a mirrored image still is of its class
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    content: str = ""  #: SHA-256 of a user's own files, "" where the name says what they hold
+    notes: tuple[str, ...] = ()  #: what was counted and ignored in a user's own files
 
     @property
     def crop_views(self) -> int:
@@ -100,52 +101,44 @@ DATASETS: dict[str, DataInfo] = {
     )
 }
 
-#: Files in an image folder that count as images; torchvision's list.
-IMAGE_ENDINGS = (
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".ppm",
-    ".bmp",
-    ".pgm",
-    ".tif",
-    ".tiff",
-    ".webp",
-)
-FOLDER = "folder:"  #: what the name of a user's own image folder starts with
+FOLDER, ARRAYS = "folder:", "npz:"  #: what the name of a user's own data starts with
+_SUBSET = re.compile(r"(.*)\[(\d+)\]", re.DOTALL)  # "fashion-mnist[10000]"
 
 
 def data_info(name: str) -> DataInfo:
-    """Return what is known of a data set, by its name or by "folder:PATH[@SIZE]".
+    """Return what is known of a data set by its name.
 
-    A folder's images and classes are counted. Raises `InputError` for an unknown name and for a
-    folder that can't be a data set, with all that is wrong with it.
+    A name is one of the catalogue, "folder:PATH[@SIZE]" or "npz:PATH"; followed by [N], so many of
+    its training images. A folder's images are counted and digested. Raises `InputError` for an
+    unknown name and for files that can't be a data set, with all that is wrong with them.
     """
-    if name.startswith(FOLDER):
-        return _folder_info(name)
-    if name in DATASETS and name != "folder":
-        return DATASETS[name]
-    names = [known for known in DATASETS if known != "folder"]
-    right = f'"{FOLDER}PATH"' if name == "folder" else did_you_mean(name, [*names, f"{FOLDER}PATH"])
-    raise InputError(Problem("data", name, "no such data set", right))
+    whole, subset = split_subset(name)
+    if whole.startswith(FOLDER):
+        info = _folder_info(whole)
+    elif whole in DATASETS and whole != "folder":
+        info = DATASETS[whole]
+    else:
+        names = [known for known in DATASETS if known != "folder"]
+        right = (
+            f'"{FOLDER}PATH"' if name == "folder" else did_you_mean(name, [*names, f"{FOLDER}PATH"])
+        )
+        raise InputError(Problem("data", name, "no such data set", right))
+    return info if subset is None else _subset(info, name, subset)
 
 
-def data_fingerprint(name: str) -> str:
-    """Return a digest that changes with the files of an image folder; "" for other data sets.
+def split_subset(name: str) -> tuple[str, int | None]:
+    """Split "NAME[N]" into the name of the whole data set and the number of training images."""
+    match = _SUBSET.fullmatch(name)
+    return (match[1], int(match[2])) if match else (name, None)
 
-    SHA-256 over names and sizes of all images, not over their content: that would mean to read
-    hundreds of gigabytes before anything is planned.
-    """
-    if not name.startswith(FOLDER):
-        return ""
-    root, _ = split_folder_name(name)
-    digest = hashlib.sha256()
-    images = (image for split in ("train", "val") for image in _images(root / split))
-    for relative, size in sorted(
-        (i.relative_to(root).as_posix(), i.stat().st_size) for i in images
-    ):
-        digest.update(f"{relative}\0{size}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+
+def _subset(info: DataInfo, name: str, count: int) -> DataInfo:
+    if not info.classes <= count <= info.train:
+        message = f"{count:,} of {info.train:,} training images"
+        right = f"{info.classes:,} to {info.train:,}, at least one of each class"
+        raise InputError(Problem("data", name, message, right))
+    title = f"{info.title}, {count:,} of {info.train:,} training images"
+    return replace(info, name=name, title=title, train=count)
 
 
 def split_folder_name(name: str) -> tuple[Path, int]:
@@ -163,52 +156,33 @@ def resolve_folder(name: str, start: Path) -> str:
     """
     if not name.startswith(FOLDER):
         return name
-    path, size = split_folder_name(name)
+    whole, subset = split_subset(name)
+    path, size = split_folder_name(whole)
     path = (start / path).resolve()
     plain = f"{FOLDER}{path}"
-    return plain if split_folder_name(plain) == (path, size) else f"{plain}@{size}"
+    spelled = plain if split_folder_name(plain) == (path, size) else f"{plain}@{size}"
+    return spelled if subset is None else f"{spelled}[{subset}]"
 
 
 def _folder_info(name: str) -> DataInfo:
     root, size = split_folder_name(name)
     problems = [] if size >= 8 else [Problem("data", name, "size below 8 pixels", "8 or more")]
-    layout = "PATH/train/CLASS/*.png and PATH/val/CLASS/*.png"
-    counts: dict[str, dict[str, int]] = {}
-    for split in ("train", "val"):
-        folder = root / split
-        if not folder.is_dir():
-            problems.append(Problem("data", name, f"no folder {folder}", layout))
-            continue
-        classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-        counts[split] = {label: sum(1 for _ in _images(folder / label)) for label in classes}
-        if not classes:
-            problems.append(Problem("data", name, f"no class folders in {folder}", layout))
-        problems += [
-            Problem("data", name, f"no images in {folder / label}", ", ".join(IMAGE_ENDINGS))
-            for label, images in counts[split].items()
-            if images == 0
-        ]
-    if len(counts) == 2:
-        for label in sorted(counts["train"].keys() ^ counts["val"].keys()):
-            has, lacks = ("train", "val") if label in counts["train"] else ("val", "train")
-            problems.append(
-                Problem("data", name, f'class "{label}" is in {has}, not in {lacks}', "the same")
-            )
+    try:
+        folder = read_image_folder(root)
+        content = folder.content()
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from None
     if problems:
         raise InputError(problems)
     return replace(
         DATASETS["folder"],
         name=name,
         title=f"{root.name} ({size}×{size}, image folder)",
-        classes=len(counts["train"]),
+        classes=len(folder.classes),
         size=size,
-        train=sum(counts["train"].values()),
-        test=sum(counts["val"].values()),
+        train=len(folder.train.images),
+        test=len(folder.test.images),
         padding=size // 8,  # as much of the side as on the small data sets
+        content=content,
+        notes=folder.notes,
     )
-
-
-def _images(folder: Path) -> Iterator[Path]:
-    """Yield all image files below `folder`."""
-    for parent, _, names in os.walk(folder, followlinks=True):
-        yield from (Path(parent, n) for n in names if n.lower().endswith(IMAGE_ENDINGS))

@@ -12,7 +12,7 @@ from ablate.errors import JobError
 from ablate.execute.worker.main import check_given
 from ablate.execute.worker.worker_session import Order
 from ablate.matrix.identity import file_code
-from ablate.matrix.inputs import file_digest
+from ablate.methods.file_digests import file_digest
 from ablate.methods.session import JobConfig, Machine
 
 METHOD = """

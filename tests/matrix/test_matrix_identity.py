@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablate.matrix.identity import canonical, code_text, job_id, short, training_code
-from ablate.matrix.inputs import data_inputs, file_digest
+from ablate.matrix.inputs import data_inputs
 from ablate.methods.catalog import DATASETS
+from ablate.methods.file_digests import file_digest
 from ablate.methods.session import JobConfig
 
 VALUES = st.booleans() | st.integers(-5, 5) | st.floats(-5, 5) | st.text("aé λ", max_size=3)

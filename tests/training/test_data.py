@@ -17,7 +17,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from ablate.errors import InputError
-from ablate.methods.catalog import DATASETS, data_fingerprint, data_info
+from ablate.methods.catalog import DATASETS, data_info
 from ablate.training.data import ImageData, load, mnist
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
@@ -89,11 +89,11 @@ def test_an_unknown_name_says_what_would_be_right(name, right, tmp_path):
     assert right in str(error.value)
 
 
-def test_registered_sets_have_info_and_no_fingerprint():
+def test_registered_sets_have_info_and_no_content():
     for name, info in DATASETS.items():
         if name != "folder":
             assert data_info(name) is info
-            assert data_fingerprint(name) == ""
+            assert info.content == ""
 
 
 # The MNIST family

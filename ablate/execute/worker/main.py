@@ -35,7 +35,7 @@ from ablate.errors import (
 )
 from ablate.execute.worker.worker_session import Order, StopFlag, WorkerSession
 from ablate.matrix.identity import file_code
-from ablate.matrix.inputs import file_digest
+from ablate.methods.file_digests import file_digest
 from ablate.methods.registry import import_file
 from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints

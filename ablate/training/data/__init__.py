@@ -6,12 +6,16 @@ A copy found in the data folder is used as it is; only what is missing is downlo
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from ablate.errors import InputError, Problem
-from ablate.methods.catalog import DataInfo, data_info
+from ablate.methods.catalog import DataInfo, data_info, split_subset
 from ablate.training.data import cifar, digits, folder, mnist
 from ablate.training.data.images import ImageData
+from ablate.training.randomness import generator
 
 __all__ = ["ImageData", "load"]
 
@@ -27,14 +31,29 @@ _FAMILIES: dict[str, Callable[[DataInfo, Path], ImageData]] = {
 
 
 def load(name: str, data_dir: Path) -> ImageData:
-    """Load a data set by its catalogue name, "folder:PATH[@SIZE]" for images of the user's own.
+    """Load a data set by its name, see `data_info`.
 
     Raises `InputError` for an unknown name, and for files that are missing or not as they should.
     """
     info = data_info(name)
-    data = _FAMILIES[name.partition(":")[0]](info, data_dir)
+    whole, subset = split_subset(name)
+    whole_info = info if subset is None else data_info(whole)
+    data = _FAMILIES[whole.partition(":")[0]](whole_info, data_dir)
     _check_shapes(data)
-    return data
+    return data if subset is None else _subset(data, info)
+
+
+def _subset(data: ImageData, info: DataInfo) -> ImageData:
+    """Keep `info.train` training images, as many of each class as can be, whatever the seed."""
+    order = torch.randperm(len(data.train_labels), generator=generator(0, "training subset", 0))
+    labels = data.train_labels[order]
+    rank = torch.empty_like(labels)  # of each image among those of its class
+    for label in range(info.classes):
+        own = labels == label
+        rank[own] = torch.arange(int(own.sum()))
+    chosen = order[rank.argsort(stable=True)[: info.train]].sort().values
+    images, labels = data.train_images[chosen], data.train_labels[chosen]
+    return replace(data, info=info, train_images=images, train_labels=labels)
 
 
 def _check_shapes(data: ImageData) -> None:

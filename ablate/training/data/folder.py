@@ -2,64 +2,49 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
-from typing import Any
 
-import psutil
 import torch
-from torch import Tensor
 
-from ablate.errors import InputError, Problem
-from ablate.methods.catalog import DataInfo, split_folder_name
+from ablate.methods.catalog import DataInfo, split_folder_name, split_subset
+from ablate.methods.image_folder import read_image_folder
+from ablate.training.data.decoded import DecodedMap, Tick, decoded_images
 from ablate.training.data.images import ImageData
 
-_SHOWN = 20  #: unreadable images that are named one by one
+_LOG_EVERY_S = 10.0
 
 
-def load(info: DataInfo, _data_dir: Path) -> ImageData:
-    """Decode every image, shorter side to 8/7 of `info.size`, centre cropped to `info.size`.
+def load(info: DataInfo, data_dir: Path) -> ImageData:
+    """Map the decoded images of a folder into memory; the first job decodes them.
 
-    Grey images become RGB. Test images are treated as training images are.
+    Test images are resized and cropped as training images are. Raises `InputError` for images that
+    can't be decoded.
     """
-    _check_memory(info)
-    root, _ = split_folder_name(info.name)
-    unreadable: list[str] = []
-    train = _decode(root / "train", info.size, unreadable)
-    test = _decode(root / "val", info.size, unreadable)
-    if unreadable:
-        problems = [
-            Problem("data", info.name, f"unreadable image {text}", "repair or remove it")
-            for text in unreadable[:_SHOWN]
-        ]
-        if len(unreadable) > _SHOWN:
-            more = f"and {len(unreadable) - _SHOWN} more unreadable images"
-            problems.append(Problem("data", info.name, more))
-        raise InputError(problems)
-    return ImageData(info, *train, *test)
-
-
-def _decode(folder: Path, size: int, unreadable: list[str]) -> tuple[Tensor, Tensor]:
-    """Images (n, 3, size, size) uint8 and labels (n,) of a split; names what can't be read."""
-    from PIL import Image
-    from torchvision import transforms
-    from torchvision.datasets import ImageFolder
-
-    prepare = transforms.Compose(
-        [transforms.Resize(round(size * 8 / 7)), transforms.CenterCrop(size)]
+    name, _ = split_subset(info.name)
+    root, size = split_folder_name(name)
+    folder = read_image_folder(root)
+    target = DecodedMap.of(folder, info.content, size, data_dir)
+    images = decoded_images(folder, target, _logging(info.title))
+    train = len(folder.train.images)
+    return ImageData(
+        info,
+        images[:train],
+        torch.tensor(folder.train.labels),
+        images[train:],
+        torch.tensor(folder.test.labels),
     )
-    split: Any = ImageFolder(str(folder), transforms.Compose([prepare, transforms.PILToTensor()]))
-    images = torch.empty(len(split), 3, size, size, dtype=torch.uint8)
-    for i, (file, _) in enumerate(split.samples):
-        try:
-            images[i], _ = split[i]
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            unreadable.append(f"{file}: {error}")
-    return images, torch.tensor(split.targets)
 
 
-def _check_memory(info: DataInfo) -> None:
-    need = (info.train + info.test) * info.channels * info.size**2
-    free = psutil.virtual_memory().available
-    if need > free:
-        message = f"needs {need / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free"
-        raise InputError(Problem("data", info.name, message, 'smaller images: "folder:PATH@64"'))
+def _logging(title: str) -> Tick:
+    """Say in the job's log how far the decoding is, now and then."""
+    spoken = time.monotonic()
+
+    def tick(done: int, total: int) -> None:
+        nonlocal spoken
+        if time.monotonic() - spoken >= _LOG_EVERY_S or done == total:
+            spoken = time.monotonic()
+            sys.stderr.write(f"{title}: decoded {done:,} of {total:,} images\n")
+
+    return tick
