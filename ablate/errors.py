@@ -13,8 +13,10 @@ AblateError                 exit code 1
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,30 @@ class Problem:
         return f"{place}: {self.message}" + (f" ({self.right})" if self.right else "")
 
 
+@dataclass(frozen=True)
+class Remedy:
+    """A command that helps, as data: the command line says how it reads from where the user is.
+
+    `Remedy("retry", ("--gone", "1f2e3d4c5b"))` is shown as `ablate retry --gone 1f2e3d4c5b`.
+    """
+
+    command: str  #: "run", "retry", ...
+    arguments: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return shlex.join(["ablate", self.command, *self.arguments])
+
+
 class AblateError(Exception):
     """Base of all errors that are shown to a user as a sentence."""
 
     exit_code = 1
+    remedies: tuple[Remedy, ...] = ()  #: commands that help, shown after the sentence
+
+    def helped_by(self, *remedies: Remedy) -> Self:
+        """The same error with commands that help."""
+        self.remedies = remedies
+        return self
 
 
 class InputError(AblateError):

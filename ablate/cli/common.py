@@ -8,7 +8,7 @@ import shlex
 import sys
 import tomllib
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from ablate.console import clean
-from ablate.errors import AblateError, InputError, Problem
+from ablate.errors import AblateError, InputError, Problem, Remedy
 
 if TYPE_CHECKING:
     from ablate.study.settings import Settings, TomlValue
@@ -82,6 +82,8 @@ def complain(error: AblateError, results: str | None = None) -> None:
     for problem in problems:
         text = f"error: {problem}"
         tell(aimed(text, Path(results)) if results else text, err=True)
+    if error.remedies:
+        tell(in_command("  this helps", error.remedies, results_folder(results)), err=True)
 
 
 def tell(text: str, *, err: bool = False) -> None:
@@ -114,6 +116,12 @@ def aimed(text: str, results: Path) -> str:
         return text
     option = elsewhere(results)
     return _COMMAND.sub(lambda found: f"`{found[1]}{option}`", text)
+
+
+def in_command(text: str, remedies: Iterable[Remedy], results: Path) -> str:
+    """A sentence and the commands that help, as they are to be typed from here."""
+    commands = [f"`{remedy}{elsewhere(results)}`" for remedy in remedies]
+    return f"{text}: {' or '.join(commands)}" if commands else text
 
 
 def filled(option: str, text: str) -> str:

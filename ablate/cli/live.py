@@ -5,26 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from types import TracebackType
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablate.cli.common import aimed, in_command
 from ablate.console import clean, console
+from ablate.errors import Remedy
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, Task, TaskID
 
+    from ablate.execute.display import Work
+
 LONGEST_NAME = 48  #: of a job beside its bar
-
-
-@dataclass(frozen=True)
-class Work:
-    """A job that this run has to do, as a user sees it."""
-
-    name: str
-    epochs: int
-    before: int = 0  #: epochs that earlier runs did
 
 
 class Pace:
@@ -68,19 +62,19 @@ def duration(seconds: float | None) -> str:
 
 
 class Live:
-    """Shows jobs, epochs and the time left; use it as a context manager.
+    """Shows jobs, epochs and the time left.
 
     Jobs count by their epochs, so that the time left means something. A terminal that went away
     takes the display with it, never the run.
     """
 
-    def __init__(
-        self, work: Mapping[str, Work], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._work = work
+    def __init__(self, results: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """`results` is where the commands lead that sentences name."""
+        self._results = results
         self._clock = clock
         self._console = console(stderr=True)
-        self._done = {job: one.before for job, one in work.items()}
+        self._work: dict[str, Work] = {}
+        self._done: dict[str, int] = {}
         self._over: set[str] = set()
         self._given_up: set[str] = set()
         self._pace = Pace(clock)
@@ -88,32 +82,29 @@ class Live:
         self._progress: Progress | None = None
         self._total: TaskID | None = None
 
-    def __enter__(self) -> Live:
+    def begin(self, work: Mapping[str, Work]) -> None:
+        """Show the bar of all jobs; jobs that are added later make it longer."""
+        self._work |= work
+        self._done |= {job: one.before for job, one in work.items()}
         with _sturdy():
-            if self._console.is_terminal and self._work:
+            if self._console.is_terminal and self._work and self._progress is None:
                 self._progress = _progress(self._console)
                 self._progress.start()
-                total = sum(one.epochs for one in self._work.values())
-                self._total = self._progress.add_task(
-                    "", total=total or 1, note="", left=self._left
-                )
-                self._show_total()
-        return self
+                self._total = self._progress.add_task("", total=1, note="", left=self._left)
+            self._show_total()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Take the bars away."""
         with _sturdy():
             if self._progress is not None:
                 self._progress.stop()
+                self._progress = None
 
-    def say(self, sentence: str) -> None:
-        """Print a line above the bars."""
+    def say(self, sentence: str, *remedies: Remedy) -> None:
+        """Print a line above the bars, with the commands that help."""
         from rich.text import Text
 
+        sentence = in_command(aimed(sentence, self._results), remedies, self._results)
         with _sturdy():  # a text of its own: in a string rich looks for markup and emoji
             self._console.print(Text(clean(sentence)), soft_wrap=True)
 
@@ -188,6 +179,7 @@ class Live:
         if self._progress is not None and self._total is not None:
             self._progress.update(
                 self._total,
+                total=sum(one.epochs for one in self._work.values()) or 1,
                 completed=sum(self._done.values()),
                 description=f"{len(self._over)}/{len(self._work)} jobs done",
             )

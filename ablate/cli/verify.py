@@ -30,7 +30,7 @@ from ablate.errors import InputError, Interrupted, JobError, Problem
 from ablate.execute.scheduler.messages import Phase
 
 if TYPE_CHECKING:
-    from ablate.execute.orchestrator import Summary
+    from ablate.execute.summary import Summary
     from ablate.execute.verify import Proof
 
 
@@ -47,7 +47,11 @@ def verify(
     debug: DebugOption = False,
 ) -> None:
     """Run one job twice in a scratch folder, whole and killed at random, and compare digests."""
-    from ablate.cli.run import carry_out, job_names
+    from ablate.cli.live import Live
+    from ablate.cli.run import listening
+    from ablate.execute.agenda import job_names
+    from ablate.execute.orchestrator import StopRequests
+    from ablate.execute.run import run_study
     from ablate.execute.verify import prove
     from ablate.matrix.expand import expand
     from ablate.study.parse import read_study
@@ -64,7 +68,8 @@ def verify(
     often = settings.execution.model_copy(update={"max_retries": kills, "retry_delay_s": 0.0})
     patient = settings.model_copy(update={"execution": often})
     folder = results_folder(results, settings)
-    with _scratch() as scratch:
+    stop = StopRequests()
+    with _scratch() as scratch, listening(stop):
         proof = prove(
             matrix,
             chosen[0],
@@ -72,7 +77,7 @@ def verify(
             scratch,
             kills,
             seed,
-            lambda part, where: _whole(carry_out(part, patient, where)),
+            lambda part, where: _whole(run_study(part, where, patient, Live(where), stop=stop)),
         )
         tell(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
         _show(proof)

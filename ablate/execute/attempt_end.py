@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ablate.errors import StoreError
-from ablate.execute.launch.local import Exit
+from ablate.execute.launch.base import Exit
 from ablate.execute.scheduler.messages import Ended, Outcome, Phase
 from ablate.execute.worker.main import EXIT_BUSY
 from ablate.store.history import Attempt, history, saved_step
@@ -34,7 +34,7 @@ class AttemptEnd:
 
     event: Ended
     message: str = ""
-    told: Attempt | None = None  #: the attempt by its own log
+    written: Attempt | None = None  #: the attempt by its own log
     peak_bytes: int = 0
 
 

@@ -7,14 +7,14 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import psutil
 
 from ablate.errors import StoreError
 from ablate.execute.attempt_end import write_end
 from ablate.execute.scheduler.messages import Outcome, Phase
-from ablate.matrix.plan import Matrix
+from ablate.methods.session import JobConfig
 from ablate.store import checkpoints
 from ablate.store.history import Attempt, Status, history, saved_step
 from ablate.store.locks import FolderLock
@@ -22,6 +22,7 @@ from ablate.store.mounts import is_local
 from ablate.store.processes import Alive, is_alive
 from ablate.store.rundir import RunDirectory
 
+Configs = Mapping[str, JobConfig]  #: job id -> config, upstream first
 Runs = Callable[[str], RunDirectory]  #: job id -> its run directory
 
 POLL_S = 0.05
@@ -29,7 +30,7 @@ POLL_S = 0.05
 
 @dataclass(frozen=True)
 class Past:
-    """The state of a matrix before this run."""
+    """The state of some jobs before this run."""
 
     done: frozenset[str]
     failed: Mapping[str, Phase]  #: jobs that only `ablate retry` puts back
@@ -39,22 +40,25 @@ class Past:
     held: Mapping[str, str] = field(default_factory=dict)  #: jobs to leave alone -> why
     epochs: Mapping[str, int] = field(default_factory=dict)  #: of resumable jobs
 
-    def open(self, matrix: Matrix) -> list[str]:
+    def is_open(self, job: str) -> bool:
+        """Whether this run has to do a job."""
+        return not (job in self.done or job in self.failed or job in self.held)
+
+    def open(self, configs: Configs) -> list[str]:
         """Jobs that this run has to do."""
-        over = {*self.done, *self.failed, *self.held}
-        return [job for job in matrix.configs if job not in over]
+        return [job for job in configs if self.is_open(job)]
 
 
 _FAILED = {Status.FAILED: Phase.FAILED, Status.DIVERGED: Phase.DIVERGED}
 
 
-def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
-    """Read the run directories of a matrix; what needs a job that is `held` is held with it.
+def read_past(configs: Configs, runs: Runs, held: Mapping[str, str] = {}) -> Past:
+    """Read the run directories of some jobs; what needs a job that is `held` is held with it.
 
     A job that has its result is done, whoever may still tidy up after it elsewhere.
     """
     done, failed, attempts, steps, resumable, epochs = set(), {}, {}, {}, set(), {}
-    for job in matrix.configs:
+    for job in configs:
         run = runs(job)
         if run.result_file.exists():
             done.add(job)
@@ -71,25 +75,19 @@ def read_past(matrix: Matrix, runs: Runs, held: Mapping[str, str] = {}) -> Past:
             resumable.add(job)
             epochs[job] = max(past.epochs, default=0)
     left = {job: why for job, why in held.items() if job not in done}
-    for job, config in matrix.configs.items():  # upstream first
+    for job, config in configs.items():  # upstream first
         if job not in left and job not in done and any(n in left for n in config.upstream.values()):
             left[job] = "waits for a job that is left alone"
     resumable -= left.keys()
     return Past(frozenset(done), failed, attempts, steps, frozenset(resumable), left, epochs)
 
 
-def without(matrix: Matrix, jobs: Mapping[str, str]) -> Matrix:
-    """A matrix less some jobs and, by construction, all that needs them."""
-    configs = {job: config for job, config in matrix.configs.items() if job not in jobs}
-    return replace(matrix, configs=configs)
-
-
-def set_damaged_aside(matrix: Matrix, runs: Runs, say: Callable[[str], None]) -> None:
+def set_damaged_aside(configs: Configs, runs: Runs, say: Callable[[str], None]) -> None:
     """Let jobs run again whose result cannot be understood; with the orchestrator's lock held.
 
     One that cannot be read now may be sound, so it stays, and the run goes on with other jobs.
     """
-    for job in matrix.configs:
+    for job in configs:
         try:
             aside = runs(job).set_damaged_aside()
         except StoreError as error:
@@ -101,12 +99,12 @@ def set_damaged_aside(matrix: Matrix, runs: Runs, say: Callable[[str], None]) ->
             say(f"a damaged result was set aside, its job runs again: {aside}")
 
 
-def mend_configs(matrix: Matrix, runs: Runs, say: Callable[[str], None]) -> None:
+def mend_configs(configs: Configs, runs: Runs, say: Callable[[str], None]) -> None:
     """Write the configs anew that were damaged; with the orchestrator's lock held.
 
     Without its config a job that is done is in no index, and so in no table.
     """
-    for job, config in matrix.configs.items():
+    for job, config in configs.items():
         run = runs(job)
         try:
             begun = run.result_file.exists() or run.events_size()
@@ -117,7 +115,7 @@ def mend_configs(matrix: Matrix, runs: Runs, say: Callable[[str], None]) -> None
 
 
 def settle_strays(
-    matrix: Matrix,
+    configs: Configs,
     runs: Runs,
     grace_s: float,
     say: Callable[[str], None],
@@ -133,7 +131,7 @@ def settle_strays(
     lock held: then nobody else's worker can be among them. Returns the jobs that must be left
     alone, and why: unknown is not dead.
     """
-    strays = _strays(matrix, runs)
+    strays = _strays(configs, runs)
     held: dict[str, str] = {}
     living: dict[str, Attempt] = {}
     for job, attempt in strays.items():
@@ -160,10 +158,10 @@ def settle_strays(
     return held
 
 
-def _strays(matrix: Matrix, runs: Runs) -> dict[str, Attempt]:
+def _strays(configs: Configs, runs: Runs) -> dict[str, Attempt]:
     """Attempts of whose end nothing was heard; tidies up after those killed as they tidied up."""
     strays = {}
-    for job in matrix.configs:
+    for job in configs:
         run = runs(job)
         done = run.result_file.exists()
         if done and not _has_checkpoints(run):

@@ -8,9 +8,9 @@ import pytest
 from toy_workshop import Workshop
 from typer.testing import CliRunner
 
-from ablate.cli import run
 from ablate.cli.app import app
-from ablate.execute.orchestrator import Summary
+from ablate.execute import run
+from ablate.execute.summary import Summary
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_the_hint_leads_to_the_results_from_where_it_is_read(
     for folder in (project / "below", tmp_path / "elsewhere"):
         folder.mkdir(parents=True)
     study = project / Workshop(project).study()
-    monkeypatch.setattr(run, "carry_out", lambda *_, **__: Summary({}, 0, 0))
+    monkeypatch.setattr(run, "run_studies", lambda *_, **__: Summary({}, 0, 0))
     monkeypatch.chdir(tmp_path / at)
     told = CliRunner().invoke(app, ["run", str(study), *options])
     assert told.exit_code == 0, told.output

@@ -18,7 +18,8 @@ from results_folder import make_results
 
 from ablate.cli import live
 from ablate.cli.app import app
-from ablate.cli.live import Live, Work
+from ablate.cli.live import Live
+from ablate.execute.display import Work
 from ablate.store.index import Index
 from ablate.store.query import export
 
@@ -29,10 +30,12 @@ def drive(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> str:
     stream = io.StringIO()
     made = Console(file=stream, force_terminal=terminal, width=80, color_system=None)
     monkeypatch.setattr(live, "console", lambda stderr: made)
-    with Live({"a": Work(":100: [dim]x\x1b[31m", 10)}) as display:
-        display.job("a", "running", "attempt 1 on cpu")
-        display.epoch("a", 5, {"top1": 50.0})
-        display.say(STEERING)
+    display = Live(Path())
+    display.begin({"a": Work(":100: [dim]x\x1b[31m", 10)})
+    display.job("a", "running", "attempt 1 on cpu")
+    display.epoch("a", 5, {"top1": 50.0})
+    display.say(STEERING)
+    display.end()
     return stream.getvalue()
 
 
@@ -69,12 +72,14 @@ def test_commands_print_nothing_that_steers_a_terminal(tmp_path: Path, command: 
 def test_time_left_counts_no_blocked_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "console", lambda stderr: Console(file=io.StringIO()))
     now = 0.0
-    with Live({"a": Work("a", 10), "b": Work("b", 90)}, lambda: now) as display:
-        display.job("a", "running")
-        now = 5.0
-        display.epoch("a", 5, {})
-        assert display._left() == pytest.approx(95.0)
-        display.job("b", "blocked", "a job that it waits for failed")
-        assert display._left() == pytest.approx(5.0)
-        display.job("b", "running")  # what it waits for was mended
-        assert display._left() == pytest.approx(95.0)
+    display = Live(Path(), lambda: now)
+    display.begin({"a": Work("a", 10), "b": Work("b", 90)})
+    display.job("a", "running")
+    now = 5.0
+    display.epoch("a", 5, {})
+    assert display._left() == pytest.approx(95.0)
+    display.job("b", "blocked", "a job that it waits for failed")
+    assert display._left() == pytest.approx(5.0)
+    display.job("b", "running")  # what it waits for was mended
+    assert display._left() == pytest.approx(95.0)
+    display.end()

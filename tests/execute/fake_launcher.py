@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from ablate.execute.launch.devices import Device
-from ablate.execute.launch.local import Exit
-from ablate.execute.orchestrator import Orchestrator, StopRequests, Summary
+from ablate.errors import Remedy
+from ablate.execute.agenda import Agenda
+from ablate.execute.display import Silent
+from ablate.execute.launch.base import Exit, Handle, Launcher, Report
+from ablate.execute.orchestrator import MoreSeeds, Orchestrator, StopRequests
 from ablate.execute.recovery import read_past
 from ablate.execute.scheduler.messages import Phase
-from ablate.execute.worker.worker_session import Order
+from ablate.execute.scheduler.placement import Device
+from ablate.execute.summary import Summary
+from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import Matrix, PlannedJob, StudyPlan
 from ablate.methods.session import JobConfig
@@ -22,6 +26,11 @@ from ablate.store.rundir import RunDirectory
 from ablate.study.settings import Execution, Profile, Settings
 
 MIB = 2**20
+SETTINGS = Settings(
+    profile="toy",
+    profiles={"toy": Profile(data="none")},
+    execution=Execution(retry_delay_s=0.0, max_retries=1),
+)
 
 
 def finish(run: RunDirectory, order: Order, peak_mib: float = 0.0) -> None:
@@ -42,9 +51,10 @@ def finish(run: RunDirectory, order: Order, peak_mib: float = 0.0) -> None:
 
 
 @dataclass
-class FakeLauncher:
+class FakeLauncher(Launcher):
     """Carries out `act` at launch; jobs end in order, one per `wait`, as `ends` allows."""
 
+    name = "fake"
     act: Callable[[RunDirectory, Order], None] = finish
     ends: Callable[[str], bool] = lambda job: True
     at_once: int = 1  #: exits that one `wait` returns
@@ -53,23 +63,30 @@ class FakeLauncher:
     together: int = 0  #: most jobs that ran at once
     waits: int = 0
 
-    def launch(self, job: str, order: Order) -> None:
-        self.launched.append(job)
+    def submit(self, order: Order, handle: Handle) -> str:
+        self.launched.append(handle.job)
         self.act(RunDirectory(order.run), order)
-        self.running.append(job)
+        self.running.append(handle.job)
         self.together = max(self.together, len(self.running))
+        return ""
 
-    def wait(self, seconds: float) -> list[Exit]:
+    def find(self, handle: Handle) -> Handle | None:
+        return None
+
+    def alive(self, handle: Handle) -> bool | None:
+        return handle.job in self.running
+
+    def wait(self, seconds: float) -> list[Report]:
         self.waits += 1
         assert self.waits < 10_000, "this run never ends"
         ended = [job for job in self.running if self.ends(job)][: self.at_once]
         self.running = [job for job in self.running if job not in ended]
         return [Exit(job, 0) for job in ended]
 
-    def terminate(self, job: str) -> None:
+    def terminate(self, handle: Handle) -> None:
         pass
 
-    def kill(self, jobs: Iterable[str]) -> None:
+    def kill(self, handles: Iterable[Handle]) -> None:
         pass
 
     def close(self, grace_s: float) -> None:
@@ -77,7 +94,7 @@ class FakeLauncher:
 
 
 @dataclass
-class Lines:
+class Lines(Silent):
     """A display that remembers."""
 
     phases: list[tuple[str, str, str]] = field(default_factory=list)
@@ -94,8 +111,8 @@ class Lines:
     def note(self, job: str, what: str, detail: str) -> None:
         self.notes.append((job, what, detail))
 
-    def say(self, sentence: str) -> None:
-        self.said.append(sentence)
+    def say(self, sentence: str, *remedies: Remedy) -> None:
+        self.said.append(": ".join([sentence, *map(str, remedies)]))
 
 
 def make_matrix(jobs: int, kind: str = "student") -> Matrix:
@@ -122,17 +139,17 @@ def orchestrate(
     devices: Sequence[Device],
     free: Callable[[], Sequence[int]] = list,
     lines: Lines | None = None,
+    more_seeds: MoreSeeds | None = None,
 ) -> tuple[Summary, Lines]:
     """Run a matrix to its end with a fake launcher."""
     results.mkdir(exist_ok=True)
-    execution = Execution(retry_delay_s=0.0, max_retries=1)
-    settings = Settings(profile="toy", profiles={"toy": Profile(data="none")}, execution=execution)
     lines = lines or Lines()
     with Index.open(results, writable=True) as index:
         index.register(matrix.plan)
-        past = read_past(matrix, lambda job: RunDirectory.of(results, job))
+        agenda = Agenda((matrix,), SETTINGS, results)
+        past = read_past(agenda.configs, agenda.run)
         orchestrator = Orchestrator(
-            matrix, settings, results, index, list(devices), lines, StopRequests(),
-            clock=count(step=0.1).__next__, free_bytes=free, launcher=launcher,
+            agenda, index, devices, lines, StopRequests(), launcher,
+            more_seeds=more_seeds, clock=count(step=0.1).__next__, free_bytes=free,
         )  # fmt: skip
         return orchestrator.run(past), lines

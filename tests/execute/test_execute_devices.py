@@ -15,7 +15,8 @@ from fake_launcher import make_matrix
 from ablate.errors import InputError
 from ablate.execute.launch.devices import find_devices, free_gpu_bytes, visible_name
 from ablate.execute.worker.main import EXIT_FAILED, attempt
-from ablate.execute.worker.worker_session import Order, StopFlag
+from ablate.execute.worker.order import Order
+from ablate.execute.worker.worker_session import StopFlag
 from ablate.methods.session import Machine
 from ablate.store.rundir import RunDirectory
 from ablate.study.settings import Execution

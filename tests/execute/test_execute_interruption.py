@@ -41,7 +41,8 @@ def test_one_request_stops_gently(
         run.send_signal(number)
     done = workshop.finish(run)
     assert done.returncode == 130
-    assert "the same command goes on from here" in done.stderr
+    assert "stopping: 1 running job" in done.stderr
+    assert "to go on from here: `ablate run study.toml --set pause=20`\n" in done.stderr
     assert not is_running(teacher.pid or 0)
     (history,) = workshop.histories()
     (attempt,) = history.attempts

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_launcher import MIB, FakeLauncher, Lines, finish, make_matrix, orchestrate
+from fake_launcher import MIB, SETTINGS, FakeLauncher, Lines, finish, make_matrix, orchestrate
 
-from ablate.cli.run import closing
+from ablate.execute.agenda import Agenda
 from ablate.execute.launch.devices import CONTEXT_BYTES
 from ablate.execute.launch.local import modules_for
 from ablate.execute.launch.memory import MemoryWatch, taken_bytes
@@ -21,7 +21,8 @@ from ablate.execute.orchestrator import INGEST_S
 from ablate.execute.recovery import declare_gone, read_past, settle_strays
 from ablate.execute.scheduler.messages import DeviceChanged, Phase
 from ablate.execute.scheduler.placement import Device
-from ablate.execute.worker.worker_session import Order
+from ablate.execute.summary import closing
+from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id
 from ablate.store import checkpoints
 from ablate.store.history import Status, history
@@ -120,8 +121,8 @@ def test_where_nothing_can_be_written_the_summary_has_the_reason(
     reason = f"could not be started: Permission denied: {run.path}"
     assert summary.messages == {job: reason}
     assert lines.said == [f"{run.path}: Permission denied"], "once, not at each attempt"
-    said = closing(matrix, summary, {}, lambda _: run).splitlines()
-    assert said[0] == f"failed  v, s, seed 0: {reason}"
+    (failed, _), _ = closing(Agenda((matrix,), SETTINGS, tmp_path), summary)
+    assert failed.splitlines()[0] == f"failed  v, s, seed 0: {reason}"
 
 
 def test_a_folder_in_the_place_of_a_result_is_none(tmp_path: Path) -> None:
@@ -292,14 +293,14 @@ def test_unknown_is_not_dead(tmp_path: Path) -> None:
     def runs(name: str) -> RunDirectory:
         return RunDirectory.of(tmp_path, name)
 
-    held = settle_strays(matrix, runs, 0.1, print, local=lambda _: False)
+    held = settle_strays(matrix.configs, runs, 0.1, print, local=lambda _: False)
     assert held == {job: f"may still run as process {2**22 + 1} on elsewhere"}
-    past = read_past(matrix, runs, held)
-    assert past.open(matrix) == []
+    past = read_past(matrix.configs, runs, held)
+    assert past.open(matrix.configs) == []
     assert history(run.events().events).attempts[-1].open, "nothing was written down"
     assert declare_gone(run)
     assert not declare_gone(run)
-    assert settle_strays(matrix, runs, 0.1, print, local=lambda _: False) == {}
+    assert settle_strays(matrix.configs, runs, 0.1, print, local=lambda _: False) == {}
     assert history(run.events().events).status is Status.INTERRUPTED
 
 
@@ -315,10 +316,10 @@ def test_a_result_settles_whether_a_worker_elsewhere_lives(tmp_path: Path) -> No
     def runs(name: str) -> RunDirectory:
         return RunDirectory.of(tmp_path, name)
 
-    held = settle_strays(matrix, runs, 0.1, print, local=lambda _: False)
-    past = read_past(matrix, runs, held)
+    held = settle_strays(matrix.configs, runs, 0.1, print, local=lambda _: False)
+    past = read_past(matrix.configs, runs, held)
     assert past.held == {}
-    assert past.open(matrix) == [job_id(student)]
+    assert past.open(matrix.configs) == [job_id(student)]
 
 
 def test_a_machine_that_got_another_name(tmp_path: Path) -> None:
@@ -329,9 +330,9 @@ def test_a_machine_that_got_another_name(tmp_path: Path) -> None:
         return RunDirectory.of(tmp_path, name)
 
     with FolderLock(run.lock, "a worker in another container"):
-        held = settle_strays(make_matrix(1), runs, 0.1, print, local=lambda _: True)
+        held = settle_strays(make_matrix(1).configs, runs, 0.1, print, local=lambda _: True)
         assert list(held) == [job]
-    assert settle_strays(make_matrix(1), runs, 0.1, print, local=lambda _: True) == {}
+    assert settle_strays(make_matrix(1).configs, runs, 0.1, print, local=lambda _: True) == {}
     assert history(run.events().events).attempts[-1].error == "lost with its orchestrator"
 
 
@@ -345,7 +346,7 @@ def test_a_bystander_with_the_number_of_a_worker_elsewhere_lives_on(tmp_path: Pa
 
     try:
         with FolderLock(run.lock, "a worker in another container"):
-            held = settle_strays(make_matrix(1), runs, 0.05, print, local=lambda _: True)
+            held = settle_strays(make_matrix(1).configs, runs, 0.05, print, local=lambda _: True)
         assert held == {job: f"still runs as process {bystander.pid} on another container"}
         assert bystander.poll() is None
     finally:
@@ -363,7 +364,7 @@ def test_the_number_of_a_group_alone_kills_nobody(tmp_path: Path) -> None:
         signal.pause()
     os.waitpid(pid, 0)
     leave_open(tmp_path, os.uname().nodename, pid)
-    settle_strays(make_matrix(1), lambda job: RunDirectory.of(tmp_path, job), 0.1, print)
+    settle_strays(make_matrix(1).configs, lambda job: RunDirectory.of(tmp_path, job), 0.1, print)
     os.killpg(pid, 0)  # ProcessLookupError if it is gone
     os.killpg(pid, signal.SIGKILL)
 

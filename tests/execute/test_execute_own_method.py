@@ -10,7 +10,7 @@ from toy_workshop import Workshop
 
 from ablate.errors import JobError
 from ablate.execute.worker.main import check_given
-from ablate.execute.worker.worker_session import Order
+from ablate.execute.worker.order import Order
 from ablate.matrix.identity import file_code
 from ablate.methods.file_digests import file_digest
 from ablate.methods.session import JobConfig, Machine
@@ -105,7 +105,7 @@ def test_files_given_must_be_those_that_the_job_was_planned_with(tmp_path: Path)
 def test_a_metric_that_a_method_does_not_measure_is_told(workshop: Workshop) -> None:
     (workshop.folder / "mine.py").write_text(METHOD.replace('{"top1"', '{"accuracy"'))
     (workshop.folder / "mine.toml").write_text(STUDY)
-    words = 'no job of this study measured "top1", only: accuracy, peak_memory_mib, train_seconds'
+    words = 'no job of mine measured "top1", only: accuracy, peak_memory_mib, train_seconds'
     assert words in workshop.run("mine.toml").splitlines()
     (workshop.folder / "mine.py").write_text(METHOD)
     assert "no job of this study" not in workshop.run("mine.toml")

@@ -63,7 +63,7 @@ def test_diverged_is_told_and_blocks_nothing_else(workshop: Workshop) -> None:
     assert "DivergedError: the loss became nan" in said
     assert "1 done, 1 diverged" in said
     again = go_wrong(workshop, "diverge", 1)
-    assert "1 failed before (`ablate retry` requeues them)" in again
+    assert "1 failed before; to put it back: `ablate retry`\n" in again
     assert all(len(h.attempts) == 1 for h in workshop.histories())
 
 

@@ -13,7 +13,7 @@ from ablate.errors import StoreError
 from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside
 from ablate.execute.scheduler.messages import Phase
 from ablate.execute.scheduler.placement import Device
-from ablate.execute.worker.worker_session import Order
+from ablate.execute.worker.order import Order
 from ablate.matrix.plan import Matrix
 from ablate.methods.session import Machine
 from ablate.store.rundir import RunDirectory
@@ -42,12 +42,12 @@ def test_a_result_that_cannot_be_read_keeps_no_other_job_from_running(
 
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     said: list[str] = []
-    set_damaged_aside(matrix, lambda job: RunDirectory.of(tmp_path, job), said.append)
+    set_damaged_aside(matrix.configs, lambda job: RunDirectory.of(tmp_path, job), said.append)
     assert said[0] == f"{unreadable.result_file}: Permission denied; its job counts as done"
     assert said[1].startswith("a damaged result was set aside")
-    past = read_past(matrix, lambda job: RunDirectory.of(tmp_path, job))
+    past = read_past(matrix.configs, lambda job: RunDirectory.of(tmp_path, job))
     assert past.done == {unreadable.id, sound.id}
-    assert past.open(matrix) == [damaged.id]
+    assert past.open(matrix.configs) == [damaged.id]
 
 
 def test_a_damaged_result_that_cannot_be_set_aside_is_told(
@@ -62,7 +62,7 @@ def test_a_damaged_result_that_cannot_be_set_aside_is_told(
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(StoreError, match=r"result\.json: Read-only file system"):
-        set_damaged_aside(matrix, lambda job: RunDirectory.of(tmp_path, job), print)
+        set_damaged_aside(matrix.configs, lambda job: RunDirectory.of(tmp_path, job), print)
 
 
 def test_a_config_that_cannot_be_mended_keeps_no_job_from_running(
@@ -76,7 +76,7 @@ def test_a_config_that_cannot_be_mended_keeps_no_job_from_running(
 
     monkeypatch.setattr(Path, "replace", refuse)
     said: list[str] = []
-    mend_configs(matrix, lambda job: RunDirectory.of(tmp_path, job), said.append)
+    mend_configs(matrix.configs, lambda job: RunDirectory.of(tmp_path, job), said.append)
     why = "its config cannot be written anew: Read-only file system"
     assert said == [f"{damaged.path}: {why}"]
 

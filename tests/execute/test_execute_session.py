@@ -12,8 +12,8 @@ import pytest
 from fake_launcher import make_matrix
 
 from ablate.errors import Interrupted, StoreError
+from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import (
-    Order,
     StopFlag,
     WorkerSession,
     pulse_file,

@@ -11,11 +11,12 @@ import pytest
 from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.execute.attempt_end import read_end
-from ablate.execute.launch.local import Exit
+from ablate.execute.launch.base import Exit
 from ablate.execute.scheduler.messages import Outcome, Phase
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.worker.main import EXIT_FAILED, attempt
-from ablate.execute.worker.worker_session import Order, StopFlag
+from ablate.execute.worker.order import Order
+from ablate.execute.worker.worker_session import StopFlag
 from ablate.methods.session import Machine
 from ablate.store.rundir import RunDirectory
 

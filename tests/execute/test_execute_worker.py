@@ -16,7 +16,8 @@ from fake_launcher import make_matrix
 from ablate.errors import DivergedError, InputError, JobError, Problem
 from ablate.execute.worker import main as worker
 from ablate.execute.worker.main import EXIT_FAILED, attempt, describe_error
-from ablate.execute.worker.worker_session import Order, StopFlag
+from ablate.execute.worker.order import Order
+from ablate.execute.worker.worker_session import StopFlag
 from ablate.methods.session import Machine, Outcome
 from ablate.store.rundir import RunDirectory
 

@@ -7,27 +7,26 @@ from typing import Any
 import pytest
 
 from ablate.errors import AblateError
-from ablate.execute.scheduler.scheduler import (
+from ablate.execute.scheduler.messages import (
     AllSettled,
     BackoffOver,
-    Device,
     DeviceChanged,
     Ended,
     Event,
-    IllegalTransitionError,
     Instruction,
     Kill,
     Launch,
     Outcome,
     PeakMeasured,
     Phase,
-    RetryPolicy,
-    Scheduler,
     StopRequested,
     Task,
     Terminate,
     WakeAfter,
 )
+from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.retry import RetryPolicy
+from ablate.execute.scheduler.scheduler import IllegalTransitionError, Scheduler
 
 CPU = Device("cpu", slots=1)
 WIDE = Device("wide", slots=100)

@@ -18,27 +18,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ablate.execute.scheduler import placement
-from ablate.execute.scheduler.scheduler import (
+from ablate.execute.scheduler.messages import (
     AllSettled,
     BackoffOver,
-    Device,
     DeviceChanged,
     Ended,
     Event,
-    IllegalTransitionError,
     Instruction,
     Kill,
     Launch,
     Outcome,
     PeakMeasured,
     Phase,
-    RetryPolicy,
-    Scheduler,
     StopRequested,
     Task,
     Terminate,
     WakeAfter,
 )
+from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.retry import RetryPolicy
+from ablate.execute.scheduler.scheduler import IllegalTransitionError, Scheduler
 
 PEAKS = {"k0": 100, "k1": 350, "k2": 900}
 POOLS = (

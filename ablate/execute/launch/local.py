@@ -15,8 +15,9 @@ from multiprocessing.context import ForkServerProcess
 
 import psutil
 
+from ablate.execute.launch.base import Exit, Handle, Launcher, Report
 from ablate.execute.worker.main import main
-from ablate.execute.worker.worker_session import Order
+from ablate.execute.worker.order import Order
 from ablate.methods.session import JobConfig
 from ablate.store.processes import is_alive, process_start
 
@@ -38,27 +39,19 @@ def modules_for(jobs: Iterable[JobConfig]) -> list[str]:
     return [*_TORCH, *sorted(readers)] if training else []
 
 
-@dataclass(frozen=True)
-class Exit:
-    """A worker that ended."""
-
-    job: str
-    exit_code: int | None  #: None if killed by a signal, or if nobody knows
-    signal: int | None = None
-    trouble: str = ""  #: why it never started
-
-
 @dataclass
 class _Worker:
-    job: str
+    handle: Handle
     process: ForkServerProcess
     pid: int
     start: float | None
     orphaned: bool = False  #: the fork server is gone: nobody will tell how this one ends
 
 
-class LocalLauncher:
+class LocalLauncher(Launcher):
     """Starts, stops and watches the workers of one orchestrator on this machine."""
+
+    name = "local"
 
     def __init__(self, preload: Iterable[str] = ()) -> None:
         """`preload`: modules to import once instead of in each worker."""
@@ -67,9 +60,11 @@ class LocalLauncher:
         self._workers: dict[str, _Worker] = {}
         self._host = socket.gethostname()
 
-    def launch(self, job: str, order: Order) -> None:
+    def submit(self, order: Order, handle: Handle) -> str:
         """Start a worker; OSError where the system has no process to give."""
-        process = self._context.Process(target=main, args=(order,), name=f"ablate {job[:10]}")
+        process = self._context.Process(
+            target=main, args=(order,), name=f"ablate {handle.job[:10]}"
+        )
         try:
             process.start()
         except EOFError as error:  # the server died of it
@@ -78,9 +73,19 @@ class LocalLauncher:
         start: float | None = None
         with contextlib.suppress(psutil.Error):  # it may have ended already
             start = process_start(process.pid)
-        self._workers[job] = _Worker(job, process, process.pid, start)
+        self._workers[handle.job] = _Worker(handle, process, process.pid, start)
+        return ""  # the worker signs its run directory itself
 
-    def wait(self, seconds: float) -> list[Exit]:
+    def find(self, handle: Handle) -> Handle | None:
+        """No worker outlives its orchestrator for long: it writes a checkpoint and leaves."""
+        return None
+
+    def alive(self, handle: Handle) -> bool | None:
+        """Whether a worker that was started here lives; None for one of another orchestrator."""
+        worker = self._workers.get(handle.job)
+        return None if worker is None or worker.handle != handle else self._lives(worker)
+
+    def wait(self, seconds: float) -> list[Report]:
         """Wait until a worker ends or the time is up; returns those that ended."""
         deadline = time.monotonic() + seconds
         while True:
@@ -119,30 +124,30 @@ class LocalLauncher:
             code = None
         self._signal_group(worker, signal.SIGKILL)  # a grandchild must not keep the device
         worker.process.close()
-        del self._workers[worker.job]
+        del self._workers[worker.handle.job]
         killed_by = -code if code is not None and code < 0 else None
-        return Exit(worker.job, None if killed_by else code, killed_by)
+        return Exit(worker.handle.job, None if killed_by else code, killed_by)
 
-    def terminate(self, job: str) -> None:
+    def terminate(self, handle: Handle) -> None:
         """Ask a worker to write a checkpoint and leave."""
-        if job in self._workers:
+        if worker := self._workers.get(handle.job):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._workers[job].pid, signal.SIGTERM)
+                os.kill(worker.pid, signal.SIGTERM)
 
-    def kill(self, jobs: Iterable[str]) -> None:
+    def kill(self, handles: Iterable[Handle]) -> None:
         """End workers and all they started, at once."""
-        for job in jobs:
-            if job in self._workers:
-                self._signal_group(self._workers[job], signal.SIGKILL)
+        for handle in handles:
+            if worker := self._workers.get(handle.job):
+                self._signal_group(worker, signal.SIGKILL)
 
     def close(self, grace_s: float) -> None:
         """Let nothing of ours run on: ask every worker to leave, and end those that don't."""
-        for job in list(self._workers):
-            self.terminate(job)
+        for worker in self._workers.values():
+            self.terminate(worker.handle)
         deadline = time.monotonic() + grace_s
         while self._workers and time.monotonic() < deadline:
             self.wait(_POLL_S)
-        self.kill(list(self._workers))
+        self.kill([worker.handle for worker in self._workers.values()])
         while self._workers and time.monotonic() < deadline + grace_s:
             self.wait(_POLL_S)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -72,6 +72,21 @@ class Task:
     id: str
     kind: str
     upstream: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TasksAdded:
+    """Jobs to carry out, and what earlier runs left of them.
+
+    `failed` says FAILED or DIVERGED; `steps` are of the furthest checkpoint, so that no attempt
+    counts it as progress again. Upstream jobs may be named in `done` without being tasks.
+    """
+
+    tasks: tuple[Task, ...]
+    done: frozenset[str] = frozenset()
+    failed: Mapping[str, Phase] = field(default_factory=dict)
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,5 +167,5 @@ class AllSettled:
     """Nothing runs, and nothing will: said once, at the end."""
 
 
-Event = Ended | BackoffOver | StopRequested | PeakMeasured | DeviceChanged
+Event = TasksAdded | Ended | BackoffOver | StopRequested | PeakMeasured | DeviceChanged
 Instruction = Launch | Terminate | Kill | WakeAfter | AllSettled

@@ -11,7 +11,7 @@ from __future__ import annotations
 import graphlib
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from ablate.errors import AblateError
@@ -26,38 +26,17 @@ from ablate.execute.scheduler.messages import (
     Instruction,
     Kill,
     Launch,
-    Outcome,
     PeakMeasured,
     Phase,
     StopRequested,
     Task,
+    TasksAdded,
     Terminate,
     Trigger,
     WakeAfter,
 )
 from ablate.execute.scheduler.placement import Device, Placement, Request
-
-__all__ = [
-    "AllSettled",
-    "BackoffOver",
-    "Device",
-    "DeviceChanged",
-    "Ended",
-    "Event",
-    "IllegalTransitionError",
-    "Instruction",
-    "Kill",
-    "Launch",
-    "Outcome",
-    "PeakMeasured",
-    "Phase",
-    "RetryPolicy",
-    "Scheduler",
-    "StopRequested",
-    "Task",
-    "Terminate",
-    "WakeAfter",
-]
+from ablate.execute.scheduler.retry import USUAL, Record, RetryPolicy
 
 
 class IllegalTransitionError(AblateError):
@@ -69,68 +48,6 @@ class IllegalTransitionError(AblateError):
         super().__init__(f'job "{job}": {what} (its recent history: {past})')
 
 
-@dataclass(frozen=True)
-class Record:
-    """What past attempts of a job say about the next."""
-
-    retries: int = 0  #: attempts without progress since the last that had some
-    step: int = 0  #: that checkpoints had reached at the latest end of an attempt
-    fingerprints: frozenset[str] = frozenset()
-    alone: bool = False  #: ran out of memory once, so it gets a device to itself
-
-
-#: What comes of an outcome that no other attempt would change.
-_CERTAIN: Mapping[Outcome, Trigger] = {
-    Outcome.FINISHED: Trigger.FINISH,
-    Outcome.DIVERGED: Trigger.DIVERGE,  # training is deterministic
-    Outcome.REFUSED: Trigger.GIVE_UP,  # only the user can put that right
-}
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often an attempt that went wrong is repeated, and after which pause."""
-
-    max_retries: int = 3
-    first_delay_s: float = 1.0
-    factor: float = 4.0
-
-    def delay_s(self, record: Record) -> float:
-        """Pause before the next attempt."""
-        return float(self.first_delay_s * self.factor ** max(record.retries - 1, 0))
-
-    def judge(
-        self, record: Record, end: Ended, *, shared: bool, stopping: bool
-    ) -> tuple[Trigger, Record]:
-        """Decide what becomes of a job whose attempt ended, and what to remember of it.
-
-        `shared`: others may have been on its device, so that memory running out need not be
-        the job's own fault. While `stopping`, crashes are our own doing and never count.
-        """
-        outcome = end.outcome
-        if outcome in _CERTAIN:
-            return _CERTAIN[outcome], record
-        progress = end.step > record.step
-        after = replace(record, step=end.step)
-        if progress:
-            after = replace(after, retries=0)
-        if stopping and outcome in (Outcome.CRASHED, Outcome.INTERRUPTED):
-            return Trigger.STOP, after
-        if progress and outcome is Outcome.INTERRUPTED:
-            return Trigger.REPEAT_NOW, after
-        if not progress and not (shared and outcome is Outcome.OUT_OF_MEMORY):
-            after = replace(after, retries=after.retries + 1)
-        repeated = False
-        if outcome is Outcome.OUT_OF_MEMORY:
-            after = replace(after, alone=True)
-        elif outcome is Outcome.ERROR and end.fingerprint:
-            repeated = end.fingerprint in record.fingerprints
-            after = replace(after, fingerprints=record.fingerprints | {end.fingerprint})
-        if repeated or after.retries > self.max_retries:
-            return Trigger.GIVE_UP, after
-        return Trigger.STOP if stopping else Trigger.REPEAT_LATER, after
-
-
 @dataclass(slots=True)
 class _Job:
     """A task with its state; the counts spare us from looking at all its neighbours."""
@@ -139,7 +56,7 @@ class _Job:
     order: int
     attempt: int  #: number of the latest attempt, of this run or an earlier one
     phase: Phase = Phase.WAITING
-    record: Record = Record()
+    record: Record = field(default_factory=Record)
     launched: int = 0
     ended: int = 0
     unfinished: int = 0  #: upstream jobs that are not DONE
@@ -151,10 +68,9 @@ class _Job:
 class Scheduler:
     """Decides which job runs where and when, from nothing but the events it is told.
 
-    `done`, `failed` (to FAILED or DIVERGED), `attempts` and `steps` (of the furthest checkpoint,
-    so that no attempt counts it as progress again) carry over what earlier runs left.
-    Upstream jobs may be named in `done` without being among the tasks. `PeakMeasured` and
-    `DeviceChanged` known from before may be handled before `start`.
+    `done`, `failed`, `attempts` and `steps` carry over what earlier runs left, as `TasksAdded`
+    does for jobs that come later. `PeakMeasured` and `DeviceChanged` known from before may be
+    handled before `start`.
     """
 
     def __init__(
@@ -166,22 +82,16 @@ class Scheduler:
         failed: Mapping[str, Phase] = {},
         attempts: Mapping[str, int] = {},
         steps: Mapping[str, int] = {},
-        policy: RetryPolicy = RetryPolicy(),
+        policy: RetryPolicy = USUAL,
     ) -> None:
         self._policy = policy
         self._placement = Placement(devices)
-        self._jobs = _build(tasks, done, failed, attempts, steps)
+        self._jobs: dict[str, _Job] = {}
         self._counts = dict.fromkeys(Phase, 0)
         self._running: dict[str, str] = {}
         self._backoff: dict[str, None] = {}  # an ordered set
         self._started = self._stopping = self._settled = False
-        for job in self._jobs.values():
-            self._counts[job.phase] += 1
-        for job in self._jobs.values():
-            if job.phase in (Phase.FAILED, Phase.DIVERGED):
-                self._break_downstream(job)
-        for job in self._jobs.values():
-            self._look_upstream(job)
+        self._add(TasksAdded(tuple(tasks), done, failed, attempts, steps))
 
     @property
     def running(self) -> Mapping[str, str]:
@@ -207,6 +117,8 @@ class Scheduler:
         """Take note of an event and say what to do next; an illegal event changes nothing."""
         out: list[Instruction] = []
         match event:
+            case TasksAdded():
+                self._add(event)
             case Ended():
                 out += self._end(event)
             case BackoffOver(job):
@@ -220,6 +132,17 @@ class Scheduler:
             case _:
                 assert_never(event)
         return out + self._go_on()
+
+    def _add(self, added: TasksAdded) -> None:
+        new = _linked(added, self._jobs)
+        self._jobs |= new
+        for job in new.values():
+            self._counts[job.phase] += 1
+        for job in new.values():
+            if job.phase in (Phase.FAILED, Phase.DIVERGED):
+                self._break_downstream(job)
+        for job in new.values():
+            self._look_upstream(job)
 
     def _go_on(self) -> list[Instruction]:
         """Launch all that can run now, and notice when nothing is left to do."""
@@ -331,36 +254,33 @@ class Scheduler:
             assert not self._running and not self._backoff
 
 
-def _build(
-    tasks: Iterable[Task],
-    done: frozenset[str],
-    failed: Mapping[str, Phase],
-    attempts: Mapping[str, int],
-    steps: Mapping[str, int],
-) -> dict[str, _Job]:
-    """Link the tasks to a graph without cycles, each with what earlier runs left of it."""
-    jobs: dict[str, _Job] = {}
-    for order, task in enumerate(tasks):
-        if task.id in jobs:
+def _linked(added: TasksAdded, known: Mapping[str, _Job]) -> dict[str, _Job]:
+    """New jobs, linked to each other and to those that are known; ValueError for a wrong graph."""
+    new: dict[str, _Job] = {}
+    for order, task in enumerate(added.tasks, start=len(known)):
+        if task.id in new or task.id in known:
             raise ValueError(f"two tasks are called {task.id}")
-        job = jobs[task.id] = _Job(task, order, attempts.get(task.id, 0))
-        job.record = Record(step=steps.get(task.id, 0))
-        if task.id in done:
-            job.phase = Phase.DONE
-        elif task.id in failed:
-            job.phase = failed[task.id]
-            if job.phase not in (Phase.FAILED, Phase.DIVERGED):
-                raise ValueError(f"{task.id} cannot have failed as {job.phase}")
-    for job in jobs.values():
-        for name in dict.fromkeys(job.task.upstream):
-            if name in jobs:
-                jobs[name].downstream.append(job)
-                job.unfinished += jobs[name].phase is not Phase.DONE
-            elif name not in done:
-                raise ValueError(f"{job.task.id} needs {name}, which is not there")
-    graph = {name: [n for n in job.task.upstream if n in jobs] for name, job in jobs.items()}
+        record = Record(step=added.steps.get(task.id, 0))
+        new[task.id] = _Job(task, order, added.attempts.get(task.id, 0), record=record)
+        if task.id in added.done:
+            new[task.id].phase = Phase.DONE
+        elif task.id in added.failed:
+            phase = new[task.id].phase = added.failed[task.id]
+            if phase not in (Phase.FAILED, Phase.DIVERGED):
+                raise ValueError(f"{task.id} cannot have failed as {phase}")
+    for task in added.tasks:
+        for name in task.upstream:
+            if name not in new and name not in known and name not in added.done:
+                raise ValueError(f"{task.id} needs {name}, which is not there")
+    graph = {task.id: [n for n in task.upstream if n in new] for task in added.tasks}
     graphlib.TopologicalSorter(graph).prepare()  # CycleError is a ValueError and shows the cycle
-    return jobs
+    for job in new.values():
+        for above in (new.get(n) or known.get(n) for n in dict.fromkeys(job.task.upstream)):
+            if above is not None:
+                above.downstream.append(job)
+                job.unfinished += above.phase is not Phase.DONE
+                job.broken += above.task.id in known and above.phase in BROKEN
+    return new
 
 
 def _check_job(job: _Job, jobs: Mapping[str, _Job]) -> None:

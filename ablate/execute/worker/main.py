@@ -33,7 +33,8 @@ from ablate.errors import (
     JobError,
     says_out_of_memory,
 )
-from ablate.execute.worker.worker_session import Order, StopFlag, WorkerSession
+from ablate.execute.worker.order import Order
+from ablate.execute.worker.worker_session import StopFlag, WorkerSession
 from ablate.matrix.identity import file_code
 from ablate.methods.file_digests import file_digest
 from ablate.methods.registry import import_file

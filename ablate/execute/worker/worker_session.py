@@ -9,32 +9,16 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ablate.errors import Interrupted, StoreError
-from ablate.methods.session import JobConfig, Machine, Position
+from ablate.execute.worker.order import Order
+from ablate.methods.session import JobConfig, Position
 from ablate.store import checkpoints
 from ablate.store.files import atomic_write
 from ablate.store.rundir import RunDirectory
-
-
-@dataclass(frozen=True)
-class Order:
-    """What the orchestrator tells a worker; everything else stands in the run directory."""
-
-    run: Path  #: the job's run directory
-    attempt: int
-    machine: Machine
-    upstream: Mapping[str, Path]  #: role -> run directory of the finished upstream job
-    interval: tuple[float, str] = (1, "epoch")  #: between checkpoints
-    method_file: str = ""  #: the user's file that holds the program, "" for the package's own
-    method_code: str = ""  #: digest of that file's code when the study was planned
-    visible_gpu: str = ""  #: CUDA_VISIBLE_DEVICES of the worker
-    grace_s: float = 30.0
-    facts: Mapping[str, str] = field(default_factory=dict)  #: provenance: versions, git state
-
 
 PULSE_S = 0.5  #: how often a worker notes how far it is
 

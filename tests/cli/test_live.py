@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from ablate.cli import live
-from ablate.cli.live import Live, Pace, Work, duration
+from ablate.cli.live import Live, Pace, duration
+from ablate.execute.display import Work
 
 
 class Clock:
@@ -60,18 +62,20 @@ def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> io.StringIO:
 
 def drive(clock: Clock) -> None:
     work = {"a": Work("L_pred [only], seed 0", 10, before=6), "b": Work("x" * 80, 10)}
-    with Live(work, clock) as display:
-        display.job("a", "running", "attempt 2 on cpu")
-        display.job("b", "running", "attempt 1 on cpu")
-        display.note("a", "resumed", "from step 48, epoch 6")
-        clock.now += 8.0
-        display.epoch("a", 8, {"top1": 81.25})
-        display.job("b", "failed", "ValueError: [bold]no[/bold]")
-        display.say("a sentence")
-        display.job("unknown job", "running", "")
-        display.epoch("unknown job", 1, {})
-        clock.now += 8.0
-        display.job("a", "done")
+    display = Live(Path(), clock)
+    display.begin(work)
+    display.job("a", "running", "attempt 2 on cpu")
+    display.job("b", "running", "attempt 1 on cpu")
+    display.note("a", "resumed", "from step 48, epoch 6")
+    clock.now += 8.0
+    display.epoch("a", 8, {"top1": 81.25})
+    display.job("b", "failed", "ValueError: [bold]no[/bold]")
+    display.say("a sentence")
+    display.job("unknown job", "running", "")
+    display.epoch("unknown job", 1, {})
+    clock.now += 8.0
+    display.job("a", "done")
+    display.end()
 
 
 def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

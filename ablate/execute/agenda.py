@@ -1,0 +1,120 @@
+"""The jobs of all studies of one run, each once: what they are called, need, and are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ablate.execute.display import Work
+from ablate.execute.launch.devices import visible_name
+from ablate.execute.recovery import Past
+from ablate.execute.scheduler.messages import Task
+from ablate.execute.worker.order import Order
+from ablate.matrix.identity import short
+from ablate.matrix.plan import Matrix
+from ablate.methods.session import JobConfig, Machine
+from ablate.store.rundir import RunDirectory
+from ablate.study.settings import Settings
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What one run carries out in a results folder."""
+
+    matrices: tuple[Matrix, ...]
+    settings: Settings
+    results: Path
+    left_out: frozenset[str] = frozenset()  #: jobs that may run elsewhere, and what needs them
+    owners: Mapping[str, Matrix] = field(init=False)  #: job -> the first study that has it
+
+    def __post_init__(self) -> None:
+        owners: dict[str, Matrix] = {}
+        for matrix in self.matrices:
+            for job in matrix.configs:
+                if job not in self.left_out:
+                    owners.setdefault(job, matrix)
+        object.__setattr__(self, "owners", owners)
+
+    @property
+    def title(self) -> str:
+        """The studies' names."""
+        return " ".join(matrix.plan.name for matrix in self.matrices)
+
+    @property
+    def configs(self) -> Mapping[str, JobConfig]:
+        """Every job's config, upstream jobs before those that need them."""
+        return {job: matrix.configs[job] for job, matrix in self.owners.items()}
+
+    def run(self, job: str) -> RunDirectory:
+        """The run directory of a job."""
+        return RunDirectory.of(self.results, job)
+
+    def config(self, job: str) -> JobConfig:
+        """What a job computes."""
+        return self.owners[job].configs[job]
+
+    def task(self, job: str) -> Task:
+        """A job as the scheduler sees it."""
+        config = self.config(job)
+        kind = f"{config.kind} {config.method} {config.pair} {config.data}"
+        return Task(job, kind, tuple(config.upstream.values()))
+
+    def names(self) -> dict[str, str]:
+        """What people call each job: variant, networks where there are any, and seed."""
+        names: dict[str, str] = {}
+        for matrix in self.matrices:
+            for job, name in job_names(matrix).items():
+                several = len(self.matrices) > 1
+                names.setdefault(job, f"{matrix.plan.name}: {name}" if several else name)
+        return names
+
+    def work(self, jobs: Iterable[str], past: Past) -> dict[str, Work]:
+        """What a display should know of jobs that are to be done."""
+        names = self.names()
+        return {
+            job: Work(
+                names.get(job, short(job)), epochs_of(self.config(job)), past.epochs.get(job, 0)
+            )
+            for job in jobs
+        }
+
+    def order(self, job: str, attempt: int, device: str, facts: Mapping[str, str]) -> Order:
+        """What the worker of an attempt is told."""
+        matrix, config, execution = self.owners[job], self.config(job), self.settings.execution
+        gpu = device.partition(":")[2]
+        inputs = {name: matrix.files.get(digest) for name, digest in config.inputs.items()}
+        machine = Machine(
+            device="cuda:0" if gpu else "cpu",  # the worker sees one GPU only
+            threads=execution.threads,
+            data_dir=self.settings.path(self.settings.data_dir),
+            files={name: path for name, path in inputs.items() if path is not None},
+        )
+        return Order(
+            run=self.run(job).path,
+            attempt=attempt,
+            machine=machine,
+            upstream={role: self.run(needed).path for role, needed in config.upstream.items()},
+            interval=execution.interval,
+            method_file=matrix.method_files.get(config.method, ""),
+            method_code=matrix.method_codes.get(config.method, ""),
+            visible_gpu=visible_name(int(gpu)) if gpu else "",
+            grace_s=execution.grace_s,
+            facts=facts,
+        )
+
+
+def job_names(matrix: Matrix) -> dict[str, str]:
+    """What people call each job of a study."""
+    names = {}
+    for job in matrix.plan.jobs:
+        config = matrix.configs.get(job.id)
+        what = job.variant or job.kind.replace("_", " ")
+        networks = config.pair if config is not None else ""
+        names[job.id] = ", ".join(filter(None, (what, networks, f"seed {job.seed}")))
+    return names
+
+
+def epochs_of(config: JobConfig) -> int:
+    """Epochs of a job; one where its method has no such setting."""
+    return int(config.settings.get("epochs", 1))

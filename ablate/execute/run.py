@@ -1,0 +1,148 @@
+"""Carry out a study: the use case behind `ablate run`, a notebook, a preview and a proof.
+
+    summary = run_study(matrix, Path("results"), settings, Silent())
+
+What earlier runs left is taken up, whatever they died of; the results folder is held as long as
+this runs. Nothing here prints or listens to signals: a display is told what happens, and whoever
+calls hands over a `StopRequests` if the run should be stoppable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ablate.errors import BusyError, Remedy, StoreError
+from ablate.execute.agenda import Agenda
+from ablate.execute.display import Display, Sturdy
+from ablate.execute.launch.base import Launcher
+from ablate.execute.launch.devices import find_devices
+from ablate.execute.launch.local import LocalLauncher, modules_for
+from ablate.execute.orchestrator import MoreSeeds, Orchestrator, StopRequests
+from ablate.execute.provenance import provenance
+from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside, settle_strays
+from ablate.execute.summary import Summary, closing, opening, unmeasured
+from ablate.matrix.plan import Matrix
+from ablate.store.index import Index, make_folder
+from ablate.store.locks import FolderLock, orchestrator_lock
+from ablate.store.rundir import RunDirectory
+from ablate.study.settings import Settings
+
+BUSY_S = 1.0  #: how long a run waits for a locked index before it goes on without it
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run treats others, and where its jobs run."""
+
+    wait: bool = False  #: for another run that holds the results folder
+    more_seeds: MoreSeeds | None = None  #: asked when all jobs of a study have ended
+    launcher: Callable[[Iterable[str]], Launcher] = LocalLauncher  #: modules to import -> launcher
+    again: Remedy | None = None  #: the command that goes on where this run stops
+
+
+def run_study(
+    matrix: Matrix,
+    results: Path,
+    settings: Settings,
+    display: Display,
+    *,
+    stop: StopRequests | None = None,
+    more_seeds: MoreSeeds | None = None,
+) -> Summary:
+    """Carry out what is left of one study.
+
+    Raises InputError for a device that is not there, BusyError where another run holds the
+    results folder, StoreError where that cannot be used.
+    """
+    options = Options(more_seeds=more_seeds)
+    return run_studies([matrix], results, settings, display, stop=stop, options=options)
+
+
+def run_studies(
+    matrices: Sequence[Matrix],
+    results: Path,
+    settings: Settings,
+    display: Display,
+    *,
+    stop: StopRequests | None = None,
+    options: Options = Options(),
+) -> Summary:
+    """Carry out what is left of several studies together; jobs that they share run once.
+
+    Raises as `run_study` does.
+    """
+    stop, display = stop or StopRequests(), Sturdy(display)
+    devices = find_devices(settings.execution)
+    make_folder(results)
+    agenda = Agenda(tuple(matrices), settings, results)
+    lock = FolderLock(orchestrator_lock(results), f"ablate run {agenda.title}")
+    _take(lock, options, display)
+    with lock:
+        with Index.open(results, writable=True) as index:
+            for matrix in matrices:
+                index.register(matrix.plan)
+        mend_configs(agenda.configs, agenda.run, display.say)
+        set_damaged_aside(agenda.configs, agenda.run, display.say)
+        held = settle_strays(
+            agenda.configs,
+            agenda.run,
+            settings.execution.grace_s,
+            display.say,
+            stopping=lambda: stop.count > 0,
+        )
+        past = read_past(agenda.configs, agenda.run, held)
+        for matrix in matrices:
+            sentence, remedies = opening(matrix, past)
+            display.say(sentence, *remedies)
+        open_jobs = replace(agenda, left_out=frozenset(past.held))
+        preload = modules_for(agenda.config(job) for job in past.open(agenda.configs))
+        try:
+            with Index.open(results, writable=True, busy_seconds=BUSY_S) as index:
+                orchestrator = Orchestrator(
+                    open_jobs,
+                    index,
+                    devices,
+                    display,
+                    stop,
+                    options.launcher(preload),
+                    facts=provenance(),
+                    more_seeds=options.more_seeds,
+                )
+                summary = replace(orchestrator.run(past), held=past.held)
+        finally:
+            display.end()
+        agenda = replace(orchestrator.agenda, left_out=frozenset())
+        _catch_up(results, map(agenda.run, agenda.configs), display.say)
+    _tell_end(agenda, summary, display, options.again)
+    return summary
+
+
+def _tell_end(agenda: Agenda, summary: Summary, display: Display, again: Remedy | None) -> None:
+    for sentence, remedies in closing(agenda, summary, again):
+        display.say(sentence, *remedies)
+    for matrix in agenda.matrices:
+        for sentence in unmeasured(matrix, summary, agenda):
+            display.say(sentence)
+
+
+def _catch_up(results: Path, runs: Iterable[RunDirectory], say: Callable[[str], None]) -> None:
+    """Bring the index up to date, patiently; a run that ended has ended even if that fails."""
+    try:
+        with Index.open(results, writable=True) as index:
+            index.ingest_many(run for run in runs if run.exists())
+    except StoreError as error:
+        for sentence in str(error).splitlines():
+            say(f"not in the index: {sentence}")
+
+
+def _take(lock: FolderLock, options: Options, display: Display) -> None:
+    """Take the lock; with `wait`, say who has it and wait for them to end."""
+    try:
+        lock.acquire()
+    except BusyError as busy:
+        if not options.wait:
+            raise BusyError(f"{busy} (--wait waits for it to end)") from None
+        display.say(f"{busy}; waiting")
+        lock.acquire(float("inf"))

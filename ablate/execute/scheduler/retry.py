@@ -1,0 +1,73 @@
+"""How often an attempt that went wrong is repeated, and after which pause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ablate.execute.scheduler.messages import Ended, Outcome, Trigger
+
+
+@dataclass(frozen=True)
+class Record:
+    """What past attempts of a job say about the next."""
+
+    retries: int = 0  #: attempts without progress since the last that had some
+    step: int = 0  #: that checkpoints had reached at the latest end of an attempt
+    fingerprints: frozenset[str] = frozenset()
+    alone: bool = False  #: ran out of memory once, so it gets a device to itself
+
+
+#: What comes of an outcome that no other attempt would change.
+_CERTAIN: Mapping[Outcome, Trigger] = {
+    Outcome.FINISHED: Trigger.FINISH,
+    Outcome.DIVERGED: Trigger.DIVERGE,  # training is deterministic
+    Outcome.REFUSED: Trigger.GIVE_UP,  # only the user can put that right
+}
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often an attempt that went wrong is repeated, and after which pause."""
+
+    max_retries: int = 3
+    first_delay_s: float = 1.0
+    factor: float = 4.0
+
+    def delay_s(self, record: Record) -> float:
+        """Pause before the next attempt."""
+        return float(self.first_delay_s * self.factor ** max(record.retries - 1, 0))
+
+    def judge(
+        self, record: Record, end: Ended, *, shared: bool, stopping: bool
+    ) -> tuple[Trigger, Record]:
+        """Decide what becomes of a job whose attempt ended, and what to remember of it.
+
+        `shared`: others may have been on its device, so that memory running out need not be
+        the job's own fault. While `stopping`, crashes are our own doing and never count.
+        """
+        outcome = end.outcome
+        if outcome in _CERTAIN:
+            return _CERTAIN[outcome], record
+        progress = end.step > record.step
+        after = replace(record, step=end.step)
+        if progress:
+            after = replace(after, retries=0)
+        if stopping and outcome in (Outcome.CRASHED, Outcome.INTERRUPTED):
+            return Trigger.STOP, after
+        if progress and outcome is Outcome.INTERRUPTED:
+            return Trigger.REPEAT_NOW, after
+        if not progress and not (shared and outcome is Outcome.OUT_OF_MEMORY):
+            after = replace(after, retries=after.retries + 1)
+        repeated = False
+        if outcome is Outcome.OUT_OF_MEMORY:
+            after = replace(after, alone=True)
+        elif outcome is Outcome.ERROR and end.fingerprint:
+            repeated = end.fingerprint in record.fingerprints
+            after = replace(after, fingerprints=record.fingerprints | {end.fingerprint})
+        if repeated or after.retries > self.max_retries:
+            return Trigger.GIVE_UP, after
+        return Trigger.STOP if stopping else Trigger.REPEAT_LATER, after
+
+
+USUAL = RetryPolicy()

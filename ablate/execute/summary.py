@@ -1,0 +1,113 @@
+"""How a run ended, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from ablate.errors import Remedy, StoreError
+from ablate.execute.agenda import Agenda
+from ablate.execute.attempt_end import log_tail
+from ablate.execute.recovery import Past
+from ablate.execute.scheduler.messages import Phase
+from ablate.matrix.identity import short
+from ablate.matrix.plan import Matrix
+from ablate.store.history import history, numbers
+from ablate.store.rundir import RunDirectory
+
+Line = tuple[str, tuple[Remedy, ...]]  #: a sentence and the commands that help
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended."""
+
+    phases: Mapping[str, Phase]  #: job -> phase at the end
+    launched: int  #: attempts started
+    resumed: int  #: jobs that went on from a checkpoint, however often
+    stopped: bool = False  #: somebody asked the run to stop
+    held: Mapping[str, str] = field(default_factory=dict)  #: jobs that were left alone -> why
+    messages: Mapping[str, str] = field(default_factory=dict)  #: job -> how its last attempt ended
+
+    def count(self, *phases: Phase) -> int:
+        """How many jobs ended in one of `phases`."""
+        return sum(phase in phases for phase in self.phases.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether every job is done."""
+        return not self.held and self.count(Phase.DONE) == len(self.phases)
+
+    @property
+    def exit_code(self) -> int:
+        """0 fine, 1 some jobs failed or something stayed open, 130 interrupted."""
+        if self.complete:
+            return 0
+        return 130 if self.stopped else 1
+
+
+def opening(matrix: Matrix, past: Past) -> Line:
+    """What the run is about to do for a study, and which jobs it leaves alone."""
+    plan, jobs = matrix.plan, matrix.configs.keys()
+    done, resumable = len(jobs & past.done), len(jobs & past.resumable)
+    failed, held = len(jobs & past.failed.keys()), len(jobs & past.held.keys())
+    if done == len(jobs):
+        return f"{plan.name}: all {len(jobs)} jobs are done, nothing to run", ()
+    parts = [f"{plan.name} ({plan.profile}): {len(jobs)} job{'s' * (len(jobs) != 1)}"]
+    parts += [f"{done} done"] if done else []
+    parts += [f"{resumable} to resume"] if resumable else []
+    parts += [f"{held} left alone"] if held else []
+    parts += [f"{failed} failed before"] if failed else []
+    sentence = ", ".join(parts)
+    if not failed:
+        return sentence, ()
+    return f"{sentence}; to put {'them' if failed > 1 else 'it'} back", (Remedy("retry"),)
+
+
+def closing(agenda: Agenda, summary: Summary, again: Remedy | None = None) -> list[Line]:
+    """How the run ended: what a user needs of each job that failed, and a line of counts.
+
+    `again` is the command that goes on where a run stopped.
+    """
+    names = agenda.names()
+    lines: list[Line] = []
+    for job, phase in summary.phases.items():
+        if phase in (Phase.FAILED, Phase.DIVERGED):
+            message = summary.messages.get(job, "")
+            lines += _failure(names[job], phase, agenda.run(job), message)
+    for job, why in summary.held.items():
+        gone = (Remedy("retry", ("--gone", short(job))),) if "may still run" in why else ()
+        hint = "; once that process is gone for certain" if gone else ""
+        lines.append((f"left alone  {names[job]}: {why}{hint}", gone))
+    counts = {phase: summary.count(phase) for phase in Phase if summary.count(phase)}
+    text = ", ".join(f"{count} {phase}" for phase, count in counts.items())
+    text += f", {len(summary.held)} left alone" if summary.held else ""
+    if summary.resumed:
+        text += f"; {summary.resumed} resumed from a checkpoint"
+    lines.append((text, ()))
+    if summary.stopped and not summary.complete:
+        lines.append(("stopped; to go on from here", (again,) if again else ()))
+    return lines
+
+
+def unmeasured(matrix: Matrix, summary: Summary, agenda: Agenda) -> list[str]:
+    """A sentence on each metric that the study asks for and none of its finished rows has."""
+    rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
+    found: dict[str, float] = {}
+    for job in rows:
+        if summary.phases.get(job) is Phase.DONE:
+            with suppress(StoreError):  # it may have what cannot be looked at now
+                result = agenda.run(job).result() or {}
+                found |= numbers(result.get("metrics")) | numbers(result.get("costs"))
+    names = ", ".join(sorted(found))
+    missing = [name for name in matrix.plan.metrics if found and name not in found]
+    return [f'no job of {matrix.plan.name} measured "{name}", only: {names}' for name in missing]
+
+
+def _failure(name: str, phase: Phase, run: RunDirectory, message: str) -> list[Line]:
+    """A failed job: its name, its error, the end of its log, and where all of that lies."""
+    error = history(run.events().events).error or message or "no error was written down"
+    tail = [f"    | {line}" for line in log_tail(run)]
+    text = "\n".join([f"{phase}  {name}: {error}", *tail, f"    {run.log}"])
+    return [(text, (Remedy("show", (short(run.id),)),))]

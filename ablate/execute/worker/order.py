@@ -1,0 +1,45 @@
+"""What a worker is told; everything else stands in its run directory."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ablate.methods.session import Machine
+
+
+@dataclass(frozen=True)
+class Order:
+    """One attempt of one job."""
+
+    run: Path  #: the job's run directory
+    attempt: int
+    machine: Machine
+    upstream: Mapping[str, Path]  #: role -> run directory of the finished upstream job
+    interval: tuple[float, str] = (1, "epoch")  #: between checkpoints
+    method_file: str = ""  #: the user's file that holds the program, "" for the package's own
+    method_code: str = ""  #: digest of that file's code when the study was planned
+    visible_gpu: str = ""  #: CUDA_VISIBLE_DEVICES of the worker
+    grace_s: float = 30.0
+    facts: Mapping[str, str] = field(default_factory=dict)  #: provenance: versions, git state
+
+    def to_json(self) -> str:
+        """The order as text, for a worker that is started elsewhere."""
+        return json.dumps(dataclasses.asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Order:
+        """Read what `to_json` gave."""
+        found = json.loads(text)
+        machine = found["machine"]
+        files = {name: Path(path) for name, path in machine["files"].items()}
+        found["machine"] = Machine(
+            **{**machine, "data_dir": Path(machine["data_dir"]), "files": files}
+        )
+        found["run"] = Path(found["run"])
+        found["upstream"] = {role: Path(path) for role, path in found["upstream"].items()}
+        found["interval"] = tuple(found["interval"])
+        return cls(**found)
