@@ -59,6 +59,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "matplotlib": ("report",),
     "jinja2": ("report",),
     "pydantic": ("study",),
+    "markdown_it": ("study",),
+    "tomlkit": ("study", "cli"),
 }
 
 #: Modules that commands start with, which must not wait for torch.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from ablate.cli.export import export
+from ablate.cli.import_plan import import_plan
 from ablate.cli.jobs import logs, retry, show
 from ablate.cli.reindex import reindex
 from ablate.cli.report import report
@@ -22,3 +23,4 @@ app = typer.Typer(
 )
 for command in (run, status, report, export, show, logs, retry, verify, reindex):
     app.command()(command)
+app.command("import")(import_plan)

@@ -165,6 +165,21 @@ class ProfileEntry(Strict):
     baseline: Values = Field(default_factory=dict)
 
 
+class PlanEntry(Strict):
+    """The words of the plan document that `ablate import` made the study from."""
+
+    document: str
+    sha256: str
+    line: int
+    name: str
+    ablated_part: str
+    action: str
+    replacement: list[str] = Field(default_factory=list)
+    metrics: list[str] = Field(default_factory=list)
+    rationale: str = ""
+    open: list[str] = Field(default_factory=list)  #: what a person has to decide before a run
+
+
 class StudyFile(Strict):
     """A study file as it stands on disk."""
 
@@ -185,6 +200,7 @@ class StudyFile(Strict):
     contrast: list[ContrastEntry | None] = Field(default_factory=list)
     pair_group: list[PairGroupEntry | None] = Field(default_factory=list)
     profiles: dict[str, ProfileEntry] = Field(default_factory=dict)
+    plan: PlanEntry | None = None
 
     @field_validator("metrics", mode="before")
     @classmethod

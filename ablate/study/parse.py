@@ -66,6 +66,7 @@ def read_document(data: dict[str, Any], path: Path) -> Study:
     file, problems = validate(StudyFile, data, str(path))
     assert file is not None, "no key of a study is required by its model"
     study = Study(path, file, problems)
+    _check_decided(study)
     if not _NAME.fullmatch(path.stem):
         study.problem("", "a study is named by its file, which may use A-Z a-z 0-9 _ . -")
     told = {problem.key for problem in problems}
@@ -82,3 +83,12 @@ def read_document(data: dict[str, Any], path: Path) -> Study:
     if not file.method:
         study.check()
     return study
+
+
+def _check_decided(study: Study) -> None:
+    """A study that a plan left open runs only after somebody decided."""
+    right = "decide it, then delete this line"
+    for i, sentence in enumerate(study.file.plan.open if study.file.plan else ()):
+        study.problem(f"plan.open[{i}]", sentence, right)
+    if study.file.plan and study.file.plan.open:
+        study.check()

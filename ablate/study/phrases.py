@@ -13,20 +13,23 @@ from functools import lru_cache
 
 #: Words that only join others, or say that a number is one.
 _JOINING = frozenset(
-    "the a an of for in on to with by and at as is are its this that when where used using use from "
-    "value parameter hyperparameter hyper setting coefficient factor".split()
+    re.findall(
+        r"\w+",
+        "the a an of for in on to with by and at as is are its this that when where used using use "
+        "from value parameter hyperparameter hyper setting coefficient factor",
+    )
 )
 _GREEK = re.compile(r"GREEK (?:SMALL|CAPITAL) LETTER (\w+)$")
-_LATEX_STYLES = re.compile(r"\\(?:mathcal|mathrm|mathbf|mathit|mathbb|text|textbf|textit|operatorname)")
+_LATEX_STYLES = re.compile(
+    r"\\(?:mathcal|mathrm|mathbf|mathit|mathbb|text|textbf|textit|operatorname)"
+)
 _NUMBER = r"(?<![\w.])(?:(?<![^\s(\[=,:])[-+])?(?:\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?(?![\w]|\.\d)"
 _TOKEN = re.compile(rf"({_NUMBER})|(\^\d+)|[^\W_]+(?:~[^\W_]+)*~?|[^\w\s]")
 _DROPPED = frozenset("()[]{},:;.'\"`$*\\=-?&‘’“”–—‐‑")
 _COUNTS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten".split()
-    )
-}
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5,
+    "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+}  # fmt: skip
 _BROKEN = re.compile(r"[^\x00-\x7f]+")
 _WRONG_ENCODINGS = ("cp1252", "latin-1", "gb18030")
 

@@ -1,4 +1,4 @@
-"""Plan documents: ablations in prose, as Markdown, JSON or JSON Lines, read without changing a word.
+"""Plan documents: ablations in prose, in Markdown or JSON, read without changing a word.
 
 A plan in Markdown is a heading per ablation and a list of its fields:
 
@@ -76,9 +76,19 @@ class Fields:
 
     def ablation(self) -> PlannedAblation:
         """All that was found; the fields of text have one entry each."""
-        one = {key: "".join(self.found.get(key, ())) for key in (*_NEEDED, "rationale")}
-        many = {key: tuple(self.found.get(key, ())) for key in ("replacement", "metrics")}
-        return PlannedAblation(self.line, self.name, **one, **many)
+        return PlannedAblation(
+            self.line,
+            self.name,
+            ablated_part=self.text("ablated_part"),
+            action=self.text("action"),
+            replacement=tuple(self.found.get("replacement", ())),
+            metrics=tuple(self.found.get("metrics", ())),
+            rationale=self.text("rationale"),
+        )
+
+    def text(self, key: str) -> str:
+        """A field of one entry; "" where it is missing."""
+        return "".join(self.found.get(key, ()))
 
 
 def read_plan(path: Path) -> PlanDocument:
@@ -104,7 +114,9 @@ def parse_plan(text: str, where: str) -> tuple[list[PlannedAblation], list[str]]
     else:
         sections, notes = plan_markdown.sections(text)
     if not sections:
-        right = 'a heading per ablation, and below it "- **Ablated Part**: ..." and the other fields'
+        right = (
+            'a heading per ablation, and below it "- **Ablated Part**: ..." and the other fields'
+        )
         raise InputError(Problem(where, "", "holds no plan", right))
     problems = [p for section in sections for p in (*section.problems, *_missing(section, where))]
     if problems:
@@ -136,7 +148,7 @@ def _missing(section: Fields, where: str) -> Iterable[Problem]:
     if not section.name:
         yield section_problem(section, "has no name", "a heading such as ### Study of the size")
     for key in _NEEDED:
-        if not "".join(section.found.get(key, ())):
+        if not section.text(key):
             yield section_problem(section, f"has no {FIELDS[key]}", f"- **{FIELDS[key]}**: ...")
 
 

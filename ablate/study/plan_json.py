@@ -36,7 +36,9 @@ def sections(text: str, where: str) -> list[Fields]:
             item, start = decoder.raw_decode(text[:end], start)
         except json.JSONDecodeError as error:
             at = text.count("\n", 0, error.pos) + 1
-            raise InputError(Problem(where, f"line {at}", f"is no valid JSON: {error.msg}")) from None
+            raise InputError(
+                Problem(where, f"line {at}", f"is no valid JSON: {error.msg}")
+            ) from None
         except RecursionError:
             raise InputError(Problem(where, f"line {line}", "is nested too deeply")) from None
         except ValueError as error:

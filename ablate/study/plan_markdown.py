@@ -30,13 +30,15 @@ _WHY = re.compile(r"rationale|reason(ing)?|motivation|justification|hypothesis|w
 _PLAN = re.compile(r"\W*(?:\w+\s+)?ablation\s+plans?\W*", re.I)
 
 #: Tags that stand in running text or hold what is no Markdown; all others only wrap lines.
-_KEPT_TAGS = frozenset(
-    "a abbr b bdi bdo br cite code del dfn em font i img ins kbd mark math q s samp small span "
-    "strike strong sub sup tt u var style script textarea svg".split()
+_KEPT_TAGS = re.compile(
+    r"a|abbr|b|bdi|bdo|br|cite|code|del|dfn|em|font|i|img|ins|kbd|mark|math|q|s|samp|small|span"
+    r"|strike|strong|sub|sup|tt|u|var|style|script|textarea|svg",
+    re.I,
 )
-_WRAPPERS = frozenset(
-    "article aside blockquote body center details div dl figure footer form h1 h2 h3 h4 h5 h6 head "
-    "header hr html main nav p pre section summary table ul ol".split()
+_WRAPPERS = re.compile(
+    r"article|aside|blockquote|body|center|details|div|dl|figure|footer|form|h[1-6]|head|header|hr"
+    r"|html|main|nav|p|pre|section|summary|table|ul|ol",
+    re.I,
 )
 _TAG = re.compile(r"</?([A-Za-z][\w:-]*)\b[^>]*>")
 _THINK = re.compile(r"<(think(?:ing)?|reasoning)>.*?</\1>", re.I | re.S)
@@ -59,7 +61,7 @@ def sections(text: str) -> tuple[list[Fields], list[str]]:
             f"{left} section{'s' * (left > 1)} before the heading in line {plans[-1]} left out"
         )
         found = after
-    _add_rationales(found, lines, shape)
+    _add_rationales(found, shape)
     return found, notes
 
 
@@ -72,9 +74,9 @@ def _shape(lines: Sequence[str]) -> list[str]:
 
 def _wraps(line: str) -> bool:
     tag = _TAG.match(line)
-    if tag is None or tag[1].lower() in _KEPT_TAGS:
+    if tag is None or _KEPT_TAGS.fullmatch(tag[1]):
         return False
-    return tag[1].lower() in _WRAPPERS or not line[tag.end() :].strip()
+    return bool(_WRAPPERS.fullmatch(tag[1])) or not line[tag.end() :].strip()
 
 
 @cache
@@ -94,13 +96,13 @@ def _read(lines: Sequence[str], shape: Sequence[str]) -> tuple[list[Fields], lis
     """All sections that have fields, and the lines of headings that announce a plan."""
     html = [i for i, line in enumerate(lines, 1) if _wraps(line) and _announces(line)]
     plans, found = html, [Fields(1, "")]
-    reader = _SectionReader(lines, found[0])
+    reader = _SectionReader(shape, found[0])
     for block in _blocks(shape):
         first, last = _span(block)
         if block.type == "heading":
-            name = _heading(lines[first:last], block.markup)
+            name = _heading(shape[first:last], block.markup)
             found.append(Fields(first + 1, name))
-            reader = _SectionReader(lines, found[-1])
+            reader = _SectionReader(shape, found[-1])
             plans += [first + 1] if _announces(name) else []
         elif block.type in ("bullet_list", "ordered_list"):
             reader.read_list(block)
@@ -171,7 +173,8 @@ class _SectionReader:
             self.section.problems.append(section_problem(self.section, message, "", line + 1))
             return
         entries = self._entries(item, rest) if key in ("replacement", "metrics") else [rest.strip()]
-        if any(not entry or _BULLET.fullmatch(entry) for entry in entries):
+        bare = [entry for entry in entries if not entry or _BULLET.fullmatch(entry)]
+        if "" in bare or (bare and len(entries) > 1):
             message = f"has an empty entry in {FIELDS[key]}"
             self.section.problems.append(section_problem(self.section, message, "", line + 1))
         self.section.found[key] = entries
@@ -226,22 +229,22 @@ def _cut(lines: Sequence[str], first: int, last: int, *, bullet: bool) -> str:
     return "\n".join([head.strip(), dedent("\n".join(rest))]).strip()
 
 
-def _add_rationales(found: Sequence[Fields], lines: Sequence[str], shape: Sequence[str]) -> None:
+def _add_rationales(found: Sequence[Fields], shape: Sequence[str]) -> None:
     """Give each ablation the paragraph of the reasoning whose bold head names it, if one does."""
-    reasons = list(_reasons(lines, shape, found[0].line if found else 0))
+    reasons = list(_reasons(shape, found[0].line if found else 0))
     for section in found:
-        words = _words(section.name) | _words("".join(section.found.get("ablated_part", ())))
+        words = _words(section.name) | _words(section.text("ablated_part"))
         fit = [text for head, text in reasons if _words(head) and _words(head) <= words]
         if len(fit) == 1 and "rationale" not in section.found:
             section.found["rationale"] = fit
 
 
-def _reasons(lines: Sequence[str], shape: Sequence[str], end: int) -> Iterator[tuple[str, str]]:
+def _reasons(shape: Sequence[str], end: int) -> Iterator[tuple[str, str]]:
     """(bold head, text) of the list items before the first section."""
     for block in _blocks(shape[: max(0, end - 1)]):
         items = block.children if block.type in ("bullet_list", "ordered_list") else ()
         for item in items:
-            other = _OTHER.match(_cut(lines, *_span(item), bullet=True))
+            other = _OTHER.match(_cut(shape, *_span(item), bullet=True))
             if other and other[3].strip():
                 yield other[2], " ".join(other[3].split())
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from ablate.methods.method import Method
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import Choice, Part, Value, same, shown
+from ablate.methods.recipe import ON_OFF
 from ablate.study.phrases import content_words, number_of, repaired
 
 _BASELINE = frozenset({"baseline", "default"})  #: words that mark a value as the baseline's
@@ -59,7 +60,16 @@ class Vocabulary:
     @classmethod
     def of(cls, method: Method) -> Vocabulary:
         """Gather all names once, for any number of phrases."""
-        return cls(method, {part.name: Names.of((part.name, *part.words())) for part in method.parts})
+        return cls(
+            method, {part.name: Names.of((part.name, *part.words())) for part in method.parts}
+        )
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The metrics that the method declares."""
+        from ablate.methods.metrics import METRICS
+
+        return METRICS
 
     def part(self, phrase: str, qualifiers: frozenset[str] = frozenset()) -> Part | Open:
         """The one part that a phrase means; `qualifiers`: words that choose pairs."""
@@ -90,13 +100,15 @@ class Vocabulary:
             return found
         if marked and not same(found, baseline):
             usual = part.describe(baseline)
-            return Open(f'"{one_line(phrase)}" is not the baseline of {part.name}, which is {usual}')
+            return Open(
+                f'"{one_line(phrase)}" is not the baseline of {part.name}, which is {usual}'
+            )
         return found
 
     def metric(self, phrase: str) -> Metric | Open:
         """The metric that a phrase means."""
         words = content_words(repaired(phrase)) - {"%"}
-        known = [(metric, Names.of(metric.words())) for metric in _metrics(self.method)]
+        known = [(metric, Names.of((metric.name, metric.label))) for metric in self.metrics]
         stripped = [(metric, [name - {"%"} for name in names.whole]) for metric, names in known]
         fits = [metric for metric, names in stripped if words and words in names]
         if len(fits) == 1:
@@ -105,6 +117,9 @@ class Vocabulary:
         return Open(f'"{one_line(phrase)}" is no metric of {self.method.name}, which has: {labels}')
 
     def _value(self, part: Part, phrase: str, words: frozenset[str]) -> Value | Open:
+        spelled = phrase.strip().casefold()
+        if part.allowed == ON_OFF and spelled in (*_ON, *_OFF):
+            return spelled in _ON
         try:
             return part.parse(phrase.strip())  # as a study file would write it
         except ValueError as error:
@@ -119,7 +134,9 @@ class Vocabulary:
                 return certain[0]
             if fits:
                 labels = ", ".join(part.describe(value) for value in fits)
-                return Open(f'"{one_line(phrase)}" fits {len(fits)} values of {part.name}: {labels}')
+                return Open(
+                    f'"{one_line(phrase)}" fits {len(fits)} values of {part.name}: {labels}'
+                )
         number = self._number(part, rest or words, names)
         if number is not None:
             return number
@@ -159,10 +176,10 @@ class Vocabulary:
         return tuple(difflib.get_close_matches(" ".join(sorted(words)), self.parts, _CLOSEST, 0.4))
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, limit: int = 160) -> str:
     """A text as a message quotes it."""
     folded = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return folded if len(folded) <= 160 else f"{folded[:157]}..."
+    return folded if len(folded) <= limit else f"{folded[: limit - 3]}..."
 
 
 def _value_names(part: Part) -> dict[Value, Names]:
@@ -175,13 +192,4 @@ def _value_names(part: Part) -> dict[Value, Names]:
         words.setdefault(part.allowed.parse(value), []).extend(more)
     if part.off is not None and part.off_label:
         words.setdefault(part.off, []).append(part.off_label)
-    for value, names in words.items():
-        if isinstance(value, bool):
-            names.extend(_ON if value else _OFF)
     return {value: Names.of(names) for value, names in words.items()}
-
-
-def _metrics(method: Method) -> Sequence[Metric]:
-    from ablate.methods.metrics import METRICS
-
-    return METRICS

@@ -1,0 +1,48 @@
+"""The pairs that a planned ablation is about: named, chosen by a qualifier, or the usual one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ablate.methods.catalog import NETWORKS
+from ablate.methods.method import Method
+from ablate.methods.parts import Value
+from ablate.study.phrases import content_words, repaired
+
+_PAIR = re.compile(r"([\w.-]+)\s*(?:/|→|->)\s*([\w.-]+)")
+
+
+@dataclass(frozen=True)
+class ChosenPairs:
+    """Pairs of a study, in its file and in its sections for profiles, and why these."""
+
+    pairs: tuple[str, ...]  #: "teacher/student"; () for a method without networks
+    profiles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()  #: content words of the phrase that chose them
+    assumed: tuple[str, ...] = ()
+
+    def baseline(self, method: Method) -> dict[str, Value]:
+        """The method's baseline on the first pair."""
+        teacher, _, student = (self.pairs[0] if self.pairs else "/").partition("/")
+        return method.baseline(teacher, student)
+
+
+def choose_pairs(method: Method, part_phrase: str, name: str) -> ChosenPairs:
+    """Pairs that the plan's words name or qualify, or else the method's usual pair."""
+    if not method.networks:
+        return ChosenPairs(())
+    named = [m for m in _PAIR.finditer(part_phrase) if m[1] in NETWORKS and m[2] in NETWORKS]
+    if named:
+        words = content_words(" ".join(found[0] for found in named))
+        return ChosenPairs(tuple(f"{found[1]}/{found[2]}" for found in named), words=words)
+    phrase, title = (content_words(repaired(text)) for text in (part_phrase, name))
+    for qualifier in getattr(method, "qualifiers", ()):
+        for wording in qualifier.words:
+            words = content_words(wording)
+            if words and (words <= phrase or words <= title):
+                return ChosenPairs(qualifier.pairs, qualifier.profile_pairs, words)
+    usual = getattr(method, "usual_pairs", ())
+    text = f"the plan names no pair; {', '.join(usual)} is usual for {method.title}"
+    return ChosenPairs(usual, getattr(method, "usual_profile_pairs", {}), assumed=(text,))
