@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ablate.matrix.identity import canonical, job_id
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
+from ablate.methods.metrics import CLASSIFICATION, COSTS, TOP1
 from ablate.methods.session import JobConfig
 from ablate.store import ingest
 from ablate.store.history import Attempt, JobHistory, Status
@@ -50,8 +51,8 @@ def configs(count: int) -> dict[str, JobConfig]:
     settings = {f"part.{i}": i / 10 for i in range(30)}
     made = (
         JobConfig(
-            kind="student", method="cocord", program="p:q", data="digits", teacher="",
-            student="resnet8", seed=n % SEEDS, profile="quick",
+            kind="student", method="cocord", program="p:q", data="digits",
+            networks={"student": "resnet8"}, seed=n % SEEDS,
             settings={**settings, "part.0": n // SEEDS},
         )
         for n in range(count)
@@ -67,7 +68,7 @@ def plan_of(jobs: dict[str, JobConfig]) -> StudyPlan:
         for job, config in jobs.items()
     ]
     return StudyPlan(
-        "bench", "Benchmark", "?", "", "quick", "digits", ("top1", "test_loss", "train_seconds"),
+        "bench", "Benchmark", "?", "", "quick", "digits", (TOP1, CLASSIFICATION[2], COSTS[0]),
         ("resnet8",), tuple(range(SEEDS)), {"part.0": 0}, {}, tuple(variants), tuple(planned),
     )  # fmt: skip
 

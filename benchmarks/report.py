@@ -22,6 +22,7 @@ from index import put_rows, timed
 
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
+from ablate.methods.metrics import CLASSIFICATION, TOP1
 from ablate.methods.session import JobConfig
 from ablate.store.index import Index
 
@@ -42,7 +43,7 @@ def study(number: int, jobs: int) -> tuple[StudyPlan, dict[str, JobConfig]]:
             for seed in range(SEEDS):
                 config = JobConfig(
                     kind="student", method="cocord", program="p:q", data="digits",
-                    teacher=pair.partition("/")[0], student="student", seed=seed, profile="quick",
+                    networks={"teacher": pair.partition("/")[0], "student": "student"}, seed=seed,
                     settings={"temperature": value, "study": number},
                 )  # fmt: skip
                 job = job_id(config)
@@ -55,7 +56,7 @@ def study(number: int, jobs: int) -> tuple[StudyPlan, dict[str, JobConfig]]:
     ]
     plan = StudyPlan(
         f"study{number:03d}", "Sensitivity to τ", "How sharp should the contrast be?", "", "quick",
-        "digits", ("top1", "test_loss"), pairs, tuple(range(SEEDS)),
+        "digits", (TOP1, CLASSIFICATION[2]), pairs, tuple(range(SEEDS)),
         {"temperature": BASELINE, "epochs": 20}, {}, tuple(variants), tuple(planned),
         {"temperature": "τ"},
     )  # fmt: skip

@@ -86,7 +86,7 @@ def _result_lines(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _config_lines(config: JobConfig) -> Iterator[str]:
-    yield f"config   method = {config.method}, data = {config.data}, profile = {config.profile}"
+    yield f"config   method = {config.method}, data = {config.data or '-'}"
     yield f"config   networks = {config.pair or '-'}, seed = {config.seed}"
     yield f"config   code = {config.code}"
     for name, setting in sorted(config.settings.items()):

@@ -36,7 +36,7 @@ def _widest(results: StudyResults, pair: str) -> float:
     baseline = next(one.label for one in plan.variants if one.role is Role.BASELINE)
     rows = [one.label for one in plan.variants if one.role is Role.VARIANT]
     rows = rows or [one.label for one in plan.variants if one.role is Role.REFERENCE]
-    values = results.values(plan.metrics[0], pair)
+    values = results.values(plan.metrics[0].name, pair)
     base = values.get(baseline, {})
     rows_with_results = [row for row in rows if base.keys() & values.get(row, {}).keys()]
     if not rows_with_results:

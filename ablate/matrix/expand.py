@@ -17,12 +17,13 @@ from ablate.matrix.plan import Matrix, StudyPlan
 from ablate.matrix.resolve import Conditions, conditions
 from ablate.matrix.rows import Rows, TableRow, left_out
 from ablate.methods.method import Method
+from ablate.methods.metrics import Metric
 from ablate.methods.parts import Value, format_value
 from ablate.methods.teachers import TEACHER, TEACHER_SEED
 from ablate.study.parse import Study
 from ablate.study.seeds import SeedRule
 from ablate.study.settings import Settings, TomlValue
-from ablate.study.variants import baseline_changes, metric_names, rows
+from ablate.study.variants import baseline_changes, chosen_metrics, rows
 
 _DEFAULT_SEEDS = (0, 1, 2)
 
@@ -38,7 +39,7 @@ def expand(
     study = study.copy()
     method, references = _methods(study)
     _check_profiles(study, settings)
-    metrics = metric_names(study)
+    metrics = chosen_metrics(study, method) if method else ()
     methods = [m for m in (method, *references.values()) if m is not None]
     under, problems = conditions(settings, profile, overrides or {}, methods)
     study.problems += problems
@@ -51,14 +52,14 @@ def expand(
     if under is None:
         study.check()
         raise AssertionError("a missing profile is a problem")
-    data, problems = under.find_data() if method.networks else (None, [])
+    data, problems = under.find_data() if method.uses_data else (None, [])
     study.problems += problems
     jobs = Jobs(study, method, under, said, data_inputs(data) if data else {})
     own = {name: one.value for name, one in said.items() if name not in under.overrides}
     if own:
         changes = ", ".join(f"{name} = {format_value(value)}" for name, value in own.items())
         jobs.footnotes[f"the study's own baseline: {changes}"] = None
-    baselines = _baselines(study, jobs, methods, pairs or [Pair("", "")])
+    baselines = _baselines(study, jobs, methods, pairs or [Pair()])
     table = Rows(study, method, baselines)
     mine = [row for row in wanted if row.belongs(profile)]
     table.add_baseline(mine)
@@ -71,7 +72,7 @@ def expand(
     rule = declared if isinstance(declared, SeedRule) else None
     chosen = declared.seeds if isinstance(declared, SeedRule) else declared
     if not pairs:  # a problem, but others may be known all the same
-        jobs.check_conflicts(table.found, Pair("", ""))
+        jobs.check_conflicts(table.found, Pair())
     contrasts, notes = find_contrasts(study, method, table.found, pairs, table.baseline)
     groups, more = find_pair_groups(study, pairs)
     jobs.footnotes.update(dict.fromkeys([*notes, *more]))
@@ -82,7 +83,7 @@ def expand(
             jobs.add(row, pair, chosen)
     study.check()
     jobs.footnotes.update(dict.fromkeys(left_out(wanted, table.found, profile)))
-    title = data.title if data else under.data
+    title = data.title if data else ""
     about = settings.profiles[profile].title
     matrix = _matrix(jobs, method, title, table, pairs, chosen, metrics, about)
     plan = replace(
@@ -161,7 +162,7 @@ def _matrix(
     table: Rows,
     pairs: Sequence[Pair],
     seeds: Sequence[int],
-    metrics: Sequence[str],
+    metrics: Sequence[Metric],
     profile_title: str,
 ) -> Matrix:
     study, under = jobs.study.file, jobs.under

@@ -15,7 +15,7 @@ from ablate.matrix.rows import TableRow
 from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN
-from ablate.methods.session import JobConfig
+from ablate.methods.session import TEACHER_ROLE, JobConfig
 from ablate.methods.teachers import SHARED_PARTS, TEACHER, TEACHER_SEED, teacher_of
 from ablate.study.parse import Study
 from ablate.study.settings import FILE_NAME
@@ -58,7 +58,7 @@ class Jobs:
 
         Raises ValueError if the method declares a value that it does not allow.
         """
-        values = self.under.apply(method, pair.teacher, pair.student)
+        values = self.under.apply(method, pair.networks(method))
         said = self._said_of(method)
         return values | {n: s.value for n, s in said.items() if n not in self.under.overrides}
 
@@ -96,7 +96,7 @@ class Jobs:
     def add_teacher(self, method: Method, pair: Pair) -> None:
         """Plan the pair's teacher for its own sake, whether or not a student waits for it."""
         ground = self._ground(method, pair, "references")
-        job = replace(ground.config, teacher=pair.teacher)
+        job = replace(ground.config, networks={TEACHER_ROLE: pair.teacher})
         teacher = self._given(teacher_of(job, self._recipe), pair)
         self._check_teacher(teacher, ground.conflicts)
         self._plan(teacher, None, pair.teacher)
@@ -107,13 +107,11 @@ class Jobs:
                 kind=method.kind,
                 method=method.name,
                 program=method.program,
-                data=self.under.data,
-                teacher=pair.teacher if method.uses_teacher else "",
-                student=pair.student,
+                networks=pair.networks(method),
+                data=self.under.data if method.uses_data else "",
                 seed=0,
-                profile=self.under.name,
                 settings=self.baseline(method, pair),
-                inputs=self.inputs if method.networks else {},
+                inputs=self.inputs if method.uses_data else {},
                 code=training_code(method.file),
             )
             conflicts = tuple(self._conflicts(method, config))
@@ -147,7 +145,7 @@ class Jobs:
     ) -> tuple[str, str]:
         """File or option, and key, whose values brought a baseline's conflict about."""
         study = str(self.study.path)
-        values = method.baseline(config.teacher, config.student)
+        values = method.baseline(config.networks)
         said = self._said_of(method)
         for where, prefix, given in (
             (FILE_NAME, f"profiles.{self.under.name}.settings", self.under.settings),
@@ -174,7 +172,7 @@ class Jobs:
         """A teacher must be able to run; what its students cannot do either is told of them."""
         for conflict in TEACHER.conflicts(job) if job.method == TEACHER.name else ():
             where, key = self.under.place_for_teacher(conflict.part)
-            message = f"teacher {job.teacher}: {conflict.message}"
+            message = f"teacher {job.pair}: {conflict.message}"
             problem = Problem(where, key, message, conflict.right)
             if conflict not in told and problem not in self.study.problems:
                 self.study.problems.append(problem)
@@ -222,7 +220,7 @@ class Jobs:
                 linked = {r: ids[r] for r in needed.upstream}
                 job = self._given(replace(needed, upstream=linked), pair)
                 self._check_teacher(job, self._ground(method, pair, "").conflicts)
-                ids[role] = self._plan(job, None, job.teacher)
+                ids[role] = self._plan(job, None, job.pair)
             self._before = pair, upstream, ids
         self._plan(_known_by(method, config, ids), label, pair.name)
 
@@ -235,7 +233,9 @@ class Jobs:
         """Settings of upstream work: those of the profile, never of the study."""
         key = method.name, network
         if key not in self._recipes:
-            self._recipes[key] = self.under.apply(method, "", network)
+            self._recipes[key] = self.under.apply(
+                method, {method.roles[0]: network} if method.roles else {}
+            )
         return self._recipes[key]
 
     def _given(self, job: JobConfig, pair: Pair) -> JobConfig:

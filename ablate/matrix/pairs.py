@@ -12,24 +12,36 @@ from ablate.methods.catalog import NETWORKS
 from ablate.methods.file_digests import file_digest
 from ablate.methods.method import Method
 from ablate.methods.registry import is_file
+from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE
 from ablate.methods.teachers import TEACHER
 from ablate.study.model import PairEntry
 from ablate.study.parse import Study
 from ablate.study.settings import FILE_NAME, Settings, user_path
+
+SUBJECT = "subject"  #: the role of what a pair names where a method has no networks
 
 
 @dataclass(frozen=True)
 class Pair:
     """A teacher and its student, and the teacher's weights where the user has them."""
 
-    teacher: str
-    student: str
+    teacher: str = ""
+    student: str = ""
     checkpoint: tuple[str, Path] | None = None  #: (SHA-256, path)
+    label: str = ""  #: as tables print it where it names no networks
 
     @property
     def name(self) -> str:
         """As tables print it."""
-        return f"{self.teacher}/{self.student}" if self.teacher else self.student
+        named = f"{self.teacher}/{self.student}" if self.teacher else self.student
+        return self.label or named
+
+    def networks(self, method: Method) -> dict[str, str]:
+        """Role -> network, of the roles that a method has; of plain names, "subject"."""
+        named = {TEACHER_ROLE: self.teacher, STUDENT_ROLE: self.student}
+        if not method.roles:
+            return {} if self.label else {SUBJECT: self.name}
+        return {role: named.get(role, "") for role in method.roles}
 
 
 def find_pairs(
@@ -45,7 +57,7 @@ def find_pairs(
     active = f"profiles.{profile}."
     if active not in sections or sections[active].pairs is None:
         active = ""
-    use = any(m.uses_teacher or m.name == TEACHER.name for m in methods)
+    use = any(m.needs_teacher or m.name == TEACHER.name for m in methods)
     chosen: list[Pair] = []
     for prefix, section in sections.items():
         key = f"{prefix}pairs"
@@ -56,17 +68,17 @@ def find_pairs(
                 given = _checkpoint(study, settings, place, pair) if use and pair.teacher else None
                 chosen.append(Pair(pair.teacher, pair.student, given))
         _once(study, listed)
-        missing = prefix == active and method.networks and not section.pairs
+        missing = prefix == active and method.roles and not section.pairs
         if missing and key not in {problem.key for problem in study.problems}:
             what = "is missing" if section.pairs is None else "is empty"
             study.problem(key, what, '["teacher/student"]')
-    if not chosen and not method.networks:
-        return [Pair("", method.title)]
+    if not chosen and not method.roles:
+        return [Pair(label=method.title)]
     return chosen
 
 
 def _is_sound(study: Study, methods: Sequence[Method], key: str, pair: PairEntry) -> bool:
-    if not methods[0].networks:
+    if not methods[0].roles:
         return True
     networks = re.findall(r"\w+", pair.student)
     if not pair.teacher and len(networks) > 1 and all(name in NETWORKS for name in networks):
@@ -74,7 +86,7 @@ def _is_sound(study: Study, methods: Sequence[Method], key: str, pair: PairEntry
         study.problem(key, f'"{pair.student}" is no pair', right)
         return False
     found = len(study.problems)
-    needing = [method.name for method in methods if method.uses_teacher]
+    needing = [method.name for method in methods if method.needs_teacher and method != TEACHER]
     if not pair.teacher and needing:
         message = f"has no teacher, which {needing[0]} needs"
         study.problem(key, message, f'"TEACHER/{pair.student}"')

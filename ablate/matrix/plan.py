@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ablate.matrix.identity import canonical
+from ablate.methods.metrics import Metric
 from ablate.methods.parts import Value
 from ablate.methods.session import JobConfig
 from ablate.study.seeds import SeedRule
@@ -74,8 +75,8 @@ class StudyPlan:
     question: str
     answers: str  #: the published table or plan that the study answers
     profile: str
-    data: str  #: title of the data set
-    metrics: tuple[str, ...]
+    data: str  #: title of the data set, "" where the method reads none of ours
+    metrics: tuple[Metric, ...]  #: as the method declares them, the first being the main one
     pairs: tuple[str, ...]
     seeds: tuple[int, ...]
     baseline: Mapping[str, Value]  #: the baseline's settings, of the first pair
@@ -110,6 +111,7 @@ class StudyPlan:
     def to_json(self) -> dict[str, Any]:
         """Plain types; `from_json` gives the equal plan back."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        fields["metrics"] = [metric.to_json() for metric in self.metrics]
         fields["variants"] = [vars(variant) for variant in self.variants]
         fields["jobs"] = [vars(job) for job in self.jobs]
         fields["seed_rule"] = vars(self.seed_rule) if self.seed_rule else None
@@ -131,7 +133,8 @@ class StudyPlan:
             fields["seed_rule"] = SeedRule(**document["seed_rule"])
         fields["contrasts"] = _tuples(Contrast, document.get("contrasts", ()))
         fields["pair_groups"] = _tuples(PairGroup, document.get("pair_groups", ()))
-        for name in ("metrics", "pairs", "seeds", "footnotes"):
+        fields["metrics"] = tuple(map(Metric.from_json, document["metrics"]))
+        for name in ("pairs", "seeds", "footnotes"):
             fields[name] = tuple(document[name])
         return cls(**fields)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.methods.catalog import DataInfo, data_info, resolve_folder
 from ablate.methods.given import TEACHER_PREFIX, check_given, parts_by_name, unknown_setting
-from ablate.methods.method import Method
+from ablate.methods.method import Method, Networks
 from ablate.methods.parts import Value, shown
 from ablate.methods.registry import BUILT_IN, installed
 from ablate.methods.teachers import TEACHER
@@ -36,13 +36,13 @@ class Conditions:
     settings: Mapping[str, Value]
     overrides: Mapping[str, Value]
 
-    def apply(self, method: Method, teacher: str, student: str) -> dict[str, Value]:
+    def apply(self, method: Method, networks: Networks) -> dict[str, Value]:
         """Baseline of a method under these conditions; ValueError if it declares a wrong one.
 
         A teacher follows the same recipe, but for values given as `teacher.<part>`, and for its
         epochs, since shorter runs of students should not mean a worse teacher.
         """
-        values = method.baseline(teacher, student)
+        values = method.baseline(networks)
         given = {**self.settings, **self.overrides}
         for name, value in given.items():
             if method.has_part(name) and not (method is TEACHER and name == "epochs"):
@@ -95,6 +95,9 @@ def conditions(
     place = FILE_NAME, f"profiles.{profile}.data"
     data = resolve_folder(chosen.data, Path(settings.folder))
     if "data" in overrides:
+        if not any(method.uses_data for method in methods):
+            names = ", ".join(method.name for method in methods)
+            problems.append(Problem(_SET, "data", f"{names} brings data of its own"))
         data, place = resolve_folder(str(overrides["data"]), Path()), (_SET, "data")
         changed["data"] = data
     return Conditions(profile, data, place, own, changed), problems + more
@@ -123,7 +126,7 @@ def _of_command(
     values: Mapping[str, TomlValue], methods: Sequence[Method]
 ) -> tuple[dict[str, Value], list[Problem]]:
     """--set counts for the study's methods and their teachers."""
-    taking = [*methods, TEACHER] if any(m.uses_teacher for m in methods) else list(methods)
+    taking = [*methods, TEACHER] if any(m.needs_teacher for m in methods) else list(methods)
     given = check_given(values, _SET, "", taking)
     elsewhere = parts_by_name(installed()) if given.unknown else {}
     problems = given.problems

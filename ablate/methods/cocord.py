@@ -5,14 +5,15 @@ Fu, Yang, Yang: Contrastive Consistent Representation Distillation, BMVC 2023.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ablate.methods.catalog import DATASETS, NETWORKS
 from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import Choice, Part, Range, Value, Values, format_value
 from ablate.methods.recipe import AUGMENTATION, ON_OFF, RECIPE, recipe_for
-from ablate.methods.session import JobConfig
+from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig
 from ablate.methods.teachers import (
+    METRICS,
     TEACHER_PARTS,
     UPSTREAM_PARTS,
     classifier_footnotes,
@@ -156,6 +157,11 @@ def _conflicts(job: JobConfig) -> Iterable[Conflict]:
     yield from table_conflicts(job)
 
 
+def _widths_differ(networks: Mapping[str, str]) -> bool:
+    """Whether teacher and student have features of different widths."""
+    return NETWORKS.get(networks[TEACHER_ROLE]) != NETWORKS.get(networks[STUDENT_ROLE])
+
+
 def _is_student(settings: Values) -> bool:
     """Whether the contrastive encoder has the student's weights."""
     encoder = settings["encoder.contrastive"]
@@ -167,7 +173,7 @@ def _inert(job: JobConfig) -> dict[str, str]:
     """Parts that change nothing that this job computes -> when they would count."""
     s, inert = job.settings, distillation_inert(job)
     contrast, predicts = counts(s, "loss.ctr"), counts(s, "loss.pred")
-    widths_differ = NETWORKS.get(job.teacher) != NETWORKS.get(job.student)
+    widths_differ = _widths_differ(job.networks)
     one_layer = int(s["head.depth"]) == 1
     if not contrast:
         inert |= dict.fromkeys(_OF_CONTRAST, "where loss.ctr is above 0")
@@ -219,7 +225,7 @@ def _embedded_views(settings: Values) -> set[str]:
 
 
 def _footnotes(job: JobConfig) -> Iterable[str]:
-    if NETWORKS.get(job.teacher) != NETWORKS.get(job.student):
+    if _widths_differ(job.networks):
         rule = next(part for part in PARTS if part.name == "mismatch")
         chosen = rule.describe(job.settings[rule.name])
         yield f"mismatch rule where feature widths differ: {chosen}"
@@ -239,6 +245,7 @@ COCORD = Method(
     title="CoCoRD",
     program="ablate.training.programs:distill",
     parts=PARTS,
+    metrics=METRICS,
     source="Fu, Yang, Yang: Contrastive Consistent Representation Distillation, BMVC 2023",
     baseline_for=recipe_for,
     conflicts=_conflicts,

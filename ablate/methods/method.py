@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ablate.errors import did_you_mean
+from ablate.methods.metrics import COSTS, Metric, find_metric
 from ablate.methods.parts import Part, Value, Values, same
-from ablate.methods.session import JobConfig
+from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig
 
 
 class NotFoundError(ValueError):
@@ -18,6 +19,8 @@ class NotFoundError(ValueError):
         super().__init__(f"{message}: {right}" if right else message)
         self.message, self.right = message, right
 
+
+Networks = Mapping[str, str]  #: role -> network
 
 #: (upstream method, network) -> its settings under the study's profile.
 Recipe = Callable[["Method", str], dict[str, Value]]
@@ -47,8 +50,8 @@ def nothing_inert(_: JobConfig) -> Mapping[str, str]:
     return {}
 
 
-def same_baseline(_teacher: str, _student: str) -> Values:
-    """A method whose baseline is the same for every pair."""
+def same_baseline(_networks: Networks) -> Values:
+    """A method whose baseline is the same for all networks."""
     return {}
 
 
@@ -65,11 +68,16 @@ class Method:
     title: str  #: as tables print it: "CoCoRD"
     program: str  #: import path "module:function" of the program, loaded by workers only
     parts: tuple[Part, ...]
+    #: What a finished job has measured, the first being the one that its tables are about: they
+    #: show it if a study names no metric, and the best epoch is chosen by it.
+    metrics: tuple[Metric, ...] = ()
     kind: str = "student"
-    uses_teacher: bool = True
-    networks: bool = True  #: pairs name networks and data sets of the catalogue
+    #: Roles of the networks that a study's pairs name; (): it has none, and a study of it needs no
+    #: pairs, though it may list some, which then are plain names.
+    roles: tuple[str, ...] = (TEACHER_ROLE, STUDENT_ROLE)
+    uses_data: bool = True  #: it reads the profile's data set; else it brings its own
     source: str = ""  #: where the method was published
-    baseline_for: Callable[[str, str], Values] = same_baseline  #: (teacher, student) -> changes
+    baseline_for: Callable[[Networks], Values] = same_baseline  #: networks -> changes
     conflicts: Callable[[JobConfig], Iterable[Conflict]] = no_conflicts
     #: Parts that change nothing that the job computes -> when they would count. A variant that
     #: changes only such parts would print the baseline's numbers as if it had ablated something.
@@ -107,9 +115,23 @@ class Method:
         """Whether the method declares a part of this name."""
         return name in self._by_name
 
-    def baseline(self, teacher: str, student: str) -> dict[str, Value]:
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether its pairs name a teacher."""
+        return TEACHER_ROLE in self.roles
+
+    def metric(self, words: str) -> Metric:
+        """Look a metric up by name, label or alias; NotFoundError names the closest one."""
+        known = (*self.metrics, *COSTS)
+        if (found := find_metric(words, known)) is not None:
+            return found
+        labels = {word: word for metric in known for word in metric.words()}
+        hint = did_you_mean(words, [metric.name for metric in known], labels)
+        raise NotFoundError(f'{self.name} declares no metric "{words}"', hint)
+
+    def baseline(self, networks: Networks) -> dict[str, Value]:
         """Baseline value of every part for one pair; ValueError if the declaration is wrong."""
-        changes = self.baseline_for(teacher, student)
+        changes = self.baseline_for(networks)
         special = {name: self.part(name).allowed.parse(value) for name, value in changes.items()}
         return {**{part.name: part.baseline for part in self.parts}, **special}
 

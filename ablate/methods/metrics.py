@@ -1,46 +1,98 @@
-"""The measured quantities a study may ask for, with the words and directions tables need."""
+"""A metric: one measured quantity that a method declares, with the words that tables need."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
 
 from ablate.methods.parts import plain
 
 
+class Better(StrEnum):
+    """Which values of a metric are better."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
 @dataclass(frozen=True)
 class Metric:
-    """One measured quantity of a finished job."""
+    """One measured quantity of a finished job.
 
-    name: str  #: as files and exports write it: "top1"
+    >>> Metric("macro_f1", label="macro F1", better=Better.HIGHER, digits=3)
+    """
+
+    name: str  #: as a program returns it and files and exports write it: "top1"
     label: str  #: as a table's head prints it: "Top-1 accuracy (%)"
-    unit: str  #: "%", "s", "MiB" or ""; differences of "%" are percentage points
-    higher_is_better: bool
+    unit: str = ""  #: "%", "s", "MiB" or ""; differences of "%" are percentage points
+    better: Better | None = None  #: None: rows are not ranked by it, and no effect is claimed
     digits: int = 2  #: decimals shown; statistics always use all
     cost: bool = False  #: depends on the machine, so no two runs agree to the bit
-    comparable: bool = True  #: rows of a study measure the same; a sum of other terms does not
+    aliases: tuple[str, ...] = ()  #: other words for it, such as "accuracy"
+
+    @property
+    def comparable(self) -> bool:
+        """Whether rows may be ranked by it."""
+        return self.better is not None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether higher values are better; a metric without a direction is shown as if so."""
+        return self.better is not Better.LOWER
+
+    def improves(self, value: float, on: float) -> bool:
+        """Whether `value` is better than `on`."""
+        return value > on if self.better is Better.HIGHER else value < on
+
+    def words(self) -> tuple[str, ...]:
+        """All that it is called: name, label and aliases."""
+        return (self.name, self.label, *self.aliases)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types; `from_json` gives the equal metric back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Metric:
+        """Read what `to_json` gave, as parsed from its JSON text."""
+        better = document["better"] and Better(document["better"])
+        return cls(**{**document, "better": better, "aliases": tuple(document["aliases"])})
 
 
-METRICS: tuple[Metric, ...] = (
-    Metric("top1", "Top-1 accuracy (%)", "%", True),
-    Metric("top5", "Top-5 accuracy (%)", "%", True),
-    Metric("test_loss", "Test cross-entropy", "", False, 4),
-    Metric("loss", "Training loss", "", False, 4, comparable=False),
-    Metric("loss_ctr", "L_ctr", "", False, 4),
-    Metric("loss_cls", "L_cls", "", False, 4),
-    Metric("loss_pred", "L_pred", "", False, 4),
-    Metric("loss_pred_sym", "L̃_pred", "", False, 4),
-    Metric("loss_kd", "L_kd", "", False, 4),
-    Metric("loss_crd", "L_crd", "", False, 4),
-    Metric("contrast_acc", "(N+1)-way contrastive accuracy (%)", "%", True),
-    Metric("train_top1", "Top-1 accuracy on training views (%)", "%", True),
-    Metric("train_seconds", "Training time (s)", "s", False, 1, cost=True),
-    Metric("peak_memory_mib", "Peak memory (MiB)", "MiB", False, 0, cost=True),
+def find_metric(words: str, metrics: Iterable[Metric]) -> Metric | None:
+    """Metric by its name, label or alias, as a plan writes it; None if there is no such metric."""
+    folded = plain(words)
+    return next((m for m in metrics if folded in map(plain, m.words())), None)
+
+
+#: The accuracy that papers report; the best epoch is the one where it is highest.
+TOP1 = Metric(
+    "top1",
+    label="Top-1 accuracy (%)",
+    unit="%",
+    better=Better.HIGHER,
+    aliases=("Top-1 accuracy", "Top-1"),
 )
 
+#: What the package's own programs measure of a classifier.
+CLASSIFICATION: tuple[Metric, ...] = (
+    TOP1,
+    Metric("top5", label="Top-5 accuracy (%)", unit="%", better=Better.HIGHER,
+           aliases=("Top-5 accuracy", "Top-5")),
+    Metric("test_loss", label="Test cross-entropy", better=Better.LOWER, digits=4),
+    # A sum of terms that differ from row to row.
+    Metric("loss", label="Training loss", digits=4),
+    Metric("train_top1", label="Top-1 accuracy on training views (%)", unit="%",
+           better=Better.HIGHER),
+    Metric("loss_cls", label="L_cls", better=Better.LOWER, digits=4),
+)  # fmt: skip
 
-def find_metric(words: str) -> Metric | None:
-    """Metric by its name or its label, as a plan writes it; None if there is no such metric."""
-    for metric in METRICS:
-        if plain(words) in (plain(metric.name), plain(metric.label)):
-            return metric
-    return None
+#: What the worker measures of every job, whatever its method.
+COSTS: tuple[Metric, ...] = (
+    Metric("train_seconds", label="Training time (s)", unit="s", better=Better.LOWER, digits=1,
+           cost=True, aliases=("Training time",)),
+    Metric("peak_memory_mib", label="Peak memory (MiB)", unit="MiB", better=Better.LOWER,
+           digits=0, cost=True, aliases=("Peak memory",)),
+)  # fmt: skip

@@ -5,9 +5,11 @@ The baseline is the recipe that the field uses on CIFAR-100 (240 epochs, batch 6
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ablate.methods.catalog import SMALL_LR_NETWORKS
 from ablate.methods.parts import Choice, Part, Range, Values
-from ablate.methods.session import JobConfig
+from ablate.methods.session import STUDENT_ROLE, JobConfig
 
 ON_OFF = Choice((True, False))
 
@@ -82,6 +84,7 @@ def recipe_inert(job: JobConfig) -> dict[str, str]:
     return {}
 
 
-def recipe_for(_teacher: str, student: str) -> Values:
+def recipe_for(networks: Mapping[str, str]) -> Values:
     """Changes to the recipe's baseline that the field makes for some students."""
-    return {LR.name: 0.01} if student in SMALL_LR_NETWORKS else {}
+    small = networks.get(STUDENT_ROLE) in SMALL_LR_NETWORKS
+    return {LR.name: 0.01} if small else {}

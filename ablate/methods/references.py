@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ablate.methods.method import Conflict, Method
+from ablate.methods.metrics import CLASSIFICATION
 from ablate.methods.parts import Part, Range
 from ablate.methods.recipe import RECIPE, recipe_for, recipe_inert
-from ablate.methods.session import JobConfig
+from ablate.methods.session import STUDENT_ROLE, JobConfig
 from ablate.methods.teachers import (
+    METRICS,
     SUPERVISED,
     TEACHER_PARTS,
     UPSTREAM_PARTS,
@@ -41,7 +43,8 @@ STUDENT = Method(
     title="Student",
     program=SUPERVISED,
     parts=RECIPE,
-    uses_teacher=False,
+    metrics=CLASSIFICATION,
+    roles=(STUDENT_ROLE,),
     baseline_for=recipe_for,
     conflicts=jitter_conflicts,
     inert=recipe_inert,
@@ -61,6 +64,7 @@ KD = Method(
         *RECIPE,
         *TEACHER_PARTS,
     ),
+    metrics=METRICS,
     source="Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015",
     baseline_for=recipe_for,
     conflicts=_kd_conflicts,
@@ -92,6 +96,7 @@ CRD = Method(
         *RECIPE,
         *TEACHER_PARTS,
     ),
+    metrics=METRICS,
     source="Tian, Krishnan, Isola: Contrastive Representation Distillation, ICLR 2020",
     baseline_for=recipe_for,
     conflicts=_kd_conflicts,

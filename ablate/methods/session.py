@@ -12,11 +12,14 @@ declaration. It runs in a worker process. It may use torch or not; it must
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from ablate.methods.parts import Value
+
+#: Roles of the networks in a distillation; a method of one's own may have others, or none.
+TEACHER_ROLE, STUDENT_ROLE = "teacher", "student"
 
 
 @dataclass(frozen=True)
@@ -26,20 +29,26 @@ class JobConfig:
     kind: str  #: what the job makes: "student", "teacher", "teacher_table"
     method: str  #: name of the method in the registry
     program: str  #: import path of the program, "ablate.training.programs:distill"
-    data: str  #: name of the data set
-    teacher: str  #: network name, "" where none is used
-    student: str  #: network name of the trained student, "" for upstream jobs
     seed: int
-    profile: str
     settings: Mapping[str, Value]  #: every part of the method, resolved
+    networks: Mapping[str, str] = field(default_factory=dict)  #: role -> network, as declared
+    data: str = ""  #: name of the data set, "" where the method reads none of ours
     upstream: Mapping[str, str] = field(default_factory=dict)  #: role -> job id
     inputs: Mapping[str, str] = field(default_factory=dict)  #: file given by the user -> SHA-256
     code: str = ""  #: digest of the training code
 
     @property
     def pair(self) -> str:
-        """The job's networks as tables print them: "resnet110/resnet32"."""
-        return "/".join(name for name in (self.teacher, self.student) if name)
+        """The job's networks as tables print them: "resnet110/resnet32"; "" where there are none.
+
+        A teacher stands first, whatever the order of the mapping: files sort its keys.
+        """
+        order = sorted(self.networks, key=lambda role: (role != TEACHER_ROLE, role))
+        return "/".join(filter(None, (self.networks[role] for role in order)))
+
+    def with_settings(self, changes: Mapping[str, Value]) -> JobConfig:
+        """The same job with other values of some parts."""
+        return replace(self, settings={**self.settings, **changes}) if changes else self
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,9 @@ class Outcome:
     """What a program returns when it is done."""
 
     metrics: Mapping[str, float]  #: after the last epoch; finite, deterministic
-    best: Mapping[str, float] = field(default_factory=dict)  #: at the epoch of best test top-1
+    best: Mapping[str, float] = field(
+        default_factory=dict
+    )  #: at the epoch that was best by the method's first metric
     best_epoch: int = 0
     weights_digest: str = ""  #: SHA-256 over the trained tensors in key order
     facts: Mapping[str, str] = field(

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from ablate.methods.catalog import DATASETS, NETWORKS, DataInfo
 from ablate.methods.method import Conflict, Method, Recipe
+from ablate.methods.metrics import CLASSIFICATION, Better, Metric
 from ablate.methods.parts import Choice, Part, Range, Value, Values, shown
 from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS, RECIPE, recipe_for, recipe_inert
-from ablate.methods.session import JobConfig
+from ablate.methods.session import TEACHER_ROLE, JobConfig
 
 SUPERVISED = "ablate.training.programs:supervised"
 TABLE = "ablate.training.programs:teacher_table"
@@ -28,6 +29,23 @@ TEACHER_PARTS: tuple[Part, ...] = (
          help="auto: the features of all views are computed once, where that fits and pays"),
     Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 2048,
          Range(0, whole=True)),
+)  # fmt: skip
+
+#: What the package's own distillation methods measure; each has those of the terms that it has.
+METRICS: tuple[Metric, ...] = (
+    *CLASSIFICATION,
+    *(
+        Metric(name, label=label, better=Better.LOWER, digits=4)
+        for name, label in (
+            ("loss_ctr", "L_ctr"),
+            ("loss_pred", "L_pred"),
+            ("loss_pred_sym", "L̃_pred"),
+            ("loss_kd", "L_kd"),
+            ("loss_crd", "L_crd"),
+        )
+    ),
+    Metric("contrast_acc", label="(N+1)-way contrastive accuracy (%)", unit="%",
+           better=Better.HIGHER),
 )  # fmt: skip
 
 UPSTREAM_PARTS = tuple(part.name for part in TEACHER_PARTS)  #: which show in upstream jobs only
@@ -52,8 +70,9 @@ TEACHER = Method(
     title="Teacher",
     program=SUPERVISED,
     parts=RECIPE,
+    metrics=CLASSIFICATION,
     kind="teacher",
-    uses_teacher=False,
+    roles=(TEACHER_ROLE,),
     baseline_for=recipe_for,
     conflicts=jitter_conflicts,
     inert=recipe_inert,
@@ -118,7 +137,7 @@ def table_serves(job: JobConfig) -> bool:
         return job.settings["teacher.table"] == "on"
     pays = _views(data, views) <= int(job.settings["epochs"])
     limit = float(job.settings["teacher.table_limit_mib"])
-    return pays and table_mib(data, job.teacher, views) <= limit
+    return pays and table_mib(data, job.networks[TEACHER_ROLE], views) <= limit
 
 
 def table_obstacle(job: JobConfig) -> str:
@@ -127,7 +146,8 @@ def table_obstacle(job: JobConfig) -> str:
         return "image folders have none"
     if job.settings[AUGMENTATION.name] not in FINITE_VIEWS:
         return f"{AUGMENTATION.name} = {shown(job.settings[AUGMENTATION.name])} has no end of views"
-    return "" if job.teacher in NETWORKS else f"the width of {job.teacher} is not known"
+    teacher = job.networks[TEACHER_ROLE]
+    return "" if teacher in NETWORKS else f"the width of {teacher} is not known"
 
 
 def table_conflicts(job: JobConfig) -> Iterable[Conflict]:
@@ -164,9 +184,9 @@ def teacher_of(job: JobConfig, recipe: Recipe) -> JobConfig:
         kind=TEACHER.kind,
         method=TEACHER.name,
         program=TEACHER.program,
-        student="",
+        networks={TEACHER_ROLE: job.networks[TEACHER_ROLE]},
         seed=int(job.settings.get(TEACHER_SEED, 0)),
-        settings=recipe(TEACHER, job.teacher),
+        settings=recipe(TEACHER, job.networks[TEACHER_ROLE]),
         upstream={},
     )
 

@@ -48,7 +48,7 @@ def power_report(
     from ablate.report.tables.power_table import power_table
     from ablate.report.tables.table import Selection
 
-    chosen = metric_of(results.plan, metric or results.plan.metrics[0])
+    chosen = metric_of(results.plan, metric or results.plan.metrics[0].name)
     return power_table(results, effect, chosen, Selection(selection))
 
 
@@ -61,7 +61,7 @@ def verdicts(
     from ablate.report.tables.findings import verdicts as each
     from ablate.report.tables.table import Selection
 
-    chosen = metric_of(results.plan, metric or results.plan.metrics[0])
+    chosen = metric_of(results.plan, metric or results.plan.metrics[0].name)
     analysis = analyse(results, chosen, Selection(selection))
     sentences = each(analysis)
     return (study_verdict(analysis), *(sentences if len(sentences) > 1 else ()))

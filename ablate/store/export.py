@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, null, select
 
 from ablate.matrix.plan import StudyPlan
-from ablate.methods.metrics import METRICS
+from ablate.methods.metrics import COSTS
 from ablate.store import schema
 from ablate.store.find import find_study
 from ablate.store.history import Status
@@ -32,7 +32,7 @@ from ablate.store.states import (
 
 Record = dict[str, Any]
 
-_COSTS = frozenset(metric.name for metric in METRICS if metric.cost)
+_COSTS = frozenset(metric.name for metric in COSTS)
 _PLANNED = schema.study_jobs.c
 _JOBS = schema.jobs.c
 _MEASURED = (
@@ -117,7 +117,7 @@ def _left_over(connection: Connection) -> list[Any]:
         select(
             _JOBS.id.label("job"),
             *(_JOBS[c.name] for c in STATE_COLUMNS if c.name in _JOBS),
-            *(_JOBS[name] for name in ("kind", "pair", "seed", "method", "profile")),
+            *(_JOBS[name] for name in ("kind", "pair", "seed", "method")),
             *_MEASURED,
             null().label("study"),
             null().label("variant"),
@@ -136,7 +136,7 @@ def _plans(connection: Connection, keys: Set[str]) -> dict[str, StudyPlan]:
 def _of_study(row: Any, plans: Mapping[str, StudyPlan]) -> Record:
     """What tells a study's records from those of the same rows under other conditions."""
     if row.study is None:
-        return {"study": None, "study_key": None, "profile": row.profile, "data": None,
+        return {"study": None, "study_key": None, "profile": None, "data": None,
                 "overrides": {}}  # fmt: skip
     plan = plans[row.study]
     return {

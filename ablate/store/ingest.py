@@ -217,7 +217,6 @@ def job_row(
         "id": run.id,
         "kind": config.kind,
         "method": config.method,
-        "profile": config.profile,
         "pair": config.pair,
         "seed": config.seed,
         "status": told.status.value,

@@ -80,7 +80,8 @@ def looks_of(results: StudyResults) -> list[Look]:
             if len(seeds & base) >= FEWEST_SEEDS
         }
         if rows:
-            found.append(Look(pair, plan.metrics, digest(plan, baseline, pair), rows))
+            names = tuple(metric.name for metric in plan.metrics)
+            found.append(Look(pair, names, digest(plan, baseline, pair), rows))
     return found
 
 

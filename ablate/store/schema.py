@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 1  #: raise it with every change of these tables; older indexes are then rebuilt
+VERSION = 2  #: raise it with every change of these tables; older indexes are then rebuilt
 
 metadata = MetaData()
 
@@ -60,7 +60,6 @@ jobs = Table(
     Column("id", String, nullable=False, unique=True),
     Column("kind", String, nullable=False),
     Column("method", String, nullable=False),
-    Column("profile", String, nullable=False),
     Column("pair", String, nullable=False),
     Column("seed", Integer, nullable=False),
     Column("status", String, nullable=False),  # "running" means that nothing was heard of its end

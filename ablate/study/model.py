@@ -189,7 +189,7 @@ class StudyFile(Strict):
     method: PathText = ""
     pairs: list[PairEntry | None] = Field(default_factory=list)
     seeds: Seeds | None = None
-    metrics: list[str | None] = Field(["top1"])
+    metrics: list[str | None] = Field(default_factory=list)
     #: Differences smaller than this, in the first metric's unit, are equivalent to the baseline.
     margin: float | None = Field(None, gt=0)
     baseline: Values = Field(default_factory=dict)

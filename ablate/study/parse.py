@@ -78,7 +78,7 @@ def read_document(data: dict[str, Any], path: Path) -> Study:
     changing = {"ablation", "grid", "variant", "references"}
     if not any(getattr(file, key) for key in changing) and not told & changing:
         study.problem("", "the study changes nothing", "add [[ablation]], [[grid]] or [[variant]]")
-    if not file.metrics:
+    if not file.metrics and "metrics" in given:
         study.problem("metrics", "is empty", 'such as ["top1"]')
     if not file.method:
         study.check()

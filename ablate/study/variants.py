@@ -7,9 +7,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ablate.errors import did_you_mean
 from ablate.methods.method import Method, NotFoundError
-from ablate.methods.metrics import METRICS, find_metric
+from ablate.methods.metrics import Metric
 from ablate.methods.parts import Part, Value, same, shown
 from ablate.study.model import AblationEntry, GridEntry, VariantEntry
 from ablate.study.parse import Study
@@ -82,22 +81,25 @@ def baseline_changes(study: Study, method: Method, profile: str) -> dict[str, Sa
     return said
 
 
-def metric_names(study: Study) -> tuple[str, ...]:
-    """The study's metrics by name, however the file writes them."""
-    names: list[str] = []
+def chosen_metrics(study: Study, method: Method) -> tuple[Metric, ...]:
+    """The study's metrics as its method declares them; its first one where the file names none."""
+    chosen: list[Metric] = []
     for i, words in enumerate(study.file.metrics):
         if words is None:
             continue
-        metric = find_metric(words)
-        if metric is None:
-            labels = {m.label: m.label for m in METRICS}
-            hint = did_you_mean(words, [m.name for m in METRICS], labels)
-            study.problem(f"metrics[{i}]", f'no metric "{words}"', hint)
-        elif metric.name in names:
+        try:
+            metric = method.metric(words)
+        except NotFoundError as error:
+            study.problem(f"metrics[{i}]", error.message, error.right)
+            continue
+        if metric in chosen:
             study.problem(f"metrics[{i}]", f'"{words}" is listed twice', "each metric once")
         else:
-            names.append(metric.name)
-    return tuple(names)
+            chosen.append(metric)
+    if not method.metrics and not study.file.metrics:
+        message = f"method {method.name} declares no metrics"
+        study.problem("method", message, "metrics = (Metric(...),) in its declaration")
+    return tuple(chosen) if study.file.metrics else method.metrics[:1]
 
 
 def parse_values(

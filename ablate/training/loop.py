@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ablate.errors import DivergedError, InputError, Problem
+from ablate.methods.metrics import TOP1
 from ablate.methods.session import Position, Session
 from ablate.training import checkpoint
 from ablate.training.evaluate import evaluate
@@ -62,7 +63,7 @@ class Progress:
     def end_epoch(self, metrics: dict[str, float]) -> None:
         """Note a finished epoch's metrics and stand at the start of the next one."""
         self.last = metrics
-        if not self.best or metrics["top1"] > self.best["top1"]:
+        if not self.best or TOP1.improves(metrics[TOP1.name], self.best[TOP1.name]):
             self.best, self.best_epoch = metrics, self.epoch
         self.epoch, self.step, self.sums = self.epoch + 1, 0, LossSums()
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ablate.methods.catalog import NETWORKS
-from ablate.methods.session import JobConfig, Outcome, Session
+from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig, Outcome, Session
 from ablate.training import checkpoint, data, networks
 from ablate.training.baselines import KD, Supervised
 from ablate.training.cocord import CoCoRD, CoCoRDConfig
@@ -91,7 +91,7 @@ class Setting:
     def save(self, network: Network) -> None:
         """Save a network in the layout of the field's checkpoints, with plain types only."""
         state = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-        name = self.config.student or self.config.teacher
+        name = self.config.networks.get(STUDENT_ROLE) or self.config.networks[TEACHER_ROLE]
         content = {"model": state, "network": name, "classes": self.data.info.classes}
         self.session.save_artifact(WEIGHTS, checkpoint.pack(content))
 
@@ -104,8 +104,8 @@ def supervised(session: Session) -> Outcome:
     with memory_errors(session.machine):
         setting = Setting.of(session)
         config = session.config
-        role = "student" if config.student else "teacher"
-        network = setting.build(config.student or config.teacher, role)
+        [(role, name)] = config.networks.items()
+        network = setting.build(name, role)
         if CHECKPOINT in config.inputs:
             return _given(setting, network)
         return setting.train(Supervised(network))
@@ -113,7 +113,7 @@ def supervised(session: Session) -> Outcome:
 
 def _given(setting: Setting, network: Network) -> Outcome:
     path = setting.session.machine.files[CHECKPOINT]
-    checkpoint.load_weights(path, network, setting.config.teacher)
+    checkpoint.load_weights(path, network, setting.config.networks[TEACHER_ROLE])
     setting.precision.place(network)
     setting.save(network)
     metrics = evaluate(network, setting.data, setting.precision)
@@ -142,14 +142,14 @@ def distill(session: Session) -> Outcome:
         needs_logits = float(config.settings["loss.kd"]) > 0
         runs_teacher = TEACHER in config.upstream and (table is None or needs_logits)
         teacher = _teacher(setting) if runs_teacher else None
-        student = setting.build(config.student, "student")
+        student = setting.build(config.networks[STUDENT_ROLE], STUDENT_ROLE)
         build = next(build for part, build in _METHODS.items() if part in config.settings)
         return setting.train(build(setting, student, teacher), table)
 
 
 def _teacher(setting: Setting) -> Network:
     """The upstream teacher, frozen."""
-    name = setting.config.teacher
+    name = setting.config.networks[TEACHER_ROLE]
     teacher = setting.build(name, "teacher")
     checkpoint.load_weights(setting.session.upstream(TEACHER) / WEIGHTS, teacher, name)
     setting.precision.place(teacher)
@@ -167,13 +167,15 @@ def _table(setting: Setting) -> Tensor:
 def _cocord(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
     config = setting.config
     parts = CoCoRDConfig.from_settings(config.settings)
-    return CoCoRD(parts, student, teacher, NETWORKS[config.teacher], config.seed)
+    return CoCoRD(parts, student, teacher, NETWORKS[config.networks[TEACHER_ROLE]], config.seed)
 
 
 def _crd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
     config = setting.config
     parts, images = CRDConfig.from_settings(config.settings), len(setting.data.train_labels)
-    return CRD(parts, student, teacher, NETWORKS[config.teacher], images, config.seed)
+    return CRD(
+        parts, student, teacher, NETWORKS[config.networks[TEACHER_ROLE]], images, config.seed
+    )
 
 
 def _kd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:

@@ -173,7 +173,7 @@ def test_several_studies_have_a_page_each(tmp_path, report):
         (["--metric", "top3"], 'has no metric "top3" (did you mean "top1"?)'),
         (
             ["--metric", "Top-5 accuracy (%)"],
-            '"top5" is not among the metrics of study symmetry (which are: top1, test_loss)',
+            'no metric "Top-5 accuracy (%)" (one of: top1, test_loss)',
         ),
     ],
 )

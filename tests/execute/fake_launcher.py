@@ -120,8 +120,8 @@ def make_matrix(jobs: int, kind: str = "student") -> Matrix:
     configs: dict[str, JobConfig] = {}
     for number in range(jobs):
         config = JobConfig(
-            kind=kind, method="m", program="p:q", data="none", teacher="", student="s",
-            seed=number, profile="toy", settings={},
+            kind=kind, method="m", program="p:q", networks={"subject": "s"}, seed=number,
+            settings={},
         )  # fmt: skip
         configs[job_id(config)] = config
     planned = tuple(PlannedJob(job, kind, "v", "s", config.seed) for job, config in configs.items())

@@ -7,6 +7,7 @@ import pytest
 
 from ablate.execute.decide import decide_seeds
 from ablate.matrix.plan import Role, StudyPlan, Variant
+from ablate.methods.metrics import TOP1
 from ablate.store.history import Status
 from ablate.store.results import Run, StudyResults
 from ablate.study.seeds import SeedRule
@@ -19,7 +20,7 @@ def study(
 ) -> StudyResults:
     plan = StudyPlan(
         name="a", title="A", question="", answers="", profile="quick", data="digits",
-        metrics=("top1",), pairs=("t/s",), seeds=tuple(range(seeds)), baseline={}, overrides={},
+        metrics=(TOP1,), pairs=("t/s",), seeds=tuple(range(seeds)), baseline={}, overrides={},
         variants=(Variant("base", Role.BASELINE, "m"), Variant("row", Role.VARIANT, "m")),
         jobs=(), seed_rule=rule,
     )  # fmt: skip

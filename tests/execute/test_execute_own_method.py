@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ablate.methods.method import Method
+from ablate.methods.metrics import TOP1
 from ablate.methods.parts import Part, Range
 from ablate.methods.session import Outcome, Session
 
@@ -31,7 +32,7 @@ class State:  # dataclasses look up the module that they stand in
 
 
 PARTS = (Part("a", "a", "a", 1.0, Range(0, 9)),)
-MINE = Method("mine", "Mine", "go", PARTS, uses_teacher=False, networks=False)
+MINE = Method("mine", "Mine", "go", PARTS, metrics=(TOP1,), roles=(), uses_data=False)
 
 
 def go(session: Session) -> Outcome:

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from ablate.errors import DeviceMemoryError, DivergedError
 from ablate.methods.method import Method, Recipe
+from ablate.methods.metrics import TOP1
 from ablate.methods.parts import Choice, Part, Range
 from ablate.methods.session import JobConfig, Outcome, Position, Session
 
@@ -49,8 +50,9 @@ TOY = Method(
     title="Toy",
     program="train",
     parts=PARTS,
-    uses_teacher=False,
-    networks=False,
+    metrics=(TOP1,),
+    roles=(),
+    uses_data=False,
 )
 TAUGHT = replace(TOY, name="taught", title="Taught", upstream=taught)
 

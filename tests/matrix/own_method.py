@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterable
 
 from ablate.methods.method import Conflict, Method
+from ablate.methods.metrics import Better, Metric
 from ablate.methods.parts import Choice, Part, Range
 from ablate.methods.session import JobConfig, Outcome, Position, Session
 
@@ -29,8 +30,9 @@ WALK = Method(
         Part("stride", "length of a step", "s", 1, Range(0, open_low=True)),
         Part("wind", "wind", "wind", "none", Choice(("none", "east")), off="none", on="east"),
     ),
-    uses_teacher=False,
-    networks=False,  # a study of it needs no pairs, and the profile's data set is just a name
+    metrics=(Metric("top1", label="Place", better=Better.HIGHER),),
+    roles=(),  # a study of it needs no pairs
+    uses_data=False,
     conflicts=too_far,
 )
 

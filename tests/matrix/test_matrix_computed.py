@@ -40,10 +40,10 @@ Losses = dict[str, list[float]]
 def trainable(config: JobConfig) -> Trainable:
     teacher_seed = int(config.settings.get("teacher.seed", 0))
     built, seeds = {}, {"student": config.seed, "teacher": teacher_seed}
-    for role, name in (("student", config.student), ("teacher", config.teacher)):
+    for role, name in config.networks.items():
         with initialising(seeds[role], role):
             built[role] = networks.build(name, 10, 1)
-    nets = built["student"], built["teacher"].eval(), NETWORKS[config.teacher]
+    nets = built["student"], built["teacher"].eval(), NETWORKS[config.networks["teacher"]]
     if config.method == "crd":
         parts = CRDConfig.from_settings(config.settings)
         return CRD(parts, *nets, DIGITS.train_labels, config.seed)

@@ -274,7 +274,9 @@ def test_references_stand_below_as_they_are(lab: Lab) -> None:
     assert [(v.label, v.method) for v in matrix.plan.variants if v.role is Role.REFERENCE] == [
         ("Student", "student"), ("KD", "kd"), ("CRD", "crd"), ("CoCoRD+KD", "cocord+kd"),
     ]  # fmt: skip
-    (student,) = {matrix.configs[job.id].teacher for job in jobs_of(matrix, "Student")}
+    (student,) = {
+        matrix.configs[job.id].networks.get("teacher", "") for job in jobs_of(matrix, "Student")
+    }
     assert student == ""
     (weights,) = settings_of(matrix, "KD", "loss.cls", "loss.kd")
     assert weights == (0.1, 0.9)

@@ -22,8 +22,9 @@ VALUES = st.booleans() | st.integers(-5, 5) | st.floats(-5, 5) | st.text("aé λ
 TABLES = st.dictionaries(st.text("abλ.", min_size=1, max_size=3), VALUES, max_size=5)
 
 CONFIG = JobConfig(
-    kind="student", method="cocord", program="a:b", data="digits", teacher="t", student="s",
-    seed=0, profile="quick", settings={"lr": 0.1, "epochs": 2, "on": True},
+    kind="student", method="cocord", program="a:b", data="digits",
+    networks={"teacher": "t", "student": "s"}, seed=0,
+    settings={"lr": 0.1, "epochs": 2, "on": True},
     upstream={"teacher": "id"}, inputs={"data": "sha"}, code="c0de",
 )  # fmt: skip
 

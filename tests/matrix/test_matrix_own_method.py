@@ -33,12 +33,12 @@ def test_a_study_of_it_needs_no_pairs(walks: Lab) -> None:
     matrix = walks.expand(HEAD + STRIDE)
     assert labels(matrix) == ["s = 1", "s = 2", "s = 3"]
     assert matrix.plan.pairs == ("Random walk",)
-    assert matrix.plan.data == "digits", "just a name"
+    assert matrix.plan.data == "", "it reads no data set of ours"
     assert matrix.method_files == {"own_method.py:WALK": str(walks.folder / "own_method.py")}
     config = configs(matrix, "student")[0]
     assert (config.method, config.program) == ("own_method.py:WALK", "walk")
     assert config.settings == {"steps": 100, "stride": 1.0, "wind": "none"}
-    assert config.inputs == {}
+    assert (config.inputs, config.networks, config.data) == ({}, {}, "")
 
 
 def test_pairs_may_be_any_names(walks: Lab) -> None:
@@ -67,9 +67,11 @@ def test_it_may_remove_and_add(walks: Lab) -> None:
 def test_profiles_and_overrides_may_name_its_parts(walks: Lab) -> None:
     walks.use('[profiles.quick]\ndata = "none"\nsettings.stride = 5\nsettings.epochs = 9\n')
     assert walks.expand(HEAD + STRIDE).plan.baseline["stride"] == 5.0
-    over = walks.expand(HEAD + STRIDE, overrides={"stride": 7, "data": "some"})
+    over = walks.expand(HEAD + STRIDE, overrides={"stride": 7})
     assert over.plan.baseline["stride"] == 7.0
-    assert over.plan.data == "some"
+    (problem,) = walks.problems(HEAD + STRIDE, overrides={"data": "some"})
+    assert (problem.where, problem.key) == ("--set", "data")
+    assert "own_method.py:WALK" in problem.message
     (problem,) = walks.problems(HEAD + STRIDE, overrides={"lr": 0.5})
     assert str(problem) == (
         "--set: lr: no method of this study has such a part (own_method.py:WALK)"
@@ -153,9 +155,9 @@ def test_upstream_work_of_the_packages_own_does_not_depend_on_its_code(walks: La
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        ("replace(COCORD, baseline_for=lambda t, s: {'lr': 0})",
+        ("replace(COCORD, baseline_for=lambda networks: {'lr': 0})",
          "bad.py:MINE declares a wrong baseline: a number above 0 to 100"),
-        ("replace(COCORD, baseline_for=lambda t, s: {'lrr': 1})",
+        ("replace(COCORD, baseline_for=lambda networks: {'lrr': 1})",
          'bad.py:MINE declares a wrong baseline: no part "lrr" in method bad.py:MINE: did you '
          'mean "lr"?'),
     ],

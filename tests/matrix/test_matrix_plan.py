@@ -12,6 +12,7 @@ from study_lab import HEAD, STUDIES, TAU, Lab
 
 from ablate.matrix.expand import expand
 from ablate.matrix.plan import Contrast, PairGroup, PlannedJob, Role, StudyPlan, Variant
+from ablate.methods.metrics import Better, Metric
 from ablate.study.parse import read_study
 from ablate.study.seeds import SeedRule
 
@@ -19,10 +20,14 @@ TEXT = st.text(max_size=8)
 TEXTS = st.lists(TEXT, max_size=2).map(tuple)
 VALUE = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
 VALUES = st.dictionaries(TEXT, VALUE, max_size=3)
+METRICS = st.builds(
+    Metric, TEXT, TEXT, TEXT, st.none() | st.sampled_from(Better), st.integers(0, 4),
+    st.booleans(), st.lists(TEXT, max_size=2).map(tuple),
+)  # fmt: skip
 PLANS = st.builds(
     StudyPlan,
     name=TEXT, title=TEXT, question=TEXT, answers=TEXT, profile=TEXT, data=TEXT,
-    metrics=st.lists(TEXT, max_size=2).map(tuple),
+    metrics=st.lists(METRICS, max_size=2).map(tuple),
     pairs=st.lists(TEXT, max_size=2).map(tuple),
     seeds=st.lists(st.integers(0), max_size=3).map(tuple),
     baseline=VALUES,

@@ -158,7 +158,7 @@ def test_the_paper_profile_is_the_published_recipe(lab: Lab) -> None:
         if config.kind == "teacher_table":
             continue
         s = config.settings
-        small = config.student in ("MobileNetV2", "ShuffleV1", "ShuffleV2")
+        small = config.networks.get("student") in ("MobileNetV2", "ShuffleV1", "ShuffleV2")
         assert (s["epochs"], s["batch_size"], s["lr"]) == (240, 64, 0.01 if small else 0.05)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from ablate.methods.catalog import DATASETS, NETWORKS
 from ablate.methods.method import Method, NotFoundError
-from ablate.methods.metrics import METRICS, find_metric
+from ablate.methods.metrics import COSTS, Metric
 from ablate.methods.parts import Part, Range, Value
 from ablate.methods.registry import BUILT_IN, find_method
 from ablate.methods.session import JobConfig
@@ -21,11 +22,11 @@ def job(method: str = "cocord", pair: str = "resnet14/resnet8", **changes: Value
     """A job of a built-in method on digits; double underscores stand for dots in parts."""
     teacher, _, student = pair.partition("/")
     declared = BUILT_IN[method]
-    settings = declared.baseline(teacher, student)
+    named = {"teacher": teacher, "student": student}
+    networks = {role: named[role] for role in declared.roles}
+    settings = declared.baseline(networks)
     settings |= {name.replace("__", "."): value for name, value in changes.items()}
-    return JobConfig(
-        declared.kind, method, declared.program, "digits", teacher, student, 0, "p", settings
-    )
+    return JobConfig(declared.kind, method, declared.program, 0, settings, networks, "digits")
 
 
 def test_what_plan_and_paper_ablate_is_a_part() -> None:
@@ -38,7 +39,7 @@ def test_what_plan_and_paper_ablate_is_a_part() -> None:
 
 
 def test_baselines_are_the_published_ones() -> None:
-    values = COCORD.baseline("resnet110", "resnet32")
+    values = COCORD.baseline({"teacher": "resnet110", "student": "resnet32"})
     published = {
         "temperature": 0.1, "dictionary.size": 2048, "momentum.teacher_head": 0.999,
         "momentum.slow_student": 0.9, "head.width": 2048, "head.embedding": 2048,
@@ -53,12 +54,15 @@ def test_baselines_are_the_published_ones() -> None:
 @pytest.mark.parametrize("student", ["MobileNetV2", "ShuffleV1", "ShuffleV2"])
 @pytest.mark.parametrize("method", ["cocord", "cocord+kd", "kd", "crd", "student"])
 def test_small_students_learn_at_a_fifth_of_the_rate(method: str, student: str) -> None:
-    assert BUILT_IN[method].baseline("vgg13", student)["lr"] == 0.01
-    assert BUILT_IN[method].baseline("MobileNetV2", "vgg8")["lr"] == 0.05
+    assert BUILT_IN[method].baseline({"teacher": "vgg13", "student": student})["lr"] == 0.01
+    assert BUILT_IN[method].baseline({"teacher": "MobileNetV2", "student": "vgg8"})["lr"] == 0.05
 
 
 def test_adding_kd_is_the_only_difference_of_cocord_kd() -> None:
-    one, other = (BUILT_IN[n].baseline("vgg13", "vgg8") for n in ("cocord", "cocord+kd"))
+    one, other = (
+        BUILT_IN[n].baseline({"teacher": "vgg13", "student": "vgg8"})
+        for n in ("cocord", "cocord+kd")
+    )
     assert {n for n in one if one[n] != other[n]} == {"loss.kd"}
     assert BUILT_IN["cocord+kd"].title == "CoCoRD+KD"
 
@@ -94,9 +98,9 @@ def test_another_baseline_must_be_of_a_part_and_allowed() -> None:
 
 
 def test_a_wrong_baseline_for_a_pair_is_an_error() -> None:
-    wrong = replace(COCORD, baseline_for=lambda _teacher, _student: {"lr": -1})
+    wrong = replace(COCORD, baseline_for=lambda _networks: {"lr": -1})
     with pytest.raises(ValueError, match="number above 0"):
-        wrong.baseline("vgg13", "vgg8")
+        wrong.baseline({"teacher": "vgg13", "student": "vgg8"})
 
 
 @pytest.mark.parametrize(
@@ -107,19 +111,28 @@ def test_a_wrong_baseline_for_a_pair_is_an_error() -> None:
         ("TOP-1 Accuracy(%)", "top1"),
         ("L̃_pred", "loss_pred_sym"),
         ("Training time (s)", "train_seconds"),
+        ("Top-1 Accuracy", "top1"),
     ],
 )
 def test_metrics_are_found_in_the_words_of_plans(words: str, name: str) -> None:
-    metric = find_metric(words)
-    assert metric is not None
-    assert metric.name == name
+    assert COCORD.metric(words).name == name
 
 
 def test_metric_names_and_labels_are_told_apart() -> None:
-    words = [word for metric in METRICS for word in (metric.name, metric.label)]
-    found = [find_metric(word) for word in words]
-    assert found == [metric for metric in METRICS for _ in range(2)]
-    assert find_metric("accuracy") is None
+    for metric in (*COCORD.metrics, *COSTS):
+        assert {COCORD.metric(word) for word in metric.words()} == {metric}
+
+
+def test_a_metric_that_the_method_does_not_declare_is_named_with_the_closest() -> None:
+    with pytest.raises(NotFoundError, match=r'declares no metric "topp1".*"top1"'):
+        COCORD.metric("topp1")
+    with pytest.raises(NotFoundError, match="L_crd"):
+        BUILT_IN["student"].metric("L_crds")
+
+
+def test_metrics_come_back_from_json_as_they_were() -> None:
+    for metric in (*COCORD.metrics, *COSTS):
+        assert Metric.from_json(json.loads(json.dumps(metric.to_json()))) == metric
 
 
 @pytest.mark.parametrize(
@@ -138,14 +151,14 @@ def test_the_teacher_is_needed_where_a_loss_looks_at_it(
 ) -> None:
     made = job(**changes)
     assert needs_teacher(made.settings) is needed
-    assert ("teacher" in upstream_of(made, lambda m, n: m.baseline("", n))) is needed
+    assert ("teacher" in upstream_of(made, lambda m, n: m.baseline({"teacher": n}))) is needed
 
 
 def test_a_teacher_depends_on_nothing_that_a_variant_sets() -> None:
     changes = {"lr": 0.3, "batch_size": 8, "epochs": 3, "views__augmentation": "none",
                "weight_decay": 0.0, "precision": "bf16", "temperature": 1.0}  # fmt: skip
     one, other = (
-        upstream_of(made, lambda m, n: m.baseline("", n))["teacher"]
+        upstream_of(made, lambda m, n: m.baseline({"teacher": n}))["teacher"]
         for made in (job(), job(**changes))
     )
     assert one == other
@@ -154,12 +167,12 @@ def test_a_teacher_depends_on_nothing_that_a_variant_sets() -> None:
 
 def test_a_teachers_seed_is_a_part() -> None:
     made = job(teacher__seed=7)
-    assert teacher_of(made, lambda m, n: m.baseline("", n)).seed == 7
+    assert teacher_of(made, lambda m, n: m.baseline({"teacher": n})).seed == 7
 
 
 def test_tables_are_made_where_views_are_few_and_fit() -> None:
     def roles(**changes: Value) -> set[str]:
-        return set(upstream_of(job(**changes), lambda m, n: m.baseline("", n)))
+        return set(upstream_of(job(**changes), lambda m, n: m.baseline({"teacher": n})))
 
     assert roles() == {"teacher", "teacher_table"}
     assert roles(views__augmentation="none") == {"teacher", "teacher_table"}

@@ -22,7 +22,7 @@ class State:  # with postponed annotations, a dataclass looks its module up
     step: int = 0
 
 METHOD = Method(
-    name="coin", title="Coin", program="{program}", uses_teacher=False, networks=False,
+    name="coin", title="Coin", program="{program}", roles=(), uses_data=False,
     parts=(Part("bias", "bias of the coin", "p", 0.5, Range(0, 1)),),
 )
 NUMBER = 5

@@ -37,7 +37,10 @@ def two_pairs(**changes) -> StudyResults:
 
 def paper(**changes) -> StudyResults:
     """The same study as published: recipe and data."""
-    recipe = {**COCORD.baseline(*PAIRS[0].split("/")), **changes.pop("baseline", {})}
+    recipe = {
+        **COCORD.baseline(dict(zip(("teacher", "student"), PAIRS[0].split("/"), strict=True))),
+        **changes.pop("baseline", {}),
+    }
     about = {"profile": "paper", "profile_title": "the published recipe", "data": "CIFAR-100"}
     return two_pairs(**{**about, "baseline": recipe, **changes})
 

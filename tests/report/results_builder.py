@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
+from ablate.methods.cocord import COCORD
+from ablate.methods.metrics import COSTS, Metric
 from ablate.store.history import Status
 from ablate.store.results import Run, StudyResults, TeacherRun
 
@@ -28,6 +30,12 @@ SYMMETRY = (
     variant(PRED, group="symmetrization of the prediction loss", prediction__direction="pred"),
     variant(SYM, group="symmetrization of the prediction loss", prediction__direction="pred_sym"),
 )
+
+
+def metrics(*names: str) -> tuple[Metric, ...]:
+    """Metrics by name, as the methods of these studies declare them."""
+    known = {metric.name: metric for metric in (*COCORD.metrics, *COSTS)}
+    return tuple(known[name] for name in names)
 
 
 def build(
@@ -56,6 +64,7 @@ def build(
                     for metric, cells in scores.items()
                 }
                 rows.append(_run(row.label, pair, seed, job, outcomes))
+    changes["metrics"] = metrics(*changes.get("metrics", scores))
     plan = StudyPlan(
         **{
             "name": "symmetry",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from results_builder import SYMMETRY, build
+from results_builder import SYMMETRY, build, metrics
 
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import PlannedJob
@@ -21,14 +21,15 @@ def make_results(
     results: Path, variants=SYMMETRY, name="symmetry", profile="quick", code="c0de"
 ) -> Path:
     """Three variants, three seeds and a teacher; one run was interrupted, one diverged."""
-    teacher = JobConfig("teacher", "teacher", "p:t", "digits", "resnet20", "", 0, profile, {})
+    networks = {"teacher": "resnet20"}
+    teacher = JobConfig("teacher", "teacher", "p:t", 0, {}, networks, "digits")
     _finish(_run(results, teacher), 96.0)
     jobs = [PlannedJob(job_id(teacher), "teacher", None, "resnet20", 0)]
     for row, scores in zip(variants, TOP1, strict=True):
         for seed, top1 in enumerate(scores):
             config = JobConfig(
-                "student", row.method, "p:s", "digits", "resnet20", "resnet8", seed, profile,
-                dict(row.changes), {"teacher": job_id(teacher)},
+                "student", row.method, "p:s", seed, dict(row.changes),
+                {**networks, "student": "resnet8"}, "digits", {"teacher": job_id(teacher)},
             )  # fmt: skip
             run = _run(results, config)
             jobs.append(PlannedJob(run.id, "student", row.label, PAIR, seed, (job_id(teacher),)))
@@ -40,7 +41,9 @@ def make_results(
                 _finish(run, top1, interrupted=seed == 1)
     plan = build({"top1": {}}, variants, name=name, profile=profile, code=code).plan
     with Index.open(results, writable=True) as index:
-        index.register(dataclasses.replace(plan, jobs=tuple(jobs), metrics=("top1", "test_loss")))
+        index.register(
+            dataclasses.replace(plan, jobs=tuple(jobs), metrics=metrics("top1", "test_loss"))
+        )
         index.ingest_many(RunDirectory.of(results, job.id) for job in jobs)
     return results
 

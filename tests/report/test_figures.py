@@ -19,9 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
 from report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
-from results_builder import BOTH, PRED, SYM, build, one_pair, variant
+from results_builder import BOTH, PRED, SYM, build, metrics, one_pair, variant
 
-from ablate.methods.metrics import find_metric
 from ablate.report.figures import differences, style
 from ablate.report.figures.draw import figures, planned_figures, write_figure
 from ablate.report.filenames import safe_name
@@ -139,7 +138,7 @@ def test_kinds_that_fit_the_study():
 
 
 def test_only_some_metrics():
-    chosen = figures(costs(), metrics=[find_metric("test_loss")])
+    chosen = figures(costs(), metrics=[*metrics("test_loss")])
     assert [one.name for one in chosen] == ["differences-test_loss"]
     assert "better is to the left" in chosen[0].caption
 
@@ -203,7 +202,7 @@ def test_headings_of_pairs_stand_above_their_rows_on_every_page(comparisons):
     pairs = ("t0/s0", "t1/s1", "t2/s2")
     scores = {(row.label, pair): [1.0, 2.0, 3.0] for row in rows for pair in pairs}
     results = build({"top1": scores}, rows, pairs=pairs)
-    pages = differences.pages(analyse(results, find_metric("top1"), Selection.LAST))
+    pages = differences.pages(analyse(results, metrics("top1")[0], Selection.LAST))
     for page in pages:
         assert len(page) <= 20
         assert page[-1].cell is not None
@@ -217,7 +216,7 @@ def test_headings_of_pairs_stand_above_their_rows_on_every_page(comparisons):
 
 def test_many_comparisons_are_cut_into_pages():
     study = many_rows()
-    analysis = analyse(study, find_metric("top1"), Selection.LAST)
+    analysis = analyse(study, metrics("top1")[0], Selection.LAST)
     assert [len(rows) for rows in differences.pages(analysis)] == [20] * 9 + [19]
     first, second = planned_figures(study)[:2]
     assert (first.name, second.name) == ("differences-top1-1", "differences-top1-2")
@@ -248,7 +247,7 @@ def test_words_of_a_grid_stay_in_their_cells_and_can_be_read():
         bad = run.variant == "m_c = 0, m_r = 0" and run.seed > 0
         loss = {"test_loss": 20 * run.last["top1"]}
         runs.append(run._replace(last=loss, best=loss, status=why if bad else run.status))
-    plan = replace(study.plan, metrics=("test_loss",))
+    plan = replace(study.plan, metrics=metrics("test_loss"))
     [one] = drawn(replace(study, plan=plan, runs=tuple(runs)), "grid")
     renderer = one.figure._get_renderer()
     cells = [p for p in one.figure.axes[0].patches if p.get_linewidth() == 0]

@@ -31,7 +31,9 @@ def _check(results, record):
         for run in results.runs
         if run.pair == record["pair"] and run.status == "done"
     ]
-    frame = pd.DataFrame(rows, columns=["variant", "seed", *results.plan.metrics])
+    frame = pd.DataFrame(
+        rows, columns=["variant", "seed", *(metric.name for metric in results.plan.metrics)]
+    )
     series = {label: group.set_index("seed") for label, group in frame.groupby("variant")}
     baseline = next(v.label for v in results.plan.variants if v.role == "baseline")
     if record["variant"] not in series:

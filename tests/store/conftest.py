@@ -18,7 +18,7 @@ def make_config() -> Callable[..., JobConfig]:
     def make(seed: int = 0, **changes: object) -> JobConfig:
         fields: dict[str, Any] = {
             "kind": "student", "method": "m", "program": "p:q", "data": "digits",
-            "teacher": "t", "student": "s", "seed": seed, "profile": "quick",
+            "networks": {"teacher": "t", "student": "s"}, "seed": seed,
             "settings": {"loss.tau": 0.1, "loss.name": "τ"},
         }  # fmt: skip
         return JobConfig(**{**fields, **changes})

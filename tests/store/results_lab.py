@@ -9,12 +9,13 @@ from typing import Any
 
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
+from ablate.methods.metrics import COSTS, TOP1
 from ablate.methods.session import JobConfig
 from ablate.store.rundir import RunDirectory
 
 TEACHER = JobConfig(
-    kind="teacher", method="teacher", program="p:t", data="digits", teacher="t", student="",
-    seed=0, profile="quick", settings={},
+    kind="teacher", method="teacher", program="p:t", data="digits",
+    networks={"teacher": "t"}, seed=0, settings={},
 )  # fmt: skip
 TEACHER_ID = job_id(TEACHER)
 BASE = Variant("base", Role.BASELINE, "m")
@@ -35,8 +36,9 @@ class Lab:
 
     def student(self, variant: Variant, seed: int) -> JobConfig:
         return JobConfig(
-            kind="student", method=variant.method, program="p:s", data="digits", teacher="t",
-            student="s", seed=seed, profile="quick", settings={"tau": 0.1, **variant.changes},
+            kind="student", method=variant.method, program="p:s", data="digits",
+            networks={"teacher": "t", "student": "s"}, seed=seed,
+            settings={"tau": 0.1, **variant.changes},
             upstream={"teacher": TEACHER_ID},
         )  # fmt: skip
 
@@ -61,7 +63,7 @@ class Lab:
         ]
         fields: dict[str, Any] = {
             "name": name, "title": "T", "question": "?", "answers": "plan", "profile": "quick",
-            "data": "Digits", "metrics": ("top1", "train_seconds"), "pairs": ("t/s",),
+            "data": "Digits", "metrics": (TOP1, COSTS[0]), "pairs": ("t/s",),
             "seeds": tuple(seeds), "baseline": {"tau": 0.1}, "overrides": {},
             "variants": tuple(variants),
             "jobs": (PlannedJob(TEACHER_ID, "teacher", None, "t", 0), *students), "code": "c0de",

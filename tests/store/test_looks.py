@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ablate.matrix.plan import Role, StudyPlan, Variant
+from ablate.methods.metrics import TOP1
 from ablate.store.history import Status
 from ablate.store.looks import earlier_sizes, looks_of, read_looks, record_looks
 from ablate.store.results import Run, StudyResults
@@ -16,7 +17,7 @@ DIGESTS = {"base": {"t/s": "aa"}, "row": {"t/s": "bb"}}
 def study(seeds: int, *, title: str = "A", waiting: int = 0) -> StudyResults:
     plan = StudyPlan(
         name="a", title=title, question="", answers="", profile="quick", data="digits",
-        metrics=("top1",), pairs=("t/s",), seeds=tuple(range(seeds)), baseline={}, overrides={},
+        metrics=(TOP1,), pairs=("t/s",), seeds=tuple(range(seeds)), baseline={}, overrides={},
         variants=(Variant("base", Role.BASELINE, "m"), Variant("row", Role.VARIANT, "m")),
         jobs=(), rows=DIGESTS,
     )  # fmt: skip

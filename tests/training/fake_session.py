@@ -84,13 +84,14 @@ class Workshop:
     def job(self, method: str, teacher: str, student: str, **changes: Value) -> JobConfig:
         """Resolve a job; parts are written with double underscores for dots."""
         declared = BUILT_IN[method]
-        settings = declared.baseline(teacher, student)
+        named = {"teacher": teacher, "student": student}
+        networks = {role: named[role] for role in declared.roles}
+        settings = declared.baseline(networks)
         settings |= {name: value for name, value in TINY.items() if name in settings}
         settings |= {name.replace("__", "."): value for name, value in changes.items()}
         return JobConfig(
             kind=declared.kind, method=method, program=declared.program, data="digits",
-            teacher=teacher if declared.uses_teacher else "", student=student,
-            seed=0, profile="test", settings=settings,
+            networks=networks, seed=0, settings=settings,
         )  # fmt: skip
 
     def session(self, job: JobConfig, folder: str = "job") -> FakeSession:
@@ -101,7 +102,7 @@ class Workshop:
         return FakeSession(job, self.folder / folder, upstreams=upstreams)
 
     def _recipe(self, method: Method, network: str) -> dict[str, Value]:
-        values = method.baseline("", network)
+        values = method.baseline({method.roles[0]: network})
         return values | {name: value for name, value in TINY.items() if name in values}
 
     def _run(self, job: JobConfig, roles: Mapping[str, JobConfig]) -> Path:

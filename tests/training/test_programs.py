@@ -14,7 +14,6 @@ from fake_session import FakeSession, Workshop
 from ablate.errors import DivergedError, InputError, Interrupted
 from ablate.methods.cocord import COCORD
 from ablate.methods.method import Method
-from ablate.methods.metrics import METRICS
 from ablate.methods.parts import Choice, Part, Value
 from ablate.methods.references import CRD
 from ablate.methods.registry import BUILT_IN
@@ -46,7 +45,7 @@ def test_outcome_names_the_metrics(workshop: Workshop, method: str, losses: set[
     session = workshop.session(workshop.job(method, *PAIR, **SHORT), f"metrics {method}")
     outcome = session.run()
     assert set(outcome.metrics) == TEST_METRICS | {"loss", "train_top1"} | losses
-    assert set(outcome.metrics) <= {metric.name for metric in METRICS}
+    assert set(outcome.metrics) <= {metric.name for metric in BUILT_IN[method].metrics}
     assert all(math.isfinite(value) for value in outcome.metrics.values())
     assert [epoch for epoch, _, _ in session.epochs] == [1, 2]
     assert session.epochs[-1][2] == outcome.metrics
@@ -198,7 +197,7 @@ def test_a_teacher_of_the_users_own_is_tested_not_trained(
     assert session.positions == []
     saved = torch.load(session.folder / "weights.pt", weights_only=True)
     assert checkpoint.digest(saved["model"]) == outcome.weights_digest
-    wrong = replace(job, teacher="resnet20")
+    wrong = replace(job, networks={"teacher": "resnet20"})
     with pytest.raises(InputError, match="is missing, but resnet20 needs it"):
         FakeSession(wrong, tmp_path / "wrong", machine=machine).run()
 

@@ -129,7 +129,8 @@ def measured_on(results: StudyResults, selection: Selection | None) -> str:
     Without a selection the figure shows all epochs.
     """
     plan = results.plan
-    words = [f"Data set {plan.data}", f"profile {plan.profile}"]
+    words = [f"Data set {plan.data}"] if plan.data else []
+    words.append(f"profile {plan.profile}")
     if "epochs" in plan.baseline:
         epochs = plan.baseline["epochs"]
         words.append(f"{format_value(epochs)} epoch{'s' * (epochs != 1)}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.matrix.plan import Role, StudyPlan, Variant
-from ablate.methods.metrics import METRICS, Metric, find_metric
+from ablate.methods.metrics import Metric, find_metric
 from ablate.report.tables.table import NOT_RUN, Cell, Comparison, Selection
 from ablate.statistics.paired import (
     Adjusted,
@@ -83,21 +83,17 @@ def baseline_label(plan: StudyPlan) -> str:
 
 def metric_of(plan: StudyPlan, words: str) -> Metric:
     """Metric of the plan by name or label; InputError names those it has."""
-    metric = find_metric(words)
-    if metric is not None and metric.name in plan.metrics:
+    metric = find_metric(words, plan.metrics)
+    if metric is not None:
         return metric
     message = f'study {plan.name} has no metric "{words}"'
-    right = did_you_mean(words, plan.metrics)
-    if metric is not None:  # no slip of the pen
-        message = f'"{metric.name}" is not among the metrics of study {plan.name}'
-        right = f"which are: {', '.join(plan.metrics)}"
+    right = did_you_mean(words, [metric.name for metric in plan.metrics])
     raise InputError(Problem("--metric", "", message, right))
 
 
 def plan_metrics(plan: StudyPlan) -> tuple[Metric, ...]:
     """The plan's metrics in its own order."""
-    by_name = {metric.name: metric for metric in METRICS}
-    return tuple(by_name[name] for name in plan.metrics if name in by_name)
+    return plan.metrics
 
 
 def analyse(results: StudyResults, metric: Metric, selection: Selection) -> Analysis:

@@ -25,7 +25,8 @@ OPTIMISTIC = "best epoch on the test set (optimistic)"
 def provenance(results: StudyResults, selection: Selection | None) -> tuple[str, ...]:
     """What ran, on what, under which settings; costs are of whole runs, without a selection."""
     plan, facts = results.plan, results.facts
-    setting = [f"Data set: {plan.data}", f"profile: {plan.profile}"]
+    setting = [f"Data set: {plan.data}"] if plan.data else []
+    setting.append(f"profile: {plan.profile}")
     if "epochs" in plan.baseline:
         setting.append(f"epochs: {format_value(plan.baseline['epochs'])}")
     if plan.overrides:

@@ -47,7 +47,7 @@ def _follows_recipe(plan: StudyPlan) -> bool:
     """Whether the baseline is the method as published; a user's method may share its recipe."""
     name = next(v.method for v in plan.variants if v.role is Role.BASELINE)
     teacher, _, student = plan.pairs[0].rpartition("/")
-    recipe = BUILT_IN.get(name, STUDENT).baseline(teacher, student)
+    recipe = BUILT_IN.get(name, STUDENT).baseline({"teacher": teacher, "student": student})
     return all(
         same(plan.baseline.get(part, value), value)
         for part, value in recipe.items()
