@@ -101,7 +101,7 @@ def unmeasured(matrix: Matrix, summary: Summary, agenda: Agenda) -> list[str]:
                 result = agenda.run(job).result() or {}
                 found |= numbers(result.get("metrics")) | numbers(result.get("costs"))
     names = ", ".join(sorted(found))
-    missing = [name for name in matrix.plan.metrics if found and name not in found]
+    missing = [m.name for m in matrix.plan.metrics if found and m.name not in found]
     return [f'no job of {matrix.plan.name} measured "{name}", only: {names}' for name in missing]
 
 

@@ -67,9 +67,9 @@ class Vocabulary:
     @property
     def metrics(self) -> Sequence[Metric]:
         """The metrics that the method declares."""
-        from ablate.methods.metrics import METRICS
+        from ablate.methods.metrics import COSTS
 
-        return METRICS
+        return (*self.method.metrics, *COSTS)
 
     def part(self, phrase: str, qualifiers: frozenset[str] = frozenset()) -> Part | Open:
         """The one part that a phrase means; `qualifiers`: words that choose pairs."""

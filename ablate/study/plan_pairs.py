@@ -26,12 +26,12 @@ class ChosenPairs:
     def baseline(self, method: Method) -> dict[str, Value]:
         """The method's baseline on the first pair."""
         teacher, _, student = (self.pairs[0] if self.pairs else "/").partition("/")
-        return method.baseline(teacher, student)
+        return method.baseline({"teacher": teacher, "student": student})
 
 
 def choose_pairs(method: Method, part_phrase: str, name: str) -> ChosenPairs:
     """Pairs that the plan's words name or qualify, or else the method's usual pair."""
-    if not method.networks:
+    if not method.roles:
         return ChosenPairs(())
     named = [m for m in _PAIR.finditer(part_phrase) if m[1] in NETWORKS and m[2] in NETWORKS]
     if named:
