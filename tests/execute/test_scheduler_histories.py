@@ -250,7 +250,6 @@ TestRandomHistory = RandomHistory.TestCase
 TestRandomHistory.settings = settings(
     max_examples=150,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
@@ -284,7 +283,7 @@ def play(tasks: list[Task], devices: list[Device], seed: int) -> Iterator[tuple[
     assert scheduler.counts()[Phase.DONE] == len(tasks)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tasks=graphs(), devices=st.sampled_from(POOLS), seed=st.integers(0, 2**32))
 def test_whatever_goes_wrong_all_is_done_in_the_end_and_the_same_way_again(
     tasks: list[Task], devices: list[Device], seed: int

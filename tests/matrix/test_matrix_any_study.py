@@ -106,7 +106,7 @@ def check(matrix: Matrix) -> None:
             assert config.settings["views.augmentation"] == "crop-flip"
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS, st.sampled_from(["quick", "paper"]), TABLES)
 def test_any_document_expands_or_is_refused_with_reasons(
     document: dict[str, object], profile: str, overrides: dict[str, str | int | float | bool]
@@ -126,7 +126,7 @@ def test_any_document_expands_or_is_refused_with_reasons(
 def test_what_expands_has_rows_that_differ() -> None:
     expanded = []
 
-    @settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
     @given(SOUND)
     def expand_any(document: dict[str, object]) -> None:
         try:

@@ -371,7 +371,7 @@ def test_labels_are_the_papers():
     assert style.label("wrn_40_2, 5 $ and \\") == r"wrn_40_2, 5 \$ and ∖"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from([*"$\\_^{}#%&~<>ab ", "L_pred", "τ", "N = 1", "é", "\x00"]),
                 max_size=12).map("".join) | st.text(max_size=20))  # fmt: skip
 def test_any_label_can_be_drawn(text):

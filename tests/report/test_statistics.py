@@ -41,7 +41,7 @@ TABLE_T = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 29: 2.04
 
 # No deadline: a busy machine is no failure.
 PATIENT = settings(deadline=None)
-MORE = settings(deadline=None, max_examples=300)
+MORE = settings(max_examples=300)
 
 metric = st.integers(-10_000, 10_000).map(lambda i: i / 100)
 pairs = st.lists(st.tuples(metric, metric), min_size=2, max_size=8)

@@ -164,7 +164,7 @@ def test_a_comparison_is_tested_once_when_all_its_seeds_have_ended(why):
     assert cells_of(open_baseline)[PRED].comparison.mark is Mark.NONE
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_marks_of_an_unfinished_study_stay_when_it_is_finished(data):
     rows = (variant("b", "baseline"), *(variant(f"v{i}", group="g") for i in range(4)))

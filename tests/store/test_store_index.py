@@ -272,7 +272,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(_steps)
 def test_ingesting_bit_by_bit_gives_what_a_rebuild_gives(steps):
     with tempfile.TemporaryDirectory() as folder:

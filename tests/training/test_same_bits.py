@@ -76,8 +76,6 @@ def test_on_the_cpu(workshop: Workshop, case: Case) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("case", EVERYTHING, ids=str)
 def test_on_a_gpu(workshop: Workshop, case: Case) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     check(workshop, "cuda:0", case)
 
 
@@ -98,8 +96,6 @@ def a_table(workshop: Workshop) -> FakeSession:
 def test_a_stop_leaves_no_trace_on_a_gpu(
     workshop: Workshop, make: Callable[[Workshop], FakeSession], stops: tuple[int, ...]
 ) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     whole, parts = make(workshop), make(workshop)
     whole.machine = parts.machine = Machine("cuda:0")
     assert whole.run().weights_digest == parts.run_with_stops(*stops).weights_digest

@@ -113,8 +113,6 @@ def test_jitter_without_colours_is_refused():
 @pytest.mark.gpu
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
 def test_devices_see_the_same_views(augmentation):
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
     images = some_images(64, CIFAR)
     cpu, gpu = (draw(augmentation, CIFAR, 64, 1, "q", 1, device) for device in ("cpu", "cuda"))
     assert all(torch.equal(t, tensors(gpu)[name].cpu()) for name, t in tensors(cpu).items())
@@ -141,7 +139,7 @@ def slow_crop_flip(image: np.ndarray, index: int, info: DataInfo) -> np.ndarray:
     return (result - np.array(info.mean)[:, None, None]) / np.array(info.std)[:, None, None]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(infos, st.integers(0, 10**9))
 def test_crop_flip_equals_a_slow_rendering(info, seed):
     images = some_images(5, info, seed)
@@ -152,7 +150,7 @@ def test_crop_flip_equals_a_slow_rendering(info, seed):
         assert np.abs(view[i].numpy() - expected).max() < 1e-5
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(infos, st.integers(0, 10**9), st.sampled_from(sorted(FINITE_VIEWS)))
 def test_all_views_hold_every_rendered_view_to_the_bit(info, seed, augmentation):
     images = some_images(6, info, seed)
