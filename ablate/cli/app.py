@@ -7,6 +7,7 @@ import typer
 from ablate.cli.export import export
 from ablate.cli.import_plan import import_plan
 from ablate.cli.jobs import logs, retry, show
+from ablate.cli.planning import schema
 from ablate.cli.reindex import reindex
 from ablate.cli.report import report
 from ablate.cli.run import run
@@ -21,6 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, status, report, export, show, logs, retry, verify, reindex):
+for command in (run, status, report, export, show, logs, retry, verify, reindex, schema):
     app.command()(command)
 app.command("import")(import_plan)

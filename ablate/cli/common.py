@@ -42,6 +42,8 @@ StudyArgument = Annotated[Path, typer.Argument(help="Study file.", show_default=
 
 _COMMAND = re.compile(r"`(ablate [^`]*)`")  #: as messages name one
 
+_NUMBER = re.compile(r"[+-]?(?:\.\d+|\d+\.)(?:[eE][+-]?\d+)?")
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 Format = TypeVar("Format", bound=StrEnum)
 
@@ -194,6 +196,9 @@ def parse_overrides(texts: list[str] | None) -> dict[str, TomlValue]:
 
 
 def _toml_value(text: str) -> TomlValue:
+    number = _NUMBER.fullmatch(text.strip())
+    if number:  # .01 and 1. are numbers everywhere but in TOML
+        return float(text)
     try:
         value: TomlValue = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):  # no TOML, or a number of thousands of digits

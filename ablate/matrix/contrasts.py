@@ -11,9 +11,9 @@ from ablate.matrix.plan import Contrast, PairGroup, Role, Variant
 from ablate.matrix.rows import TableRow
 from ablate.methods.method import Method
 from ablate.methods.parts import Values, same
+from ablate.study.fields import TomlValue
 from ablate.study.model import ContrastEntry
 from ablate.study.parse import Study
-from ablate.study.tomlfile import TomlValue
 from ablate.study.variants import Row, parse_values, rows
 
 Entry = TypeVar("Entry")

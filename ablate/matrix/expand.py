@@ -107,16 +107,19 @@ def _methods(study: Study) -> tuple[Method | None, dict[str, Method]]:
         right = '"student" trains a network alone'
         study.problem("method", "teachers are trained for studies, never studied", right)
     references: dict[str, Method] = {}
+    seen: set[str] = set()
     for i, name in enumerate(study.file.references):
         key = f"references[{i}]"
-        if name is None:
+        other = study.method(name, key) if name is not None else None
+        if other is None:
             continue
-        if name in study.file.references[:i]:
+        if other.name in seen:
             study.problem(key, f'"{name}" is listed twice', "each method once")
-        elif name == study.file.method:
+        elif method is not None and other.name == method.name:
             study.problem(key, f'"{name}" is the study\'s own method: the baseline', "another one")
-        elif (other := study.method(name, key)) is not None:
+        else:
             references[key] = other
+        seen.add(other.name)
     return method, references
 
 

@@ -14,20 +14,30 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
-from ablate.study.seeds import Seeds
-from ablate.study.tomlfile import (
+from ablate.study.fields import (
+    Line,
     PathText,
     Scalar,
     Strict,
     Text,
     TomlValue,
     Values,
-    clean_text,
+    clean_line,
     flatten,
     scalar,
 )
+from ablate.study.seeds import Seeds
 
 Action = Literal["REPLACE", "REMOVE", "ADD"]
 
@@ -36,7 +46,7 @@ def _row_names(value: object) -> list[str | dict[str, TomlValue]]:
     names: list[str | dict[str, TomlValue]] = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str) and item.strip():
-            names.append(clean_text(item))
+            names.append(clean_line(item))
         elif isinstance(item, dict) and item:
             names.append({part: scalar(one) for part, one in flatten(item).items()})
         else:
@@ -61,12 +71,33 @@ RowNames = Annotated[
 ]
 
 
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+#: A value, or a list of values; an entry is None where the file had something wrong there.
+OneOrMore = Annotated[
+    list[Scalar | None],
+    BeforeValidator(_as_list),
+    WithJsonSchema(
+        {"type": ["string", "number", "boolean", "array"], "description": "a value, or several"}
+    ),
+]
+Names = Annotated[
+    list[str | None],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
+]
+
+
 class PairEntry(Strict):
     """A teacher and the student it teaches; "teacher/student" for short, or only "student"."""
 
-    teacher: str = ""
-    student: str
-    teacher_checkpoint: PathText = ""  #: file with the teacher's weights, relative to the study
+    teacher: str = Field("", description="name of the teacher's network")
+    student: str = Field(description="name of the network that is trained")
+    teacher_checkpoint: PathText = Field(
+        "", description="file with the teacher's weights, relative to the study file"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -78,6 +109,12 @@ class PairEntry(Strict):
             return value
         raise ValueError('should be "teacher/student" or a table with both')
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
+
     @property
     def name(self) -> str:
         """As tables print it."""
@@ -87,7 +124,9 @@ class PairEntry(Strict):
 class RowsEntry(Strict):
     """Something that adds rows to the study's table."""
 
-    profiles: list[str] = Field(default_factory=list)  #: the only ones it belongs to; []: to all
+    profiles: list[str] = Field(
+        default_factory=list, description="the only profiles it belongs to; all where none is named"
+    )
 
     def belongs(self, profile: str) -> bool:
         """Whether its rows are part of the study under this profile."""
@@ -97,26 +136,28 @@ class RowsEntry(Strict):
 class AblationEntry(RowsEntry):
     """One part, changed to each value in turn: REPLACE, or its off-value, or its on-value."""
 
-    ablated_part: str
-    action: Action = "REPLACE"
-    replacement: list[Scalar | None] = Field(default_factory=list)
-    baseline: Scalar | None = None  #: value of the reference row; it may be in the list, too
+    ablated_part: str = Field(description="name of a part of the method; `ablate parts` lists them")
+    action: Action = Field("REPLACE", description="REPLACE with values, REMOVE, or ADD")
+    replacement: OneOrMore = Field(
+        default_factory=list, description="the values that take the place of the baseline's"
+    )
+    baseline: Scalar | None = Field(
+        None, description="value of the part in the baseline; it may be in the list, too"
+    )
 
     @field_validator("action", mode="before")
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("replacement", mode="before")
-    @classmethod
-    def _one(cls, value: Any) -> Any:
-        return value if isinstance(value, list) else [value]
-
 
 class GridEntry(RowsEntry):
     """Every combination of the values of several parts."""
 
-    parts: dict[str, list[Scalar | None]]
+    parts: Annotated[
+        dict[str, list[Scalar | None]],
+        WithJsonSchema({"type": "object", "description": "part = list of values"}),
+    ]
 
     @field_validator("parts", mode="before")
     @classmethod
@@ -129,8 +170,8 @@ class GridEntry(RowsEntry):
 class VariantEntry(RowsEntry):
     """One variant that sets several parts at once."""
 
-    label: Text = ""
-    set: Values
+    label: Line = Field("", description="what the table calls it")
+    set: Values = Field(description="part = value")
 
 
 class ContrastEntry(Strict):
@@ -140,17 +181,21 @@ class ContrastEntry(Strict):
     row of the study's method that has these values.
     """
 
-    name: Text
+    name: Line = Field(description="what the table calls the difference")
     rows: RowNames
     against: RowNames
-    pairs: list[str] = Field(default_factory=list)  #: the only ones it is about; []: each pair
+    pairs: list[str] = Field(
+        default_factory=list, description="the only pairs it is about; all where none is named"
+    )
 
 
 class PairGroupEntry(Strict):
     """Pairs over which the table makes one statement per row."""
 
-    name: Text
-    pairs: list[str] = Field(default_factory=list)  #: []: all pairs of the study
+    name: Line = Field(description="what the table calls the group")
+    pairs: list[str] = Field(
+        default_factory=list, description="two or more pairs of the study; all where none is named"
+    )
 
 
 class ProfileEntry(Strict):
@@ -160,7 +205,7 @@ class ProfileEntry(Strict):
         "settings": "they belong in ablate.toml; for this study only, in `baseline` here"
     }
 
-    pairs: list[PairEntry | None] | None = None
+    pairs: list[PairEntry | None] | None = Field(None, description="pairs in place of the study's")
     seeds: Seeds | None = None
     baseline: Values = Field(default_factory=dict)
 
@@ -168,49 +213,59 @@ class ProfileEntry(Strict):
 class PlanEntry(Strict):
     """The words of the plan document that `ablate import` made the study from."""
 
-    document: str
-    sha256: str
-    line: int
-    name: str
-    ablated_part: str
-    action: str
-    replacement: list[str] = Field(default_factory=list)
-    metrics: list[str] = Field(default_factory=list)
-    rationale: str = ""
-    open: list[str] = Field(default_factory=list)  #: what a person has to decide before a run
+    document: str = Field(description="file name of the document")
+    sha256: str = Field(description="SHA-256 of the document")
+    line: int = Field(description="line of the document where this ablation starts")
+    name: str = Field(description="name of the ablation")
+    ablated_part: str = Field(description="the part, in the document's words")
+    action: str = Field(description="the action, in the document's words")
+    replacement: list[str] = Field(default_factory=list, description="the document's values")
+    metrics: list[str] = Field(default_factory=list, description="the document's metrics")
+    rationale: str = Field("", description="why, in the document's words")
+    open: list[str] = Field(
+        default_factory=list, description="what a person has to decide before a run"
+    )
 
 
 class StudyFile(Strict):
     """A study file as it stands on disk."""
 
-    title: Text = ""
-    question: Text = ""
-    answers: Text = ""  #: the published table or plan that the study answers
-    method: PathText = ""
-    pairs: list[PairEntry | None] = Field(default_factory=list)
+    title: Line = Field("", description="a line for the table's head")
+    question: Text = Field("", description="the question that the study answers")
+    answers: Text = Field("", description="the published table or plan that the study answers")
+    method: PathText = Field(
+        "", description='method that is ablated: a name, or your own as "file.py:NAME"'
+    )
+    pairs: list[PairEntry | None] = Field(
+        default_factory=list, description='pairs of networks, such as "resnet110/resnet32"'
+    )
     seeds: Seeds | None = None
-    metrics: list[str | None] = Field(default_factory=list)
-    #: Differences smaller than this, in the first metric's unit, are equivalent to the baseline.
-    margin: float | None = Field(None, gt=0)
+    metrics: Names = Field(
+        default_factory=list, description="metrics of the method; the first where none is named"
+    )
+    margin: float | None = Field(
+        None,
+        gt=0,
+        description="differences below it count as none; in the unit of the first metric",
+    )
     baseline: Values = Field(default_factory=dict)
     ablation: list[AblationEntry | None] = Field(default_factory=list)
     grid: list[GridEntry | None] = Field(default_factory=list)
     variant: list[VariantEntry | None] = Field(default_factory=list)
-    references: list[PathText | None] = Field(default_factory=list)
+    references: list[PathText | None] = Field(
+        default_factory=list, description="other methods, as they are, for comparison"
+    )
     contrast: list[ContrastEntry | None] = Field(default_factory=list)
     pair_group: list[PairGroupEntry | None] = Field(default_factory=list)
-    profiles: dict[str, ProfileEntry] = Field(default_factory=dict)
+    profiles: dict[str, ProfileEntry] = Field(
+        default_factory=dict, description="what the study does differently under a profile"
+    )
     plan: PlanEntry | None = None
-
-    @field_validator("metrics", mode="before")
-    @classmethod
-    def _one(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
 
     def sections(self) -> dict[str, ProfileEntry]:
         """Key -> what stands under it: the file's own top level is a section, too."""
-        given = "pairs" in self.model_fields_set
+        has_pairs = "pairs" in self.model_fields_set
         own = ProfileEntry.model_construct(
-            pairs=self.pairs if given else None, seeds=self.seeds, baseline=self.baseline
+            pairs=self.pairs if has_pairs else None, seeds=self.seeds, baseline=self.baseline
         )
         return {"": own, **{f"profiles.{name}.": entry for name, entry in self.profiles.items()}}

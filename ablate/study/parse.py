@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ablate.errors import InputError, Problem
 from ablate.methods.method import Method, NotFoundError
-from ablate.methods.registry import find_method
+from ablate.methods.registry import BUILT_IN, find_method
 from ablate.study.model import StudyFile
-from ablate.study.tomlfile import read_toml, validate
+from ablate.study.tomlfile import read_toml
+from ablate.study.validation import MOST_PROBLEMS, validate
+
+MOST_ENTRIES = 10_000  #: of one kind, such as [[variant]]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -34,13 +38,21 @@ class Study:
         return Study(self.path, self.file, list(self.problems))
 
     def problem(self, key: str, message: str, right: str = "") -> None:
-        """Note one thing that is wrong with the file."""
+        """Note one thing that is wrong with the file.
+
+        Raises:
+            InputError: MOST_PROBLEMS are known; nobody reads more, and finding them takes time.
+        """
         self.problems.append(Problem(str(self.path), key, message, right))
+        if len(self.problems) >= MOST_PROBLEMS:
+            text = f"these are the first {MOST_PROBLEMS} problems; the rest was not looked at"
+            self.problems.append(Problem(str(self.path), "", text))
+            self.check()
 
     def method(self, name: str, key: str) -> Method | None:
-        """Look a method up; None and a problem if there is none."""
+        """Look a method up by its name or title; None and a problem if there is none."""
         try:
-            return find_method(name, self.path.parent)
+            return find_method(_method_name(name), self.path.parent)
         except NotFoundError as error:
             self.problem(key, error.message, error.right)
             return None
@@ -49,6 +61,15 @@ class Study:
         """Raise all problems at once, if there are any."""
         if self.problems:
             raise InputError(dict.fromkeys(self.problems))  # each once, however often it was met
+
+
+def _method_name(words: str) -> str:
+    """The name of one of the package's own methods, however its letters are written."""
+    plain = words.strip().casefold()
+    for method in BUILT_IN.values():
+        if plain in (method.name.casefold(), method.title.casefold()):
+            return method.name
+    return words
 
 
 def read_study(path: Path) -> Study:
@@ -62,23 +83,29 @@ def read_study(path: Path) -> Study:
 
 def read_document(data: dict[str, Any], path: Path) -> Study:
     """Read a study from parsed TOML, which it changes; `path` names it in messages."""
-    given = set(data)
+    present = set(data)
+    too_many = list(_too_many(data, path))
+    if too_many:
+        raise InputError(too_many)
     file, problems = validate(StudyFile, data, str(path))
     assert file is not None, "no key of a study is required by its model"
+    if len(problems) > MOST_PROBLEMS:
+        more = f"{len(problems) - MOST_PROBLEMS:,} more problems of this kind"
+        raise InputError([*problems[:MOST_PROBLEMS], Problem(str(path), "", more)])
     study = Study(path, file, problems)
     _check_decided(study)
     if not _NAME.fullmatch(path.stem):
         study.problem("", "a study is named by its file, which may use A-Z a-z 0-9 _ . -")
-    told = {problem.key for problem in problems}
+    wrong = {problem.key for problem in problems}
     for key, right in (("title", "a line for the table's head"), ("method", 'such as "cocord"')):
-        if key not in given:
+        if key not in present:
             study.problem(key, "is missing", right)
-        elif not getattr(file, key) and key not in told:
+        elif not getattr(file, key) and key not in wrong:
             study.problem(key, "is empty", right)
     changing = {"ablation", "grid", "variant", "references"}
-    if not any(getattr(file, key) for key in changing) and not told & changing:
+    if not any(getattr(file, key) for key in changing) and not wrong & changing:
         study.problem("", "the study changes nothing", "add [[ablation]], [[grid]] or [[variant]]")
-    if not file.metrics and "metrics" in given:
+    if not file.metrics and "metrics" in present:
         study.problem("metrics", "is empty", 'such as ["top1"]')
     if not file.method:
         study.check()
@@ -92,3 +119,11 @@ def _check_decided(study: Study) -> None:
         study.problem(f"plan.open[{i}]", sentence, right)
     if study.file.plan and study.file.plan.open:
         study.check()
+
+
+def _too_many(data: dict[str, Any], path: Path) -> Iterator[Problem]:
+    """Lists that no person wrote: they are refused unread, so that this takes no time."""
+    for key, entries in data.items():
+        if isinstance(entries, list) and len(entries) > MOST_ENTRIES and key != "seeds":
+            message = f"has {len(entries):,} entries, and a study has at most {MOST_ENTRIES:,}"
+            yield Problem(str(path), key, message, "several studies")

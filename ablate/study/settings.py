@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, field_validator
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, field_validator
 
 from ablate.errors import InputError, Problem, did_you_mean
+from ablate.study.fields import Line, PathText, Strict, TomlValue, Values, flatten
 from ablate.study.seeds import Seeds
-from ablate.study.tomlfile import (
-    PathText,
-    Strict,
-    Text,
-    TomlValue,
-    Values,
-    read_toml,
-    validate,
-)
+from ablate.study.tomlfile import read_toml
+from ablate.study.validation import validate
 
 __all__ = ["Execution", "Profile", "Settings", "TomlValue", "find_settings", "load_settings"]
 
@@ -53,16 +49,31 @@ def _not_empty(value: str) -> str:
 
 
 Folder = Annotated[PathText, AfterValidator(_not_empty)]
-Count = Annotated[Literal["auto"] | int, PlainValidator(_auto_or_count)]
-Names = Annotated[Literal["auto"] | list[str], PlainValidator(_auto_or_names)]
+Count = Annotated[
+    Literal["auto"] | int,
+    PlainValidator(_auto_or_count),
+    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]}),
+]
+DeviceNames = Annotated[
+    Literal["auto"] | list[str],
+    PlainValidator(_auto_or_names),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"const": "auto"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            ]
+        }
+    ),
+]
 
 
 class Profile(Strict):
     """How studies are run: on which data, and with which values in place of a method's own."""
 
-    data: PathText
-    title: Text = ""  #: one line for the table's footer
-    seeds: Seeds | None = None  #: of studies that name none
+    data: PathText = Field(description="name of a data set, or a folder of images")
+    title: Line = Field("", description="one line for the table's footer")
+    seeds: Seeds | None = Field(None, description="seeds of studies that name none")
     settings: Values = Field(default_factory=dict)
 
 
@@ -73,14 +84,21 @@ class Execution(Strict):
     it; on nothing else here.
     """
 
-    devices: Names = "auto"
-    jobs_per_device: Count = 1
-    threads: int = Field(1, ge=1)  #: CPU threads of one job
-    cpu_slots: Count = "auto"  #: jobs at once where there is no GPU
-    checkpoint_every: str = "auto"
-    max_retries: int = Field(3, ge=0)
-    retry_delay_s: float = Field(1.0, ge=0)
-    grace_s: float = Field(30.0, gt=0)  #: from asking a worker to stop to killing it
+    devices: DeviceNames = Field("auto", description='"auto", or a list such as ["cuda:0"]')
+    jobs_per_device: Count = Field(1, description='"auto": as many as fit the GPU\'s memory')
+    threads: int = Field(1, ge=1, description="CPU threads of one job")
+    cpu_slots: Count = Field("auto", description="jobs at once where there is no GPU")
+    checkpoint_every: str = Field(
+        "auto", description='"auto", or such as "1 epoch", "200 steps", "10 minutes"'
+    )
+    max_retries: int = Field(3, ge=0, description="times that a crashed job is started again")
+    retry_delay_s: float = Field(1.0, ge=0, description="seconds before the first of these")
+    grace_s: float = Field(
+        30.0, gt=0, description="seconds from asking a worker to stop to killing it"
+    )
+    ask_above_hours: float = Field(
+        24.0, ge=0, description="device hours from which `ablate run` asks before it starts"
+    )
 
     @field_validator("checkpoint_every")
     @classmethod
@@ -106,10 +124,12 @@ class Execution(Strict):
 class Settings(Strict):
     """The whole of ablate.toml."""
 
-    results: Folder = "results"
-    profile: str = "quick"
-    data_dir: Folder = "~/.cache/ablate"
-    teacher_checkpoints: PathText = ""  #: folder with <network>_vanilla/*.pth
+    results: Folder = Field("results", description="folder for results")
+    profile: str = Field("quick", description="profile of commands without --profile")
+    data_dir: Folder = Field("~/.cache/ablate", description="folder for downloaded data sets")
+    teacher_checkpoints: PathText = Field(
+        "", description="folder with <network>_vanilla/*.pth; empty: teachers are trained"
+    )
     execution: Execution = Execution.model_construct()
     profiles: dict[str, Profile]
     folder: str = "."  #: where the file lies; relative paths in it start there
@@ -155,6 +175,7 @@ def load_settings(path: Path) -> Settings:
         problems.append(Problem(path.name, "folder", "unknown key", "it is where the file lies"))
     written = data.get("profiles")
     names = list(written) if isinstance(written, dict) else []
+    tables = _tables_of_settings(written)
     settings, more = validate(Settings, {**data, "folder": str(path.parent)}, path.name)
     problems += more
     if settings is None:
@@ -162,24 +183,38 @@ def load_settings(path: Path) -> Settings:
     if settings.profile not in names:
         hint = did_you_mean(settings.profile, names)
         problems.append(Problem(path.name, "profile", f'no profile "{settings.profile}"', hint))
-    wrong, misspelled = _profile_problems(settings, path.name)
-    problems += wrong
+    wrong, misspelled = _profile_problems(tables, path.name)
+    known = {problem.key for problem in problems}
+    problems += [problem for problem in wrong if problem.key not in known]
     if problems:
         raise InputError([*problems, *misspelled])
     return settings
 
 
-def _profile_problems(settings: Settings, where: str) -> tuple[list[Problem], list[Problem]]:
+def _tables_of_settings(profiles: object) -> dict[str, dict[str, TomlValue]]:
+    """Profile -> values under its `settings`, also of profiles that have other problems."""
+    tables = {}
+    for name, profile in profiles.items() if isinstance(profiles, dict) else ():
+        table = profile.get("settings") if isinstance(profile, dict) else None
+        with suppress(ValueError):  # two spellings of one key, which is told elsewhere
+            flat = flatten(table) if isinstance(table, dict) else {}
+            tables[name] = {k: v for k, v in flat.items() if isinstance(v, str | int | float)}
+    return tables
+
+
+def _profile_problems(
+    tables: Mapping[str, Mapping[str, TomlValue]], where: str
+) -> tuple[list[Problem], list[Problem]]:
     """Values that no method takes, and names that look like misspelled ones."""
     from ablate.methods.given import check_given, parts_by_name, unknown_setting
     from ablate.methods.registry import BUILT_IN
 
     methods = list(BUILT_IN.values())
     known, wrong, misspelled = parts_by_name(methods), [], []
-    for name, profile in settings.profiles.items():
+    for name, values in tables.items():
         prefix = f"profiles.{name}.settings."
-        given = check_given(profile.settings, where, prefix, methods)
-        wrong += given.problems
-        unknown = [unknown_setting(key, where, prefix, known) for key in given.unknown]
+        checked = check_given(values, where, prefix, methods)
+        wrong += checked.problems
+        unknown = [unknown_setting(key, where, prefix, known) for key in checked.unknown]
         misspelled += [problem for problem in unknown if problem.right.startswith("did you mean")]
     return wrong, misspelled

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ablate.methods.method import Method, NotFoundError
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import Part, Value, same, shown
+from ablate.study.fields import TomlValue
 from ablate.study.model import AblationEntry, GridEntry, VariantEntry
 from ablate.study.parse import Study
-from ablate.study.tomlfile import TomlValue
 
 _MOST_CELLS = 100_000  #: of one grid; a longer one is a slip of the pen
 

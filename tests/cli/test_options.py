@@ -56,3 +56,14 @@ def test_what_is_no_override() -> None:
         strict=True,
     ):  # fmt: skip
         assert words in line
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(".01", 0.01), ("-.5", -0.5), ("1.", 1.0), (".1e-2", 0.001), ("01", "01")]
+)
+def test_numbers_are_read_as_python_writes_them(text: str, value: object) -> None:
+    assert parse_overrides([f"lr={text}"]) == {"lr": value}
+
+
+def test_seeds_may_be_a_range() -> None:
+    assert parse_seeds("0-2,7") == [0, 1, 2, 7]

@@ -21,6 +21,7 @@ from ablate.study.model import (
 )
 from ablate.study.parse import Study, read_document, read_study
 from ablate.study.tomlfile import read_toml
+from ablate.study.validation import MOST_PROBLEMS
 from ablate.study.variants import Row, baseline_changes, chosen_metrics, rows
 
 STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.toml"))
@@ -254,3 +255,57 @@ def test_what_is_right_survives_what_is_wrong_beside_it(data: st.DataObject) -> 
     assert study.problems
     assert {p.key.partition("[")[0].partition(".")[0] for p in study.problems} == {place}
     assert len(rows(study, COCORD)) == (6 if place == "ablation" else 9)
+
+
+@pytest.mark.parametrize("key", ["seeds", "metrics", "pairs"])
+def test_a_key_below_a_table_is_told_where_it_belongs(tmp_path: Path, key: str) -> None:
+    study = read(tmp_path, f"[[ablation]]\nablated_part = 'lr'\nreplacement = [1]\n{key} = [0]\n")
+    (problem,) = study.problems
+    assert problem.key == f"ablation[0].{key}"
+    assert "above the first [table]" in problem.right
+
+
+def test_a_key_in_a_plan_s_words_names_the_key(tmp_path: Path) -> None:
+    study = read(tmp_path, "[[ablation]]\n'Ablated Part' = 'lr'\nreplacement = [1]\n")
+    hints = {problem.key: problem.right for problem in study.problems}
+    assert hints["ablation[0].Ablated Part"] == 'did you mean "ablated_part"?'
+
+
+@pytest.mark.parametrize("name", ["cocord", "CoCoRD", "COCORD", " CoCoRD "])
+def test_a_method_by_name_or_title(tmp_path: Path, name: str) -> None:
+    study = read(tmp_path, "[[ablation]]\nablated_part = 'lr'\nreplacement = [1]\n")
+    method = study.method(name, "method")
+    assert method is not None
+    assert method.name == "cocord"
+
+
+def test_lists_that_no_person_wrote_are_refused_unread(tmp_path: Path) -> None:
+    bad = "[[variant]]\nset.x = 1\n" * 100_000
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, bad)
+    (problem,) = caught.value.problems
+    assert problem.key == "variant"
+    assert "100,000" in problem.message
+
+
+def test_the_first_problems_of_very_many_are_told(tmp_path: Path) -> None:
+    study = read(tmp_path, "[[variant]]\nset.x = 1\n" * 5_000)
+    with pytest.raises(InputError) as caught:
+        rows(study, COCORD)
+    assert len(caught.value.problems) == MOST_PROBLEMS + 1
+    assert str(MOST_PROBLEMS) in caught.value.problems[-1].message
+
+
+def test_very_many_wrong_entries_are_told_by_their_first_and_their_number(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, "[[variant]]\nlable = 'x'\n" * 5_000)
+    assert len(caught.value.problems) == MOST_PROBLEMS + 1
+    assert "9,900" in caught.value.problems[-1].message
+
+
+def test_a_title_is_a_line(tmp_path: Path) -> None:
+    study = read(tmp_path, "[[ablation]]\nablated_part = 'lr'\nreplacement = [1]\n")
+    assert study.problems == []
+    path = tmp_path / "long.toml"
+    path.write_text(f'title = "{"T" * 2_000_000}"\nmethod = "cocord"\n')
+    assert [p.key for p in read_study(path).problems][:1] == ["title"]

@@ -10,10 +10,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ablate.errors import InputError
+from ablate.study.fields import flatten
 from ablate.study.settings import Execution, Settings, find_settings, load_settings, user_path
-from ablate.study.tomlfile import dotted, flatten, read_toml, validate, written
+from ablate.study.tomlfile import read_toml
+from ablate.study.validation import dotted, validate, written
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUICK = '[profiles.quick]\ndata = "digits"\n'
 
 NAMES = st.text("abz_-", min_size=1, max_size=3)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ablate.errors import InputError
-from ablate.study.tomlfile import read_toml
+from ablate.study.tomlfile import MOST_BYTES, read_toml
 
 
 @pytest.fixture
@@ -52,3 +53,34 @@ def test_files_that_are_no_studies_are_not_listed(project: Path) -> None:
 def test_a_folder_is_no_study(project: Path) -> None:
     right = 'such as "studies/lpred_symmetry.toml"'
     assert told("studies") == f"is a folder; a study is a file ({right})"
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ('title = "T"\n'.encode("utf-16"), "UTF-16"),
+        ('title = "T"\n'.encode("utf-16-le"), "UTF-16"),
+        ('title = "é"\n'.encode("latin-1"), "UTF-8"),
+        (b"#" * (MOST_BYTES + 1), "MiB"),
+        (b"title = 'T'\nAblated Part = 'lr'\n", "a key has no spaces"),
+        (b"lr = .01\n", "0.01"),
+        (b"lr = 1.\n", "1.0"),
+        (b"x = True\n", "small"),
+        (b"method: cocord\n", "by ="),
+        (b"method = cocord\n", "in quotes"),
+    ],
+)
+def test_what_is_no_toml_is_told_in_a_sentence(project: Path, content: bytes, named: str) -> None:
+    (project / "x.toml").write_bytes(content)
+    assert named in told("x.toml")
+
+
+def test_a_byte_order_mark_and_tabs_do_no_harm(project: Path) -> None:
+    (project / "x.toml").write_bytes(b"\xef\xbb\xbftitle\t=\t'T'\r\n")
+    assert read_toml(Path("x.toml")) == {"title": "T"}
+
+
+def test_a_pipe_and_a_device_are_refused_at_once(project: Path) -> None:
+    os.mkfifo(project / "x.toml")
+    for path in ("x.toml", "/dev/zero"):
+        assert "no regular file" in told(path)
