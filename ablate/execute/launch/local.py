@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,6 +31,9 @@ _TORCH = ("torch", "ablate.training.programs", "torch._inductor")
 #: What reads a data set, likewise; others are read by torchvision.
 _READERS = {"digits": "sklearn.datasets"}
 
+#: Bytes of a folder for sockets: 107 fit into an address, 32 are what multiprocessing adds.
+_LONGEST_FOLDER = 75
+
 _SERVER_GONE = 255  #: what multiprocessing says where the server took the exit code with it
 _POLL_S = 0.05  #: how often workers are looked at whose server is gone
 
@@ -37,6 +43,30 @@ def modules_for(jobs: Iterable[JobConfig]) -> list[str]:
     training = [job for job in jobs if job.program.startswith("ablate.training")]
     readers = {_READERS.get(job.data, "torchvision.datasets") for job in training}
     return [*_TORCH, *sorted(readers)] if training else []
+
+
+def make_socket_folder() -> None:
+    """Make the folder of multiprocessing's sockets where their paths are not too long.
+
+    It would lie below TMPDIR, wherever that leads; the operating system takes about a hundred
+    bytes. OSError where no folder can be made at all.
+    """
+    chosen = tempfile.tempdir
+    with contextlib.suppress(OSError):
+        if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST_FOLDER:
+            multiprocessing.util.get_temp_dir()
+            return
+    for folder in (os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108
+        try:
+            if folder and len(os.fsencode(folder)) <= _LONGEST_FOLDER:
+                tempfile.tempdir = folder
+                multiprocessing.util.get_temp_dir()
+                return
+        except OSError:
+            continue
+        finally:
+            tempfile.tempdir = chosen
+    raise OSError(errno.EACCES, "no temporary folder that is writable and whose path is short")
 
 
 @dataclass
@@ -62,6 +92,7 @@ class LocalLauncher(Launcher):
 
     def submit(self, order: Order, handle: Handle) -> str:
         """Start a worker; OSError where the system has no process to give."""
+        make_socket_folder()
         process = self._context.Process(
             target=main, args=(order,), name=f"ablate {handle.job[:10]}"
         )
