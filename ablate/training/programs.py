@@ -29,6 +29,7 @@ from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
 from ablate.training.step import Trainable
 from ablate.training.teacher_table import fill_table
+from ablate.training.teacher_weights import load_weights
 
 WEIGHTS, FEATURES = "weights.pt", "features.pt"
 TEACHER, TABLE = "teacher", "teacher_table"  # roles of upstream jobs
@@ -71,8 +72,8 @@ class Setting:
         """Outcome of the job, with the digest of the trained network."""
         if network is not None:
             results["weights_digest"] = checkpoint.digest(network.state_dict())
-        facts_, peak = facts(self.device), peak_memory(self.device)
-        return Outcome(**results, facts=facts_, peak_memory=peak)
+        results["facts"] = facts(self.device) | results.get("facts", {})
+        return Outcome(**results, peak_memory=peak_memory(self.device))
 
     def train(self, trainable: Trainable, table: Tensor | None = None) -> Outcome:
         """Train up to the last epoch and save the network that was trained."""
@@ -107,17 +108,19 @@ def supervised(session: Session) -> Outcome:
         [(role, name)] = config.networks.items()
         network = setting.build(name, role)
         if CHECKPOINT in config.inputs:
-            return _given(setting, network)
+            return _tested(setting, network)
         return setting.train(Supervised(network))
 
 
-def _given(setting: Setting, network: Network) -> Outcome:
+def _tested(setting: Setting, network: Network) -> Outcome:
+    """A teacher whose weights the user has: loaded, tested, saved like one that was trained."""
     path = setting.session.machine.files[CHECKPOINT]
-    checkpoint.load_weights(path, network, setting.config.networks[TEACHER_ROLE])
+    found = load_weights(path, network, setting.config.networks[TEACHER_ROLE])
     setting.precision.place(network)
     setting.save(network)
     metrics = evaluate(network, setting.data, setting.precision)
-    return setting.outcome(network, metrics=metrics, best=metrics)
+    facts = {"weights": "; ".join(filter(None, (f"given as {path.name}", found)))}
+    return setting.outcome(network, metrics=metrics, best=metrics, facts=facts)
 
 
 def teacher_table(session: Session) -> Outcome:
@@ -151,7 +154,7 @@ def _teacher(setting: Setting) -> Network:
     """The upstream teacher, frozen."""
     name = setting.config.networks[TEACHER_ROLE]
     teacher = setting.build(name, "teacher")
-    checkpoint.load_weights(setting.session.upstream(TEACHER) / WEIGHTS, teacher, name)
+    load_weights(setting.session.upstream(TEACHER) / WEIGHTS, teacher, name)
     setting.precision.place(teacher)
     return teacher.eval().requires_grad_(False)
 

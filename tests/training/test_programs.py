@@ -23,6 +23,7 @@ from ablate.training.evaluate import evaluate
 from ablate.training.hyper import Hyper
 from ablate.training.loop import Run
 from ablate.training.precision import Precision
+from ablate.training.teacher_weights import load_weights
 
 PAIR = ("resnet14", "resnet8")
 ACROSS = ("wrn_16_1", "resnet8x4")  # 64 and 256 features
@@ -68,7 +69,7 @@ def test_saved_weights_are_what_was_measured(workshop: Workshop) -> None:
     session = workshop.session(workshop.job("cocord", *PAIR, **SHORT), "saved")
     outcome = session.run()
     network = networks.build("resnet8", 10, 1)
-    checkpoint.load_weights(session.folder / "weights.pt", network, "resnet8")
+    load_weights(session.folder / "weights.pt", network, "resnet8")
     assert checkpoint.digest(network.state_dict()) == outcome.weights_digest
     fp32 = Precision("fp32", torch.device("cpu"))
     fp32.place(network)
