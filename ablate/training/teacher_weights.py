@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -131,7 +131,7 @@ def _state_dicts(path: Path) -> list[tuple[str, Mapping[str, Tensor]]]:
     return found
 
 
-def _is_state_dict(value: object) -> bool:
+def _is_state_dict(value: object) -> TypeGuard[Mapping[str, Tensor]]:
     return (
         isinstance(value, Mapping)
         and bool(value)
