@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).parent.parent
 
 
 def run(epochs: int, folder: Path) -> None:
+    from ablate.store.events import CheckpointSaved
     from ablate.store.rundir import run_directories
 
     study = REPOSITORY / "studies" / "lpred_symmetry.toml"
@@ -31,11 +32,11 @@ def run(epochs: int, folder: Path) -> None:
     print(f"{'job':<16}{'training':>10}{'saves':>7}{'each':>9}{'size':>10}{'share':>8}")
     for directory in run_directories(results):
         events = directory.events().events
-        saves = [event for event in events if event["event"] == "checkpoint"]
-        result = directory.result() or {}
-        trained = float(result["costs"]["train_seconds"])
-        spent = sum(float(event["seconds"]) for event in saves)
-        size = max(event["bytes"] for event in saves) / 2**20
+        saves = [event for event in events if isinstance(event, CheckpointSaved)]
+        result = directory.read_result()
+        trained = result.costs["train_seconds"]
+        spent = sum(event.seconds or 0.0 for event in saves)
+        size = max(event.bytes or 0 for event in saves) / 2**20
         print(
             f"{directory.config().kind:<16}{trained:8.2f} s{len(saves):7d}"
             f"{1000 * spent / len(saves):6.1f} ms{size:6.2f} MiB{100 * spent / trained:6.2f} %"

@@ -10,7 +10,6 @@ jobs whose directories would take long to make; then only reading is timed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -20,24 +19,28 @@ from pathlib import Path
 
 from ablate.matrix.identity import canonical, job_id
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
+from ablate.methods.device import Device
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.metrics import CLASSIFICATION, COSTS, TOP1
 from ablate.methods.session import JobConfig
 from ablate.store import ingest
-from ablate.store.history import Attempt, JobHistory, Status
+from ablate.store.events import CheckpointSaved, EpochEnded, Finished, Started, to_line
+from ablate.store.history import Attempt, JobHistory
 from ablate.store.index import Index
+from ablate.store.job_result import JobResult, to_text
 from ablate.store.query import curves, export, job_states, studies, study_results
 from ablate.store.rebuild import reindex
 from ablate.store.rundir import EventLog, RunDirectory
 
 SEEDS = 10
-RESULT = {
-    "metrics": {"top1": 71.23456789, "top5": 92.3456789, "test_loss": 1.23456, "loss": 0.987654},
-    "best": {"top1": 71.5, "top5": 92.5, "test_loss": 1.2, "loss": 0.9},
-    "best_epoch": 17,
-    "weights_digest": "d" * 64,
-    "facts": {"python": "3.12", "torch": "2.9", "device": "a CPU", "threads": "1", "git": "abc"},
-    "costs": {"train_seconds": 123.4, "peak_memory_mib": 456.0},
-}
+RESULT = JobResult(
+    metrics={"top1": 71.23456789, "top5": 92.3456789, "test_loss": 1.23456, "loss": 0.987654},
+    best={"top1": 71.5, "top5": 92.5, "test_loss": 1.2, "loss": 0.9},
+    best_epoch=17,
+    weights_digest="d" * 64,
+    facts={"python": "3.12", "torch": "2.9", "device": "a CPU", "threads": "1", "git": "abc"},
+    costs={"train_seconds": 123.4, "peak_memory_mib": 456.0},
+)
 
 
 @contextmanager
@@ -78,21 +81,23 @@ def epoch_metrics(epoch: int, count: int) -> dict[str, float]:
 
 
 def events(epochs: int, metrics: int) -> bytes:
-    lines = [{"event": "started", "attempt": 1, "time": 1.0, "pid": 1, "process_start": 1.0,
-              "host": "h", "device": "cpu", "threads": 1}]  # fmt: skip
+    lines = [
+        Started(attempt=1, time=1.0, pid=1, process_start=1.0, host="h", device=Device(), threads=1)
+    ]
     for epoch in range(1, epochs + 1):
         values = epoch_metrics(epoch, metrics)
-        lines.append({"event": "epoch", "attempt": 1, "time": 1.0 + epoch, "epoch": epoch,
-                      "step": 10 * epoch, "metrics": values})  # fmt: skip
-    lines.append({"event": "finished", "attempt": 1, "time": 2.0 + epochs})
-    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        lines.append(
+            EpochEnded(attempt=1, time=1.0 + epoch, epoch=epoch, step=10 * epoch, metrics=values)
+        )
+    lines.append(Finished(attempt=1, time=2.0 + epochs))
+    return b"".join(to_line(line) + b"\n" for line in lines)
 
 
 def make_directories(
     results: Path, jobs: dict[str, JobConfig], epochs: int, metrics: int
 ) -> list[RunDirectory]:
     """What workers would have written, without syncing each file."""
-    log, result = events(epochs, metrics), json.dumps(RESULT)
+    log, result = events(epochs, metrics), to_text(RESULT)
     runs = [RunDirectory.of(results, job) for job in jobs]
     for run, config in zip(runs, jobs.values(), strict=True):
         run.path.mkdir(parents=True)
@@ -105,8 +110,8 @@ def make_directories(
 def put_rows(index: Index, jobs: dict[str, JobConfig], epochs: int, metrics: int) -> None:
     """The rows that ingesting such directories would give."""
     values = {epoch: epoch_metrics(epoch, metrics) for epoch in range(1, epochs + 1)}
-    attempt = Attempt(1, 1.0, 2.0, "finished", device="cpu", host="h", threads=1)
-    told = JobHistory(Status.DONE, (attempt,), finished=2.0, epochs=values)
+    attempt = Attempt(1, 1.0, 2.0, AttemptOutcome.FINISHED, device=Device(), host="h", threads=1)
+    told = JobHistory(JobStatus.DONE, (attempt,), finished=2.0, epochs=values)
     epoch_rows = [
         (epoch, name, value) for epoch, row in values.items() for name, value in row.items()
     ]
@@ -137,7 +142,7 @@ def time_writing(results: Path, index: Index, runs: list[RunDirectory], plan: St
     some = runs[:: max(len(runs) // 200, 1)]
     with timed(f"one more event in {len(some)} jobs, one by one"):
         for run in some:
-            run.append({"event": "checkpoint", "attempt": 1, "step": 1, "epoch": 1})
+            run.append(CheckpointSaved(attempt=1, step=1, epoch=1))
             index.ingest(run)
 
 

@@ -28,7 +28,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES = 400
 
 #: Of the store, what a report may ask.
-TOLD = ("results", "query", "index", "history", "rundir", "files", "find", "processes")
+TOLD = (
+    "results", "query", "index", "history", "events", "job_result", "rundir", "files", "find",
+    "processes",
+)  # fmt: skip
 
 #: Room -> what it may import of the package, besides itself; a longer name allows that part only.
 ALLOWED: dict[str, set[str]] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ablate.matrix.identity import short
 from ablate.methods.parts import format_value
@@ -14,6 +14,7 @@ from ablate.store.find import in_words
 if TYPE_CHECKING:
     from ablate.methods.session import JobConfig
     from ablate.store.history import Attempt
+    from ablate.store.job_result import JobResult
     from ablate.store.query import JobDetails, JobState, Resumption, StudySummary
 
 
@@ -74,15 +75,19 @@ def job_lines(job: JobDetails) -> Iterator[str]:
         yield from _config_lines(job.config)
 
 
-def _result_lines(result: Mapping[str, Any]) -> Iterator[str]:
+def _result_lines(result: JobResult) -> Iterator[str]:
     """What a finished job measured, at its last epoch and at its best one, and what it left."""
-    for name, value in sorted(result["metrics"].items()):
+    for name, value in sorted(result.metrics.items()):
         yield f"metric   {name} = {value:.6g}"
-    for name, value in sorted(result.get("best", {}).items()):
-        yield f"best     {name} = {value:.6g}, epoch {result.get('best_epoch', '-')}"
-    for name, value in sorted(result.get("costs", {}).items()):
+    for name, value in sorted(result.best.items()):
+        yield f"best     {name} = {value:.6g}, epoch {result.best_epoch or '-'}"
+    for name, value in sorted(result.costs.items()):
         yield f"cost     {name} = {value:.6g}"
-    yield f"weights  {result['weights_digest']}"
+    yield f"weights  {result.weights_digest or '-'}"
+    for name, artifact in sorted(result.artifacts.items()):
+        yield f"artifact {name} = {artifact.sha256}, {artifact.size:,} bytes"
+    for role, used in sorted(result.upstream.items()):
+        yield from (f"used     {role}/{name} = {digest}" for name, digest in sorted(used.items()))
 
 
 def _config_lines(config: JobConfig) -> Iterator[str]:
@@ -100,7 +105,7 @@ def _config_lines(config: JobConfig) -> Iterator[str]:
 def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     end = f"{attempt.outcome} {moment(attempt.ended)}" if attempt.outcome else "open"
     yield (
-        f"attempt  {attempt.number}: started {moment(attempt.started)} on {attempt.device}, "
+        f"attempt  {attempt.number}: started {moment(attempt.started)} on {attempt.device or '-'}, "
         f"{end}, last epoch {attempt.last_epoch}, step {attempt.last_step}"
     )
     if attempt.resumed_step is not None:

@@ -81,32 +81,35 @@ def _silent(run: RunDirectory, results: Path) -> str:
 
 def _standing(run: RunDirectory, results: Path) -> tuple[str, bool]:
     """How a job stands, in a sentence, and whether it was ever started."""
+    from ablate.methods.lifecycle import JobStatus
     from ablate.store import query
-    from ablate.store.history import Status
     from ablate.store.index import Index
     from ablate.store.states import BLOCKED
 
     with Index.open(results) as index:
         found = query.job(index, run.id)
-    why = f", for {BLOCKED}" if found.status is Status.BLOCKED else ""
+    why = f", for {BLOCKED}" if found.status is JobStatus.BLOCKED else ""
     return f"job {short(run.id)} is {found.status}{why}", bool(found.history.attempts)
 
 
 def _may_grow(run: RunDirectory, results: Path) -> bool:
     """Whether a job's worker lives, or a run is at work that may start one."""
     from ablate.execute.recovery import lives
-    from ablate.store.history import Status, history
+    from ablate.methods.lifecycle import JobStatus
+    from ablate.store.history import history
     from ablate.store.locks import holder_of, orchestrator_lock
 
-    told = history(run.events().events, run.result())
+    told = history(run.events().events, done=run.result() is not None)
     last = told.attempts[-1] if told.attempts else None
     if last and last.open and lives(last) is not False:
         return True
-    if told.status not in (Status.RUNNING, Status.WAITING, Status.INTERRUPTED):
+    if told.status not in (JobStatus.RUNNING, JobStatus.WAITING, JobStatus.INTERRUPTED):
         return False
     holder = holder_of(orchestrator_lock(results))
     at_work = holder is not None and holder.lives() is not False
-    return at_work and not (last and last.phase == "stopped" and told.status != Status.WAITING)
+    return at_work and not (
+        last and last.status is JobStatus.INTERRUPTED and told.status is not JobStatus.WAITING
+    )
 
 
 @guarded
@@ -143,9 +146,14 @@ def retry(
 
 def _requeue(run: RunDirectory) -> bool:
     """Put a job back in the queue if it failed or diverged, and say whether it had."""
-    from ablate.store.history import Status, history
+    from ablate.methods.lifecycle import JobStatus
+    from ablate.store.events import Requeued
+    from ablate.store.history import history
 
-    if history(run.events().events, run.result()).status not in (Status.FAILED, Status.DIVERGED):
+    if history(run.events().events, done=run.result() is not None).status not in (
+        JobStatus.FAILED,
+        JobStatus.DIVERGED,
+    ):
         return False
-    run.append({"event": "retry", "time": time.time()})
+    run.append(Requeued(time=time.time()))
     return True

@@ -27,7 +27,7 @@ from ablate.cli.common import (
     tell,
 )
 from ablate.errors import InputError, Interrupted, JobError, Problem
-from ablate.execute.scheduler.messages import Phase
+from ablate.methods.lifecycle import JobStatus
 
 if TYPE_CHECKING:
     from ablate.execute.summary import Summary
@@ -118,5 +118,5 @@ def _whole(summary: Summary) -> None:
     """A run that was stopped, or whose job failed, has nothing to compare."""
     if summary.stopped:
         raise Interrupted("stopped before anything was proved")
-    if summary.count(Phase.DONE) < len(summary.phases):
+    if summary.count(JobStatus.DONE) < len(summary.phases):
         raise JobError("the job did not get to its end; its error stands above")

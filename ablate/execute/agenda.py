@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ablate.execute.display import Work
@@ -13,6 +13,7 @@ from ablate.execute.scheduler.messages import Task
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
+from ablate.methods.device import Device, DeviceKind
 from ablate.methods.session import JobConfig, Machine
 from ablate.store.rundir import RunDirectory
 from ablate.study.settings import Settings
@@ -82,10 +83,12 @@ class Agenda:
     def order(self, job: str, attempt: int, device: str, facts: Mapping[str, str]) -> Order:
         """What the worker of an attempt is told."""
         matrix, config, execution = self.owners[job], self.config(job), self.settings.execution
-        gpu = device.partition(":")[2]
+        place = Device.parse(device)
+        if place.kind is DeviceKind.CUDA:
+            place = replace(place, visible_name=visible_name(place.index))
         inputs = {name: matrix.files.get(digest) for name, digest in config.inputs.items()}
         machine = Machine(
-            device="cuda:0" if gpu else "cpu",  # the worker sees one GPU only
+            device=place.torch,
             threads=execution.threads,
             data_dir=self.settings.path(self.settings.data_dir),
             files={name: path for name, path in inputs.items() if path is not None},
@@ -98,7 +101,7 @@ class Agenda:
             interval=execution.interval,
             method_file=matrix.method_files.get(config.method, ""),
             method_code=matrix.method_codes.get(config.method, ""),
-            visible_gpu=visible_name(int(gpu)) if gpu else "",
+            device=place,
             grace_s=execution.grace_s,
             facts=facts,
         )

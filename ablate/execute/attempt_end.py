@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ablate.errors import StoreError
 from ablate.execute.launch.base import Exit
-from ablate.execute.scheduler.messages import Ended, Outcome, Phase
+from ablate.execute.scheduler.messages import (
+    Ended,
+)
 from ablate.execute.worker.main import EXIT_BUSY
-from ablate.store.history import Attempt, history, saved_step
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
+from ablate.store.events import AttemptEnded
+from ablate.store.history import (
+    Attempt,
+    history,
+    saved_step,
+)
+from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
 
 TAIL_LINES = 10
 _TAIL_BYTES = 16_384
 
-_OUTCOMES = {
-    "interrupted": Outcome.INTERRUPTED,
-    "diverged": Outcome.DIVERGED,
-    "out_of_memory": Outcome.OUT_OF_MEMORY,
-    "error": Outcome.ERROR,
-    "disk_full": Outcome.ERROR,
-    "refused": Outcome.REFUSED,
-}
+#: What a worker's own last event may say; a result it wrote speaks for itself.
+_HEARD = frozenset(AttemptOutcome) - {AttemptOutcome.FINISHED, AttemptOutcome.LOST}
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,13 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
     ours = next((a for a in history(events).attempts if a.number == attempt), None)
     step = saved_step(events)
     if result is not None:
-        finished = Ended(run.id, attempt, Outcome.FINISHED, step)
-        return AttemptEnd(finished, "", ours, peak_bytes(result))
-    outcome = _OUTCOMES.get(ours.outcome if ours else "", Outcome.CRASHED)
+        finished = Ended(run.id, attempt, AttemptOutcome.FINISHED, step)
+        return AttemptEnd(finished, "", ours, result.peak_bytes)
+    heard = ours.outcome if ours else None
+    outcome = heard if heard in _HEARD else AttemptOutcome.CRASHED
     fingerprint = ours.fingerprint if ours else ""
     message = ours.error if ours else unheard
-    if not message and outcome is Outcome.CRASHED:
+    if not message and outcome is AttemptOutcome.CRASHED:
         message = how_it_ended(exit_)
     return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, ours)
 
@@ -71,7 +73,7 @@ def beginning(attempt: Attempt) -> tuple[str, str] | None:
     return "resumed", f"{where}; {corrupt} passed over" if count else where
 
 
-def _result_left(run: RunDirectory) -> Mapping[str, Any] | None:
+def _result_left(run: RunDirectory) -> JobResult | None:
     """The result of an attempt; an empty one if it is there and cannot be read.
 
     What a network file system does not give us now says nothing against the result, which was
@@ -81,35 +83,30 @@ def _result_left(run: RunDirectory) -> Mapping[str, Any] | None:
         return run.result()
     except StoreError:
         with contextlib.suppress(OSError):
-            return {} if run.result_file.exists() else None
+            return JobResult() if run.result_file.exists() else None
         return None
 
 
 def write_end(
     run: RunDirectory,
     attempt: int,
-    outcome: Outcome,
-    phase: Phase,
+    outcome: AttemptOutcome,
+    status: JobStatus,
     message: str,
     exit_: Exit | None = None,
 ) -> None:
     """Add the verdict to a job's events; without it the next run finds the attempt open."""
     run.append(
-        {
-            "event": "ended",
-            "time": time.time(),
-            "attempt": attempt,
-            "outcome": outcome,
-            "phase": phase,
-            "message": message,
-            **({"exit_code": exit_.exit_code, "signal": exit_.signal} if exit_ else {}),
-        }
+        AttemptEnded(
+            attempt=attempt,
+            time=time.time(),
+            outcome=outcome,
+            status=status,
+            message=message,
+            exit_code=exit_.exit_code if exit_ else None,
+            signal=exit_.signal if exit_ else None,
+        )
     )
-
-
-def peak_bytes(result: Mapping[str, Any]) -> int:
-    """Most bytes that a finished job held on its device; 0 if it does not say."""
-    return int(float(result.get("costs", {}).get("peak_memory_mib", 0)) * 2**20)
 
 
 def how_it_ended(exit_: Exit) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ablate.errors import Remedy, StoreError
-from ablate.execute.scheduler.messages import Phase
+from ablate.methods.lifecycle import JobStatus
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Display(Protocol):
     def begin(self, work: Mapping[str, Work]) -> None:
         """The run has these jobs to do; called again when a study grows."""
 
-    def job(self, job: str, phase: Phase, detail: str = "") -> None:
+    def job(self, job: str, phase: JobStatus, detail: str = "") -> None:
         """A job entered a phase."""
 
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -48,7 +48,7 @@ class Silent:
     def begin(self, work: Mapping[str, Work]) -> None:
         """Show nothing."""
 
-    def job(self, job: str, phase: Phase, detail: str = "") -> None:
+    def job(self, job: str, phase: JobStatus, detail: str = "") -> None:
         """Show nothing."""
 
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -75,7 +75,7 @@ class Sturdy:
         """As `Display.begin`."""
         self._tell(lambda: self._display.begin(work))
 
-    def job(self, job: str, phase: Phase, detail: str = "") -> None:
+    def job(self, job: str, phase: JobStatus, detail: str = "") -> None:
         """As `Display.job`."""
         self._tell(lambda: self._display.job(job, phase, detail))
 

@@ -12,23 +12,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ablate.execute.agenda import Agenda
-from ablate.execute.attempt_end import peak_bytes, read_end, write_end
+from ablate.execute.attempt_end import read_end, write_end
 from ablate.execute.display import Complaints, Display
 from ablate.execute.launch.base import Exit, Handle, Launcher
 from ablate.execute.launch.devices import free_gpu_bytes
 from ablate.execute.launch.memory import MemoryWatch, ReadFree, taken_bytes
 from ablate.execute.recovery import Past, read_past
 from ablate.execute.scheduler.messages import (
-    BROKEN,
     AllSettled,
     BackoffOver,
     Event,
     Instruction,
     Kill,
     Launch,
-    Outcome,
     PeakMeasured,
-    Phase,
     StopRequested,
     TasksAdded,
     Terminate,
@@ -36,11 +33,14 @@ from ablate.execute.scheduler.messages import (
 )
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.scheduler.retry import RetryPolicy
-from ablate.execute.scheduler.scheduler import Scheduler
+from ablate.execute.scheduler.scheduler import (
+    Scheduler,
+)
 from ablate.execute.summary import Summary
 from ablate.execute.watching import Watch
 from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
+from ablate.methods.lifecycle import BROKEN, AttemptOutcome, JobStatus
 from ablate.store import checkpoints
 from ablate.store.index import Index
 
@@ -129,7 +129,8 @@ class Orchestrator:
         for job in jobs if self._memory else ():
             if job in past.done:  # what was measured lets jobs share a device from the start
                 with self._complaints.told():
-                    self._learn_peak(job, peak_bytes(self.agenda.run(job).result() or {}))
+                    result = self.agenda.run(job).result()
+                    self._learn_peak(job, result.peak_bytes if result else 0)
 
     def _turn(self) -> None:
         reports = self._unstarted or self._launcher.wait(TICK_S)
@@ -200,7 +201,7 @@ class Orchestrator:
         except OSError as error:  # no room on the disk, or no process to be had: judged as an end
             trouble = f"could not be started: {_in_words(error)}"
             self._unstarted.append(Exit(job, None, trouble=trouble))
-        self._display.job(job, Phase.RUNNING, f"attempt {attempt} on {device}")
+        self._display.job(job, JobStatus.RUNNING, f"attempt {attempt} on {device}")
 
     def _ended(self, exit_: Exit) -> None:
         job, attempt = exit_.job, self._attempts[exit_.job]
@@ -209,7 +210,7 @@ class Orchestrator:
         run = self.agenda.run(job)
         end = read_end(run, attempt, exit_)
         self._watch.began(job, attempt, end.written)
-        finished = end.event.outcome is Outcome.FINISHED
+        finished = end.event.outcome is AttemptOutcome.FINISHED
         if finished:
             self._learn_peak(job, end.peak_bytes)
             checkpoints.remove_all(run.checkpoints)  # if it was killed before it did so itself
@@ -249,13 +250,13 @@ class Orchestrator:
 
     def _show_blocked(self) -> None:
         for job in self.agenda.configs:
-            if job not in self._blocked and self._scheduler.phase(job) is Phase.BLOCKED:
+            if job not in self._blocked and self._scheduler.phase(job) is JobStatus.BLOCKED:
                 self._blocked.add(job)
-                self._display.job(job, Phase.BLOCKED, self._blocked_by(job))
+                self._display.job(job, JobStatus.BLOCKED, self._blocked_by(job))
 
     def _blocked_by(self, job: str) -> str:
         """Which job, of all that a blocked one waits for, failed itself."""
-        while (phase := self._scheduler.phase(job)) is Phase.BLOCKED:
+        while (phase := self._scheduler.phase(job)) is JobStatus.BLOCKED:
             needed = self.agenda.config(job).upstream.values()
             job = next(name for name in needed if self._scheduler.phase(name) in BROKEN)
         return f"waits for {short(job)}, which {phase}"

@@ -13,10 +13,14 @@ import psutil
 
 from ablate.errors import StoreError
 from ablate.execute.attempt_end import write_end
-from ablate.execute.scheduler.messages import Outcome, Phase
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store import checkpoints
-from ablate.store.history import Attempt, Status, history, saved_step
+from ablate.store.history import (
+    Attempt,
+    history,
+    saved_step,
+)
 from ablate.store.locks import FolderLock
 from ablate.store.mounts import is_local
 from ablate.store.processes import Alive, is_alive
@@ -33,7 +37,7 @@ class Past:
     """The state of some jobs before this run."""
 
     done: frozenset[str]
-    failed: Mapping[str, Phase]  #: jobs that only `ablate retry` puts back
+    failed: Mapping[str, JobStatus]  #: jobs that only `ablate retry` puts back
     attempts: Mapping[str, int]  #: attempts so far
     steps: Mapping[str, int]  #: of the furthest checkpoint
     resumable: frozenset[str]  #: begun, not done
@@ -49,7 +53,7 @@ class Past:
         return [job for job in configs if self.is_open(job)]
 
 
-_FAILED = {Status.FAILED: Phase.FAILED, Status.DIVERGED: Phase.DIVERGED}
+_FAILED = (JobStatus.FAILED, JobStatus.DIVERGED)
 
 
 def read_past(configs: Configs, runs: Runs, held: Mapping[str, str] = {}) -> Past:
@@ -70,7 +74,7 @@ def read_past(configs: Configs, runs: Runs, held: Mapping[str, str] = {}) -> Pas
         attempts[job] = past.attempts[-1].number
         steps[job] = saved_step(events)
         if past.status in _FAILED:
-            failed[job] = _FAILED[past.status]
+            failed[job] = past.status
         else:
             resumable.add(job)
             epochs[job] = max(past.epochs, default=0)
@@ -212,7 +216,7 @@ def declare_gone(run: RunDirectory) -> bool:
 
 
 def _write_lost(run: RunDirectory, attempt: Attempt, why: str) -> None:
-    write_end(run, attempt.number, Outcome.CRASHED, Phase.STOPPED, why)
+    write_end(run, attempt.number, AttemptOutcome.LOST, JobStatus.INTERRUPTED, why)
 
 
 def _open_attempt(run: RunDirectory) -> Attempt | None:

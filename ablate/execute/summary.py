@@ -10,10 +10,12 @@ from ablate.errors import Remedy, StoreError
 from ablate.execute.agenda import Agenda
 from ablate.execute.attempt_end import log_tail
 from ablate.execute.recovery import Past
-from ablate.execute.scheduler.messages import Phase
 from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
-from ablate.store.history import history, numbers
+from ablate.methods.lifecycle import JobStatus
+from ablate.store.history import (
+    history,
+)
 from ablate.store.rundir import RunDirectory
 
 Line = tuple[str, tuple[Remedy, ...]]  #: a sentence and the commands that help
@@ -23,21 +25,21 @@ Line = tuple[str, tuple[Remedy, ...]]  #: a sentence and the commands that help
 class Summary:
     """How a run ended."""
 
-    phases: Mapping[str, Phase]  #: job -> phase at the end
+    phases: Mapping[str, JobStatus]  #: job -> phase at the end
     launched: int  #: attempts started
     resumed: int  #: jobs that went on from a checkpoint, however often
     stopped: bool = False  #: somebody asked the run to stop
     held: Mapping[str, str] = field(default_factory=dict)  #: jobs that were left alone -> why
     messages: Mapping[str, str] = field(default_factory=dict)  #: job -> how its last attempt ended
 
-    def count(self, *phases: Phase) -> int:
+    def count(self, *phases: JobStatus) -> int:
         """How many jobs ended in one of `phases`."""
         return sum(phase in phases for phase in self.phases.values())
 
     @property
     def complete(self) -> bool:
         """Whether every job is done."""
-        return not self.held and self.count(Phase.DONE) == len(self.phases)
+        return not self.held and self.count(JobStatus.DONE) == len(self.phases)
 
     @property
     def exit_code(self) -> int:
@@ -73,14 +75,14 @@ def closing(agenda: Agenda, summary: Summary, again: Remedy | None = None) -> li
     names = agenda.names()
     lines: list[Line] = []
     for job, phase in summary.phases.items():
-        if phase in (Phase.FAILED, Phase.DIVERGED):
+        if phase in (JobStatus.FAILED, JobStatus.DIVERGED):
             message = summary.messages.get(job, "")
             lines += _failure(names[job], phase, agenda.run(job), message)
     for job, why in summary.held.items():
         gone = (Remedy("retry", ("--gone", short(job))),) if "may still run" in why else ()
         hint = "; once that process is gone for certain" if gone else ""
         lines.append((f"left alone  {names[job]}: {why}{hint}", gone))
-    counts = {phase: summary.count(phase) for phase in Phase if summary.count(phase)}
+    counts = {phase: summary.count(phase) for phase in JobStatus if summary.count(phase)}
     text = ", ".join(f"{count} {phase}" for phase, count in counts.items())
     text += f", {len(summary.held)} left alone" if summary.held else ""
     if summary.resumed:
@@ -96,16 +98,16 @@ def unmeasured(matrix: Matrix, summary: Summary, agenda: Agenda) -> list[str]:
     rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
     found: dict[str, float] = {}
     for job in rows:
-        if summary.phases.get(job) is Phase.DONE:
+        if summary.phases.get(job) is JobStatus.DONE:
             with suppress(StoreError):  # it may have what cannot be looked at now
-                result = agenda.run(job).result() or {}
-                found |= numbers(result.get("metrics")) | numbers(result.get("costs"))
+                result = agenda.run(job).result()
+                found |= {**result.metrics, **result.costs} if result else {}
     names = ", ".join(sorted(found))
     missing = [m.name for m in matrix.plan.metrics if found and m.name not in found]
     return [f'no job of {matrix.plan.name} measured "{name}", only: {names}' for name in missing]
 
 
-def _failure(name: str, phase: Phase, run: RunDirectory, message: str) -> list[Line]:
+def _failure(name: str, phase: JobStatus, run: RunDirectory, message: str) -> list[Line]:
     """A failed job: its name, its error, the end of its log, and where all of that lies."""
     error = history(run.events().events).error or message or "no error was written down"
     tail = [f"    | {line}" for line in log_tail(run)]

@@ -15,6 +15,7 @@ from pathlib import Path
 from ablate.execute.recovery import lives
 from ablate.matrix.plan import Matrix
 from ablate.store.history import Attempt, history
+from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
 
 RunMatrix = Callable[[Matrix, Path], object]  #: carries out a matrix in a results folder
@@ -84,18 +85,18 @@ def prove(
         with saboteur(ours, count, pause_s, random.Random(seed)):  # noqa: S311 - no secret
             run(part, folder)
         trials.append(_trial(ours))
-        pause_s = float((ours.result() or {}).get("costs", {}).get("train_seconds", 0)) / (
-            kills + 1
-        )
+        whole = ours.result() or JobResult()
+        pause_s = whole.costs.get("train_seconds", 0.0) / (kills + 1)
     return Proof(job, *trials)
 
 
 def _trial(run: RunDirectory) -> Trial:
-    result = run.result() or {}
-    past = history(run.events().events, result or None)
+    found = run.result()
+    past = history(run.events().events, done=found is not None)
+    result = found or JobResult()
     return Trial(
-        str(result.get("weights_digest", "")),
-        dict(result.get("metrics", {})),
+        result.weights_digest,
+        dict(result.metrics),
         len(past.attempts),
         past.resumed_from,
     )
@@ -103,7 +104,7 @@ def _trial(run: RunDirectory) -> Trial:
 
 def _living(run: RunDirectory) -> Attempt | None:
     """The attempt whose worker lives now, if there is one."""
-    attempts = history(run.events().events, run.result()).attempts
+    attempts = history(run.events().events, done=run.result() is not None).attempts
     return attempts[-1] if attempts and attempts[-1].open and lives(attempts[-1]) else None
 
 

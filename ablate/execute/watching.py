@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ablate.execute.attempt_end import beginning
 from ablate.execute.display import Display
+from ablate.store.events import EpochEnded
 from ablate.store.history import Attempt, history
 from ablate.store.rundir import RunDirectory
 
@@ -35,7 +36,7 @@ class Watch:
         if last > self._epochs.get(run.id, 0):
             self._epochs[run.id] = last
             self._display.epoch(run.id, last, past.epochs[last])
-        return any(e["event"] == "epoch" and e.get("attempt") == attempt for e in events)
+        return any(isinstance(e, EpochEnded) and e.attempt == attempt for e in events)
 
     def began(self, job: str, attempt: int, written: Attempt | None) -> None:
         """Tell once where an attempt went on, or that no checkpoint was sound."""

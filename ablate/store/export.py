@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, null, select
 
 from ablate.matrix.plan import StudyPlan
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import COSTS
 from ablate.store import schema
 from ablate.store.find import find_study
-from ablate.store.history import Status
 from ablate.store.index import Index
 from ablate.store.processes import Alive, is_alive
 from ablate.store.results import Run, StudyResults, TeacherRun
@@ -169,7 +169,7 @@ def _by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, Sequence[
     return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
-def _runs(known: Mapping[str, Sequence[Any]], found: Mapping[str, Status]) -> tuple[Run, ...]:
+def _runs(known: Mapping[str, Sequence[Any]], found: Mapping[str, JobStatus]) -> tuple[Run, ...]:
     last, best, costs = (parsed(known[name], "{}") for name in ("metrics", "best", "costs"))
     last = [{**own, **measured} for own, measured in zip(last, costs, strict=True)]
     best = [{**own, **_only_costs(all_)} for own, all_ in zip(best, last, strict=True)]
@@ -178,7 +178,7 @@ def _runs(known: Mapping[str, Sequence[Any]], found: Mapping[str, Status]) -> tu
 
 
 def _teachers(
-    connection: Connection, key: str, found: Mapping[str, Status]
+    connection: Connection, key: str, found: Mapping[str, JobStatus]
 ) -> tuple[TeacherRun, ...]:
     columns = (*PLAN_COLUMNS, _JOBS.metrics, _JOBS.weights_digest, _JOBS.checkpoint)
     of_study = planned_jobs(*columns).where(
@@ -201,7 +201,9 @@ def _teachers(
 
 def _facts(known: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]]:
     """Distinct values of each fact over the study's finished student jobs."""
-    done = {f for f, now in zip(known["facts"], known["status"], strict=True) if now == Status.DONE}
+    done = {
+        f for f, now in zip(known["facts"], known["status"], strict=True) if now == JobStatus.DONE
+    }
     found: dict[str, set[str]] = {}
     for facts in parsed(sorted(done), "{}"):
         for name, value in facts.items():

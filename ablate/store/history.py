@@ -1,30 +1,30 @@
-"""What events say about a job: a pure fold, so that anything can be rebuilt from event logs.
-
-A worker writes `started`, `resumed` (or `rejected`), `epoch`, `checkpoint`, and one of `finished`,
-`interrupted` and `error`; the orchestrator adds `ended` with its verdict after the worker's death,
-and `retry` when a user puts the job back in the queue. All carry "event", "time" and "attempt".
-Unknown events and misshapen fields are passed over: a log may come from a newer version.
-"""
+"""What events say about a job: a pure fold, so that anything can be rebuilt from event logs."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from ablate.methods.device import Device
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
+from ablate.store.events import (
+    AttemptEnded,
+    CheckpointSaved,
+    CheckpointsRejected,
+    EpochEnded,
+    Event,
+    Failed,
+    Finished,
+    Requeued,
+    Resumed,
+    Started,
+    Stopped,
+    Unknown,
+)
 
-class Status(StrEnum):
-    """How a job stands."""
-
-    WAITING = "waiting"
-    RUNNING = "running"  #: its last attempt has not ended; only a look at the process tells more
-    INTERRUPTED = "interrupted"  #: it will go on where it stopped
-    DONE = "done"
-    FAILED = "failed"
-    DIVERGED = "diverged"
-    BLOCKED = "blocked"  #: an upstream job failed
+#: Verdicts of an orchestrator that the next run does not go on from by itself.
+_FINAL = frozenset({JobStatus.FAILED, JobStatus.DIVERGED, JobStatus.BLOCKED})
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Attempt:
 
     number: int  #: from 1
     started: float | None = None  #: unix time; None if the worker never got that far
-    ended: float | None = None  #: unix time of its last word, or of the orchestrator's
-    outcome: str = ""  #: "" while open; "finished", "interrupted", "lost", "diverged", "crashed", …
-    phase: str = ""  #: what the orchestrator made of it: "failed", "retry", "stopped", …
-    device: str = ""
+    ended: float | None = None  #: unix time of its last event, or of the orchestrator's verdict
+    outcome: AttemptOutcome | None = None  #: None while nothing was heard of its end
+    status: JobStatus | None = None  #: what the job was doing after it, by the orchestrator
+    device: Device | None = None
     host: str = ""
     pid: int | None = None
     process_start: float | None = None  #: tells the process from a later one of the same pid
@@ -57,14 +57,14 @@ class Attempt:
     @property
     def open(self) -> bool:
         """Whether nothing was heard of its end."""
-        return not self.outcome
+        return self.outcome is None
 
 
 @dataclass(frozen=True)
 class JobHistory:
     """All that events and result say about a job."""
 
-    status: Status
+    status: JobStatus
     attempts: tuple[Attempt, ...] = ()
     resumed_from: tuple[int, ...] = ()  #: global step of every resumption
     error: str = ""  #: of the last attempt; "" once the job is done
@@ -81,38 +81,37 @@ class JobHistory:
         return {name: str(value) for name, value in known.items() if value} | dict(last.facts)
 
 
-def history(
-    events: Iterable[Mapping[str, Any]], result: Mapping[str, Any] | None = None
-) -> JobHistory:
-    """Fold the events of a job, in the order of its log, and its result into what they mean."""
+def history(events: Iterable[Event], *, done: bool = False) -> JobHistory:
+    """Fold the events of a job, in the order of its log, into what they mean.
+
+    `done`: whether the job has a sound result, which counts for more than any event.
+    """
     drafts: dict[int, dict[str, Any]] = {}
-    epochs: dict[int, dict[str, float]] = {}
+    epochs: dict[int, Mapping[str, float]] = {}
     requeued_after = 0
     for event in events:
-        name = event.get("event")
-        if name == "retry":
+        if isinstance(event, Unknown):
+            continue
+        if isinstance(event, Requeued):
             requeued_after = max(drafts, default=0)
             continue
-        number, learn = _whole(event.get("attempt")), _LEARN.get(str(name))
-        if number is None or number < 1 or learn is None:
-            continue
-        draft = drafts.setdefault(number, {})
-        draft.update(learn(event))
+        draft = drafts.setdefault(event.attempt, {})
+        draft.update(_LEARN[type(event)](event))
         _advance(draft, event)
-        if name == "epoch" and (epoch := _whole(event.get("epoch"))) is not None:
-            epochs[epoch] = numbers(event.get("metrics"))
-    attempts = _closed(drafts, done=result is not None)
+        if isinstance(event, EpochEnded):
+            epochs[event.epoch] = event.metrics
+    attempts = _closed(drafts, done=done)
     return JobHistory(
-        status=_status(attempts, requeued_after, result),
+        status=_status(attempts, requeued_after, done=done),
         attempts=attempts,
         resumed_from=tuple(a.resumed_step for a in attempts if a.resumed_step is not None),
-        error=attempts[-1].error if attempts and result is None else "",
-        finished=attempts[-1].ended if attempts and result is not None else None,
+        error=attempts[-1].error if attempts and not done else "",
+        finished=attempts[-1].ended if attempts and done else None,
         epochs=dict(sorted(epochs.items())),
     )
 
 
-def saved_step(events: Iterable[Mapping[str, Any]]) -> int:
+def saved_step(events: Iterable[Event]) -> int:
     """The furthest step that a checkpoint of a job reached, over all attempts.
 
     It is 0 again where its checkpoints came to nothing: with the result, after which they are
@@ -120,159 +119,117 @@ def saved_step(events: Iterable[Mapping[str, Any]]) -> int:
     """
     reached = 0
     for event in events:
-        if event.get("event") == "checkpoint":
-            reached = max(reached, _whole(event.get("step")) or 0)
-        elif event.get("event") in ("finished", "rejected"):
+        if isinstance(event, CheckpointSaved):
+            reached = max(reached, event.step)
+        elif isinstance(event, Finished | CheckpointsRejected):
             reached = 0
     return reached
 
 
-def numbers(value: object) -> dict[str, float]:
-    """Those entries of a mapping that are numbers, as floats."""
-    if not isinstance(value, Mapping):
-        return {}
-    found = {_text(name): _real(number) for name, number in value.items()}
-    return {name: number for name, number in found.items() if number is not None}
-
-
-def texts(value: object) -> dict[str, str]:
-    """The entries of a mapping as text."""
-    if not isinstance(value, Mapping):
-        return {}
-    return {_text(str(name)): _text(str(text)) for name, text in value.items()}
-
-
-def _status(
-    attempts: tuple[Attempt, ...], requeued_after: int, result: Mapping[str, Any] | None
-) -> Status:
-    if result is not None:
-        return Status.DONE
+def _status(attempts: tuple[Attempt, ...], requeued_after: int, *, done: bool) -> JobStatus:
+    if done:
+        return JobStatus.DONE
     if not attempts or attempts[-1].number <= requeued_after:
-        return Status.WAITING
+        return JobStatus.WAITING
     last = attempts[-1]
     if last.open:
-        return Status.RUNNING
-    if last.phase in (Status.FAILED, Status.DIVERGED, Status.BLOCKED):
-        return Status(last.phase)
-    if not last.phase and last.outcome == Status.DIVERGED:
-        return Status.DIVERGED  # the orchestrator died before its verdict, which is certain
-    return Status.INTERRUPTED
+        return JobStatus.RUNNING
+    if last.status in _FINAL:
+        return last.status
+    if last.status is None and last.outcome is AttemptOutcome.DIVERGED:
+        return JobStatus.DIVERGED  # the orchestrator died before its verdict, which is certain
+    return JobStatus.INTERRUPTED
 
 
-def _closed(drafts: Mapping[int, Mapping[str, Any]], done: bool) -> tuple[Attempt, ...]:
+def _closed(drafts: Mapping[int, Mapping[str, Any]], *, done: bool) -> tuple[Attempt, ...]:
     """Attempts by number; one that a later one follows, or that left a result, is not open."""
     attempts = []
     for number in sorted(drafts):
         draft = dict(drafts[number])
         if number != max(drafts):
-            draft["outcome"] = draft.get("outcome") or "lost"
+            draft["outcome"] = draft.get("outcome") or AttemptOutcome.LOST
         elif done:
-            draft["outcome"] = "finished"
+            draft["outcome"] = AttemptOutcome.FINISHED
         attempts.append(Attempt(number, **draft))
     return tuple(attempts)
 
 
-def _advance(draft: dict[str, Any], event: Mapping[str, Any]) -> None:
+def _advance(draft: dict[str, Any], event: Any) -> None:
+    """Note how far an attempt has come by an event that tells it."""
     for name in ("step", "epoch"):
-        value = _whole(event.get(name))
+        value = getattr(event, name, None)
         if value is not None:
             draft[f"last_{name}"] = max(draft.get(f"last_{name}", 0), value)
 
 
-def _started(event: Mapping[str, Any]) -> dict[str, Any]:
+def _started(event: Started) -> dict[str, Any]:
     return {
-        "started": _real(event.get("time")),
-        "device": _text(event.get("device")),
-        "host": _text(event.get("host")),
-        "pid": _whole(event.get("pid")),
-        "process_start": _real(event.get("process_start")),
-        "threads": _whole(event.get("threads")),
-        "facts": texts(event.get("facts")),
+        "started": event.time,
+        "device": event.device,
+        "host": event.host,
+        "pid": event.pid,
+        "process_start": event.process_start,
+        "threads": event.threads,
+        "facts": event.facts,
     }
 
 
-def _resumed(event: Mapping[str, Any]) -> dict[str, Any]:
-    rejected = event.get("rejected")
+def _resumed(event: Resumed) -> dict[str, Any]:
     return {
-        "resumed_step": _whole(event.get("step")),
-        "resumed_epoch": _whole(event.get("epoch")),
-        "lost_seconds": _real(event.get("lost_seconds")),
-        "rejected": tuple(map(str, rejected)) if isinstance(rejected, list | tuple) else (),
+        "resumed_step": event.step,
+        "resumed_epoch": event.epoch,
+        "lost_seconds": event.lost_seconds,
+        "rejected": event.rejected,
     }
 
 
-def _rejected(event: Mapping[str, Any]) -> dict[str, Any]:
-    """No checkpoint was sound: the attempt began from scratch."""
-    return {"rejected": _resumed(event)["rejected"]}
+def _rejected(event: CheckpointsRejected) -> dict[str, Any]:
+    return {"rejected": event.rejected}
 
 
-def _finished(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {"outcome": "finished", "ended": _real(event.get("time"))}
+def _finished(event: Finished) -> dict[str, Any]:
+    return {"outcome": AttemptOutcome.FINISHED, "ended": event.time}
 
 
-def _interrupted(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {"outcome": "interrupted", "ended": _real(event.get("time"))}
+def _stopped(event: Stopped) -> dict[str, Any]:
+    return {"outcome": AttemptOutcome.INTERRUPTED, "ended": event.time}
 
 
-def _error(event: Mapping[str, Any]) -> dict[str, Any]:
+def _failed(event: Failed) -> dict[str, Any]:
     return {
-        "outcome": _text(event.get("kind")) or "error",
-        "ended": _real(event.get("time")),
-        "error": _text(event.get("message")),
-        "traceback": _text(event.get("traceback")),
-        "fingerprint": _text(event.get("fingerprint")),
+        "outcome": event.outcome,
+        "ended": event.time,
+        "error": event.message,
+        "traceback": event.traceback,
+        "fingerprint": event.fingerprint,
     }
 
 
-def _ended(event: Mapping[str, Any]) -> dict[str, Any]:
+def _ended(event: AttemptEnded) -> dict[str, Any]:
     """The orchestrator's verdict; it adds to the worker's words and replaces none by nothing."""
     known = {
-        "outcome": _text(event.get("outcome")) or "ended",
-        "phase": _text(event.get("phase")),
-        "ended": _real(event.get("time")),
-        "error": _text(event.get("message")),
-        "exit_code": _whole(event.get("exit_code")),
-        "signal": _whole(event.get("signal")),
+        "outcome": event.outcome,
+        "status": event.status,
+        "ended": event.time,
+        "error": event.message,
+        "exit_code": event.exit_code,
+        "signal": event.signal,
     }
     return {name: value for name, value in known.items() if value not in (None, "")}
 
 
-def _nothing(_: Mapping[str, Any]) -> dict[str, Any]:
+def _nothing(_: object) -> dict[str, Any]:
     return {}
 
 
-_LEARN: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "started": _started,
-    "resumed": _resumed,
-    "rejected": _rejected,
-    "epoch": _nothing,
-    "checkpoint": _nothing,
-    "finished": _finished,
-    "interrupted": _interrupted,
-    "error": _error,
-    "ended": _ended,
+_LEARN: Mapping[type, Callable[[Any], dict[str, Any]]] = {
+    Started: _started,
+    Resumed: _resumed,
+    CheckpointsRejected: _rejected,
+    EpochEnded: _nothing,
+    CheckpointSaved: _nothing,
+    Finished: _finished,
+    Stopped: _stopped,
+    Failed: _failed,
+    AttemptEnded: _ended,
 }
-
-
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
-        return None
-    return value
-
-
-def _real(value: object) -> float | None:
-    if type(value) is float:
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def _text(value: object) -> str:
-    """Text without lone surrogates, which JSON can carry and a database cannot."""
-    if not isinstance(value, str):
-        return ""
-    return value if value.isascii() else value.encode(errors="replace").decode()

@@ -17,7 +17,8 @@ from ablate.errors import StoreError
 from ablate.matrix.plan import StudyPlan
 from ablate.methods.session import JobConfig
 from ablate.store import schema
-from ablate.store.history import Attempt, JobHistory, history, numbers, texts
+from ablate.store.history import Attempt, JobHistory, history
+from ablate.store.job_result import JobResult
 from ablate.store.rundir import EventLog, RunDirectory
 
 BATCH = 500  #: jobs per transaction, so that it stays short
@@ -73,7 +74,7 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
         return None
     result, problem, result_size = _result(run, result_size)
     log = run.events()
-    told = history(log.events, result)
+    told = history(log.events, done=result is not None)
     old = before.events_count if before else 0
     anew = before is not None and (log.size < before.events_size or len(log.events) < old)
     fresh = history(log.events[old:]).epochs if old and not anew else told.epochs
@@ -181,7 +182,7 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _result(run: RunDirectory, size: int) -> tuple[Mapping[str, Any] | None, str, int]:
+def _result(run: RunDirectory, size: int) -> tuple[JobResult | None, str, int]:
     """A result, what is wrong with it, and how much of it was seen.
 
     One that cannot be read is none, its job's error says so, and it is looked at again next time.
@@ -205,14 +206,13 @@ def job_row(
     config: JobConfig,
     log: EventLog,
     told: JobHistory,
-    result: Mapping[str, Any] | None,
+    result: JobResult | None,
     problem: str = "",
 ) -> Row:
     """The row of a job, but for the size of its result."""
     last = told.attempts[-1] if told.attempts else _EMPTY
-    result = result or {}
-    facts = {**told.facts, **texts(result.get("facts"))}
-    best_epoch = result.get("best_epoch")
+    result = result or JobResult()
+    facts = {**told.facts, **result.facts}
     return {
         "id": run.id,
         "kind": config.kind,
@@ -224,19 +224,19 @@ def job_row(
         "resumed_from": _compact(told.resumed_from),
         "error": problem or told.error,
         "damaged": log.damaged,
-        "device": last.device,
+        "device": _device_text(last),
         "host": last.host,
         "pid": last.pid,
         "process_start": last.process_start,
         "last_step": last.last_step,
         "last_epoch": last.last_epoch,
         "finished": told.finished,
-        "best_epoch": best_epoch if isinstance(best_epoch, int) else 0,
-        "weights_digest": str(result.get("weights_digest") or ""),
+        "best_epoch": result.best_epoch,
+        "weights_digest": result.weights_digest,
         "checkpoint": facts.get("checkpoint") or _given_weights(config),
-        "metrics": _compact(numbers(result.get("metrics"))),
-        "best": _compact(numbers(result.get("best"))),
-        "costs": _compact(numbers(result.get("costs"))),
+        "metrics": _compact(dict(result.metrics)),
+        "best": _compact(dict(result.best)),
+        "costs": _compact(dict(result.costs)),
         "facts": _compact(facts),
         "events_size": log.size,
         "events_count": len(log.events),
@@ -251,11 +251,16 @@ def _given_weights(config: JobConfig) -> str:
 
 def attempt_row(attempt: Attempt) -> Row:
     """The row of an attempt, but for its job's number."""
-    return {
+    row = {
         column.name: getattr(attempt, column.name)
         for column in schema.attempts.c
         if column.name != "job"
     }
+    return row | {"device": _device_text(attempt), "outcome": attempt.outcome or ""}
+
+
+def _device_text(attempt: Attempt) -> str:
+    return "" if attempt.device is None else str(attempt.device)
 
 
 def _compact(value: object) -> str:

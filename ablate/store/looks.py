@@ -20,8 +20,8 @@ from typing import Any
 
 from ablate.matrix.identity import canonical
 from ablate.matrix.plan import Role, StudyPlan
+from ablate.methods.lifecycle import JobStatus
 from ablate.store.files import atomic_write
-from ablate.store.history import Status
 from ablate.store.results import StudyResults
 
 FOLDER = "looks"
@@ -29,7 +29,7 @@ FEWEST_SEEDS = 3  #: with fewer nothing is tested
 _MOST_BYTES = 1_000_000
 
 #: Statuses of jobs that may yet give a value.
-OPEN = frozenset({Status.WAITING, Status.RUNNING, Status.INTERRUPTED})
+OPEN = frozenset({JobStatus.WAITING, JobStatus.RUNNING, JobStatus.INTERRUPTED})
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def looks_of(results: StudyResults) -> list[Look]:
             continue
         done: dict[str, set[int]] = {}
         for run in runs:
-            if run.status is Status.DONE:
+            if run.status is JobStatus.DONE:
                 done.setdefault(run.variant, set()).add(run.seed)
         base = done.pop(baseline, set())
         rows = {

@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, select
 
 from ablate.errors import StoreError
 from ablate.matrix.plan import PlannedJob, StudyPlan
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store import schema
 from ablate.store.export import export, study_results
-from ablate.store.history import JobHistory, Status, history
+from ablate.store.history import JobHistory, history
 from ablate.store.index import Index
+from ablate.store.job_result import JobResult
 from ablate.store.processes import Alive, is_alive
 from ablate.store.results import Point
 from ablate.store.rundir import RunDirectory
@@ -58,7 +59,7 @@ class StudySummary:
 
     plan: StudyPlan
     registered: float  #: unix time when it was last asked for
-    counts: Mapping[Status, int]  #: all of them, upstream jobs included
+    counts: Mapping[JobStatus, int]  #: all of them, upstream jobs included
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class JobState:
     variant: str | None
     pair: str
     seed: int
-    status: Status
+    status: JobStatus
     attempts: int
     resumptions: tuple[Resumption, ...]
     error: str
@@ -96,11 +97,11 @@ class JobDetails:
 
     id: str
     path: Path
-    status: Status
+    status: JobStatus
     rows: tuple[tuple[str, PlannedJob], ...]  #: (study key, job as that study sees it)
     config: JobConfig | None  #: None while it has not been started
     history: JobHistory
-    result: Mapping[str, Any] | None
+    result: JobResult | None
     damaged: int  #: lines of its event log that cannot be read
 
 
@@ -125,7 +126,7 @@ def job(index: Index, identifier: str, alive: Alive = is_alive) -> JobDetails:
     rows, status = index.read(partial(_job, identifier=identifier, alive=alive))
     log, result = run.events(), run.result()
     config = run.config() if (run.path / "config.json").exists() else None
-    told = history(log.events, result)
+    told = history(log.events, done=result is not None)
     return JobDetails(identifier, run.path, status, rows, config, told, result, log.damaged)
 
 
@@ -206,7 +207,7 @@ def _resumptions(connection: Connection, key: str) -> dict[str, list[Resumption]
 
 def _job(
     connection: Connection, identifier: str, alive: Alive
-) -> tuple[tuple[tuple[str, PlannedJob], ...], Status]:
+) -> tuple[tuple[tuple[str, PlannedJob], ...], JobStatus]:
     rows = connection.execute(
         select(schema.study_jobs)
         .where(_PLANNED.job == identifier)

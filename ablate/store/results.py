@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ablate.matrix.plan import StudyPlan
-from ablate.store.history import Status
+from ablate.methods.lifecycle import JobStatus
 
 
 class Run(NamedTuple):
@@ -18,7 +18,7 @@ class Run(NamedTuple):
     pair: str  #: "resnet110/resnet32"
     seed: int
     job: str  #: full id
-    status: Status
+    status: JobStatus
     last: Mapping[str, float]  #: metric -> value at the last epoch; costs of the whole run too
     best: Mapping[str, float]  #: the same at the epoch of the best test top-1
     finished: float | None = None  #: unix time, where done
@@ -40,7 +40,7 @@ class TeacherRun:
     """One upstream teacher job."""
 
     network: str
-    status: Status
+    status: JobStatus
     job: str  #: full id
     top1: float | None  #: percent
     weights_digest: str  #: "" before it is known
@@ -61,6 +61,6 @@ class StudyResults:
         found: dict[str, dict[int, float]] = {}
         for run in self.runs:
             value = run.last.get(metric, math.nan)
-            if run.pair == pair and run.status is Status.DONE and math.isfinite(value):
+            if run.pair == pair and run.status is JobStatus.DONE and math.isfinite(value):
                 found.setdefault(run.variant, {})[run.seed] = float(value)
         return found

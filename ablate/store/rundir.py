@@ -18,7 +18,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ from typing import Any
 from ablate.errors import StoreError
 from ablate.matrix.identity import job_id
 from ablate.methods.session import JobConfig
+from ablate.store.events import Event, from_line, to_line
 from ablate.store.files import CORRUPT, atomic_write, sync_folder
+from ablate.store.job_result import JobResult, ResultError, from_bytes, to_text
 
 __all__ = ["EventLog", "RunDirectory", "atomic_write", "run_directories"]
-
-Event = dict[str, Any]
 
 _JOB_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -148,13 +148,13 @@ class RunDirectory:
             raise DamagedError(f"{file}: damaged: {wrong} ({right})")
         return JobConfig(**found)
 
-    def append(self, event: Mapping[str, Any], *, durable: bool = True) -> None:
+    def append(self, event: Event, *, durable: bool = True) -> None:
         """Add one line to the event log; if `durable`, it survives power loss once this returns.
 
         Worker and orchestrator may both append: a line goes out in one write. Raises OSError as
         the system gives it; a line that a full disk cut short is skipped by readers.
         """
-        line = json.dumps(dict(event), separators=(",", ":")).encode() + b"\n"
+        line = to_line(event) + b"\n"
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         descriptor = os.open(self.events_file, flags, 0o666)
         try:
@@ -190,18 +190,29 @@ class RunDirectory:
             raise StoreError(f"{self.events_file}: {error.strerror}") from error
         return parse_events(content)
 
-    def write_result(self, result: Mapping[str, Any]) -> None:
+    def write_result(self, result: JobResult) -> None:
         """Write the result, atomically; from then on the job is done. Raises OSError."""
-        text = json.dumps(dict(result), sort_keys=True, indent=2)
-        atomic_write(self.result_file, text.encode() + b"\n")
+        atomic_write(self.result_file, to_text(result).encode())
 
-    def result(self) -> dict[str, Any] | None:
+    def read_result(self) -> JobResult:
+        """Read the result.
+
+        Raises AbsentError while there is none, DamagedError for one that is certainly none, and
+        StoreError if the file cannot be read, which says nothing of what is in it.
+        """
+        file = self.result_file
+        try:
+            return from_bytes(_content(file))
+        except ResultError as error:
+            raise DamagedError(f"{file}: damaged: {error}") from error
+
+    def result(self) -> JobResult | None:
         """Read the result; None while there is none, or only a damaged one: the job is not done.
 
         Raises StoreError if the file cannot be read, which says nothing of what is in it.
         """
         try:
-            return _read_object(self.result_file)
+            return self.read_result()
         except (AbsentError, DamagedError):
             return None
 
@@ -232,30 +243,27 @@ def run_directories(results: Path) -> Iterator[RunDirectory]:
 def parse_events(content: bytes) -> EventLog:
     """Read an event log from its bytes, whatever happened to them."""
     *lines, last = content.split(b"\n")
-    parsed = [_event(line) for line in lines if line]
+    parsed = [from_line(line) for line in lines if line]
     damaged = parsed.count(None)
-    unfinished = _event(last)  # whole but for its newline is whole enough
+    unfinished = from_line(last)  # whole but for its newline is whole enough
     events = tuple(event for event in [*parsed, unfinished] if event is not None)
     return EventLog(events, damaged, bool(last) and unfinished is None, len(content))
 
 
-def _event(line: bytes) -> Event | None:
+def _content(path: Path) -> bytes:
     try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise AbsentError(f"{path}: {error.strerror}") from error
     except IsADirectoryError as error:
         raise DamagedError(f"{path}: damaged: {error.strerror}") from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(_content(path))
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: damaged: {error}") from error
     if not isinstance(value, dict):

@@ -11,15 +11,14 @@ from sqlalchemy import Connection, Select, select
 
 from ablate.errors import InputError, Problem
 from ablate.matrix.plan import PlannedJob, StudyPlan
+from ablate.methods.lifecycle import BROKEN, RECORDED, JobStatus
 from ablate.store import schema
-from ablate.store.history import Status
 from ablate.store.processes import Alive
 
 BLOCKED = "a job that it waits for failed"
 LOST = "its process is gone; the next run resumes it"
 
-_STATUSES = {status.value: status for status in Status}
-_BROKEN = frozenset({Status.FAILED, Status.DIVERGED, Status.BLOCKED})
+_STATUSES = {status.value: status for status in RECORDED}
 _PLANNED = schema.study_jobs.c
 _JOBS = schema.jobs.c
 
@@ -49,34 +48,34 @@ def planned_jobs(*columns: Any) -> Select[Any]:
     return select(*columns).select_from(joined).order_by(_PLANNED.study, _PLANNED.position)
 
 
-def statuses(rows: Iterable[Sequence[Any]], alive: Alive) -> dict[str, Status]:
-    """Status of each job of some rows of `planned_jobs(*STATE_COLUMNS)`, upstream jobs first.
+def statuses(rows: Iterable[Sequence[Any]], alive: Alive) -> dict[str, JobStatus]:
+    """JobStatus of each job of some rows of `planned_jobs(*STATE_COLUMNS)`, upstream jobs first.
 
     An open attempt whose process is known to be gone is interrupted; a job that waits for a
     broken one is blocked.
     """
-    found: dict[str, Status] = {}
+    found: dict[str, JobStatus] = {}
     for job, upstream, status, host, pid, start in rows:
         if job in found:
             continue
         now = _now(status, host, pid, start, alive)
-        if now is Status.WAITING and upstream != "[]":
-            broken = (found.get(name) in _BROKEN for name in json.loads(upstream))
-            now = Status.BLOCKED if any(broken) else now
+        if now is JobStatus.WAITING and upstream != "[]":
+            broken = (found.get(name) in BROKEN for name in json.loads(upstream))
+            now = JobStatus.BLOCKED if any(broken) else now
         found[job] = now
     return found
 
 
-def job_status(row: Any, alive: Alive) -> Status:
-    """Status of a job of the jobs table, whatever waits for it."""
+def job_status(row: Any, alive: Alive) -> JobStatus:
+    """JobStatus of a job of the jobs table, whatever waits for it."""
     return _now(row.status, row.host, row.pid, row.process_start, alive)
 
 
-def error_text(stored: str | None, error: str | None, now: Status) -> str:
+def error_text(stored: str | None, error: str | None, now: JobStatus) -> str:
     """What went wrong with a job's last attempt; `stored` is its status in the index."""
-    if not error and now is Status.INTERRUPTED and stored == Status.RUNNING:
+    if not error and now is JobStatus.INTERRUPTED and stored == JobStatus.RUNNING:
         return LOST
-    return error or (BLOCKED if now is Status.BLOCKED else "")
+    return error or (BLOCKED if now is JobStatus.BLOCKED else "")
 
 
 def parsed(texts: Sequence[str | None], empty: str) -> list[Any]:
@@ -84,9 +83,9 @@ def parsed(texts: Sequence[str | None], empty: str) -> list[Any]:
     return list(json.loads("[" + ",".join(text or empty for text in texts) + "]"))
 
 
-def tally(found: Iterable[Status]) -> Mapping[Status, int]:
+def tally(found: Iterable[JobStatus]) -> Mapping[JobStatus, int]:
     """Count each status, those that don't occur included."""
-    counts = dict.fromkeys(Status, 0)
+    counts: dict[JobStatus, int] = dict.fromkeys(RECORDED, 0)
     for status in found:
         counts[status] += 1
     return counts
@@ -115,8 +114,8 @@ def _jobs(connection: Connection, key: str) -> tuple[PlannedJob, ...]:
     )
 
 
-def known_statuses(connection: Connection, alive: Alive, key: str | None) -> dict[str, Status]:
-    """Status of each job of one study, or of all."""
+def known_statuses(connection: Connection, alive: Alive, key: str | None) -> dict[str, JobStatus]:
+    """JobStatus of each job of one study, or of all."""
     query = planned_jobs(*STATE_COLUMNS)
     if key is not None:
         query = query.where(_PLANNED.study == key)
@@ -125,9 +124,9 @@ def known_statuses(connection: Connection, alive: Alive, key: str | None) -> dic
 
 def _now(
     status: str | None, host: str | None, pid: int | None, start: float | None, alive: Alive
-) -> Status:
+) -> JobStatus:
     if status is None:
-        return Status.WAITING
-    if status == Status.RUNNING and host and pid is not None and start is not None:
-        return Status.INTERRUPTED if alive(host, pid, start) is False else Status.RUNNING
+        return JobStatus.WAITING
+    if status == JobStatus.RUNNING and host and pid is not None and start is not None:
+        return JobStatus.INTERRUPTED if alive(host, pid, start) is False else JobStatus.RUNNING
     return _STATUSES[status]

@@ -14,7 +14,8 @@ from results_folder import make_results
 
 from ablate.cli.app import app
 from ablate.cli.describe import job_lines
-from ablate.store.history import Attempt, JobHistory, Status
+from ablate.methods.lifecycle import JobStatus
+from ablate.store.history import Attempt, JobHistory
 from ablate.store.index import Index
 from ablate.store.query import JobDetails, export
 
@@ -38,6 +39,6 @@ def test_every_number_of_a_table_is_there(results: Path) -> None:
 
 def test_a_resumption_without_an_epoch_names_its_step() -> None:
     attempt = Attempt(2, resumed_step=40, lost_seconds=1.5)
-    history = JobHistory(Status.RUNNING, (attempt,))
-    job = JobDetails("a" * 64, Path("runs/a"), Status.RUNNING, (), None, history, None, 0)
+    history = JobHistory(JobStatus.RUNNING, (attempt,))
+    job = JobDetails("a" * 64, Path("runs/a"), JobStatus.RUNNING, (), None, history, None, 0)
     assert "           resumed from step 40, lost 1.5 s" in list(job_lines(job))

@@ -15,7 +15,9 @@ from results_lab import BASE, TEACHER, WARM, Lab
 
 from ablate.cli.app import app
 from ablate.matrix.identity import job_id, short
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import JobConfig
+from ablate.store.events import AttemptEnded, Stopped
 from ablate.store.index import Index
 
 BLOCKED = "is blocked, for a job that it waits for failed"
@@ -31,10 +33,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     talkative.log.write_text("words\n")
     interrupted = made.run(made.student(BASE, 1))
     made.start(interrupted)
-    interrupted.append({"event": "interrupted", "attempt": 1, "step": 2, "time": 12.0})
+    interrupted.append(Stopped(attempt=1, step=2, time=12.0))
     broken = made.run(OTHER)
     made.start(broken)
-    broken.append({"event": "ended", "attempt": 1, "outcome": "error", "phase": "failed"})
+    broken.append(AttemptEnded(attempt=1, outcome=AttemptOutcome.ERROR, status=JobStatus.FAILED))
     plan = made.plan()
     jobs = [
         replace(job, upstream=(broken.id,)) if (job.variant, job.seed) == (WARM.label, 1) else job

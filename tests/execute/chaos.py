@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import psutil
 from toy_workshop import PATIENCE_S, Workshop, fork_servers, is_running, until
 
+from ablate.store.events import CheckpointSaved, Resumed
+
 #: Moments that random kills would rarely hit, each taken by whoever comes there first.
 MOMENTS = (
     "kill-checkpoint-writing", "kill-checkpoint-written", "kill-checkpoint-renamed",
@@ -106,9 +108,9 @@ def consistent(workshop: Workshop) -> None:
         assert history.attempts[-1].outcome == "finished"
         resumed = list(history.resumed_from)
         assert resumed == sorted(resumed), "nobody went back behind an earlier resumption"
-        saved = {e["step"] for e in run.events().events if e["event"] == "checkpoint"}
-        pulses = [e for e in run.events().events if e["event"] == "resumed"]
-        assert all(e["lost_seconds"] >= 0 and e["lost_steps"] >= 0 for e in pulses)
+        saved = {e.step for e in run.events().events if isinstance(e, CheckpointSaved)}
+        pulses = [e for e in run.events().events if isinstance(e, Resumed)]
+        assert all(e.lost_seconds >= 0 and e.lost_steps >= 0 for e in pulses)
         assert len(set(resumed) - saved) <= 2, "but for kills between checkpoint and event"
         assert not any(run.checkpoints.iterdir())
         assert not list(run.path.rglob(".*.tmp"))

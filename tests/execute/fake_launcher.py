@@ -14,14 +14,17 @@ from ablate.execute.display import Silent
 from ablate.execute.launch.base import Exit, Handle, Launcher, Report
 from ablate.execute.orchestrator import MoreSeeds, Orchestrator, StopRequests
 from ablate.execute.recovery import read_past
-from ablate.execute.scheduler.messages import Phase
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.summary import Summary
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import Matrix, PlannedJob, StudyPlan
+from ablate.methods.device import Device as JobDevice
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import JobConfig
+from ablate.store.events import Finished, Started
 from ablate.store.index import Index
+from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
 from ablate.study.settings import Execution, Profile, Settings
 
@@ -36,18 +39,17 @@ SETTINGS = Settings(
 def finish(run: RunDirectory, order: Order, peak_mib: float = 0.0) -> None:
     """What a worker leaves that gets to its end."""
     stamp = {"time": time.time(), "attempt": order.attempt}
-    run.append({"event": "started", "device": "fake", "host": "h", **stamp}, durable=False)
+    run.append(Started(device=JobDevice(), host="h", **stamp), durable=False)
     run.write_result(
-        {
-            "metrics": {"top1": 1.0},
-            "best": {"top1": 1.0},
-            "best_epoch": 1,
-            "weights_digest": "d" * 64,
-            "facts": {},
-            "costs": {"train_seconds": 0.0, "peak_memory_mib": peak_mib},
-        }
+        JobResult(
+            metrics={"top1": 1.0},
+            best={"top1": 1.0},
+            best_epoch=1,
+            weights_digest="d" * 64,
+            costs={"train_seconds": 0.0, "peak_memory_mib": peak_mib},
+        )
     )
-    run.append({"event": "finished", **stamp}, durable=False)
+    run.append(Finished(**stamp), durable=False)
 
 
 @dataclass
@@ -102,7 +104,7 @@ class Lines(Silent):
     notes: list[tuple[str, str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
-    def job(self, job: str, phase: Phase, detail: str = "") -> None:
+    def job(self, job: str, phase: JobStatus, detail: str = "") -> None:
         self.phases.append((job, str(phase), detail))
 
     def epoch(self, job: str, epoch: int, metrics: object) -> None:

@@ -18,6 +18,7 @@ from ablate.execute.launch.devices import find_devices, free_gpu_bytes, visible_
 from ablate.execute.worker.main import EXIT_FAILED, attempt
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag
+from ablate.methods.device import Device
 from ablate.methods.session import Machine
 from ablate.store.rundir import RunDirectory
 from ablate.study.settings import Execution
@@ -187,7 +188,7 @@ def test_a_worker_counts_gpus_as_the_orchestrator_does(
     monkeypatch.setattr(os, "environ", {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"})
     ((job, config),) = make_matrix(1).configs.items()
     run = RunDirectory.of(tmp_path, job).create(config)
-    order = replace(Order(run.path, 1, Machine("cuda:0"), {}), visible_gpu="1")
+    order = replace(Order(run.path, 1, Machine("cuda:0"), {}), device=Device.parse("cuda:1"))
     assert attempt(order, StopFlag()) == EXIT_FAILED, "there is no such program"
     assert os.environ == {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": "1"}
 

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from toy_workshop import Workshop, signal_worker, until
 
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
+from ablate.store.events import AttemptEnded, CheckpointSaved, Finished, Resumed
+
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 
 SLOW = ("--set", "pause=15")
@@ -102,7 +105,7 @@ def test_a_file_where_the_results_folder_should_be(workshop: Workshop) -> None:
 def interrupted(workshop: Workshop, study: str) -> None:
     """Run until a job has two checkpoints, and stop."""
     run = workshop.start("run", study, *SLOW)
-    until(lambda: len(workshop.events("checkpoint")) > 1, "two checkpoints")
+    until(lambda: len(workshop.events(CheckpointSaved)) > 1, "two checkpoints")
     run.send_signal(signal.SIGINT)
     assert workshop.finish(run).returncode == 130
 
@@ -115,10 +118,10 @@ def test_a_corrupt_newest_checkpoint(workshop: Workshop, whole: Outcomes) -> Non
     newest.write_bytes(newest.read_bytes()[:-1] + b"!")
     said = workshop.run(study, *SLOW)
     assert workshop.outcomes() == whole
-    (resumed,) = workshop.events("resumed")
-    assert resumed["step"] == int(older.name.split("-")[1])
-    assert resumed["rejected"] == [newest.name + ".corrupt"]
-    where = f"from step {resumed['step']}, epoch {resumed['epoch']}"
+    (resumed,) = workshop.events(Resumed)
+    assert resumed.step == int(older.name.split("-")[1])
+    assert resumed.rejected == (newest.name + ".corrupt",)
+    where = f"from step {resumed.step}, epoch {resumed.epoch}"
     assert f"resumed   teacher, Taught, seed 0  ({where}; 1 corrupt checkpoint passed over)" in said
     assert (
         f"corrupt checkpoint passed over: {newest.name}" in workshop.ablate("show", run.id).stdout
@@ -135,7 +138,7 @@ def test_no_sound_checkpoint_is_a_fresh_start(workshop: Workshop, whole: Outcome
     assert "  (from the start: 2 corrupt checkpoints, none sound)\n" in said
     assert "restarted " in said
     assert workshop.outcomes() == whole
-    assert not workshop.events("resumed")
+    assert not workshop.events(Resumed)
     assert "corrupt checkpoint passed over" in workshop.ablate("show", run.id).stdout
 
 
@@ -147,7 +150,7 @@ def test_a_truncated_last_event(workshop: Workshop, whole: Outcomes) -> None:
     run.events_file.write_bytes(content[: content.rindex(b'"outcome"')])  # of the verdict
     workshop.run(study, *SLOW)
     assert workshop.outcomes() == whole
-    assert workshop.events("resumed")
+    assert workshop.events(Resumed)
     assert run.events().damaged == 1
 
 
@@ -159,8 +162,8 @@ def test_a_damaged_result_is_set_aside_and_computed_again(
     damaged, failed, *_ = workshop.runs()
     damaged.result_file.write_bytes(b"")
     failed.result_file.unlink()
-    last = max(e["attempt"] for e in failed.events().events)
-    failed.append({"event": "ended", "attempt": last, "outcome": "error", "phase": "failed"})
+    last = max(e.attempt for e in failed.events().events)
+    failed.append(AttemptEnded(attempt=last, outcome=AttemptOutcome.ERROR, status=JobStatus.FAILED))
     retried = workshop.ablate("retry")
     assert (retried.returncode, retried.stdout) == (0, f"requeued {failed.id[:10]}\n")
     said = workshop.run(study)
@@ -207,7 +210,7 @@ def test_a_locked_index_does_not_stop_training(workshop: Workshop, whole: Outcom
     workshop.workers()
     other = sqlite3.connect(workshop.results / "ablate.db", isolation_level=None, timeout=60)
     other.execute("BEGIN IMMEDIATE")
-    until(lambda: len(workshop.events("finished")) == 5, "all jobs done behind the lock")
+    until(lambda: len(workshop.events(Finished)) == 5, "all jobs done behind the lock")
     other.execute("COMMIT")
     other.close()
     done = workshop.finish(run)
@@ -229,5 +232,5 @@ def test_a_clock_that_jumps(workshop: Workshop, whole: Outcomes) -> None:
     assert workshop.outcomes() == whole
     ends = [a.outcome for h in workshop.histories() for a in h.attempts]
     assert sorted(ends) == ["crashed", *["finished"] * 5], "none was declared dead but the killed"
-    (lost,) = (e["lost_seconds"] for e in workshop.events("resumed"))
+    (lost,) = (e.lost_seconds for e in workshop.events(Resumed))
     assert 0 <= lost < 60

@@ -12,6 +12,8 @@ import termios
 import pytest
 from toy_workshop import Workshop, fork_server, is_running, signal_worker, until
 
+from ablate.store.events import CheckpointSaved, EpochEnded, Resumed, Started, Stopped
+
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 
 SLOW = ("--set", "pause=20")
@@ -36,7 +38,7 @@ def test_one_request_stops_gently(
     study = workshop.study(method="TAUGHT")
     run = workshop.start("run", study, *SLOW)
     teacher, *_ = workshop.workers()
-    until(lambda: workshop.events("epoch"), "an epoch")
+    until(lambda: workshop.events(EpochEnded), "an epoch")
     for number in signals:
         run.send_signal(number)
     done = workshop.finish(run)
@@ -46,13 +48,13 @@ def test_one_request_stops_gently(
     assert not is_running(teacher.pid or 0)
     (history,) = workshop.histories()
     (attempt,) = history.attempts
-    assert (attempt.outcome, attempt.phase) == ("interrupted", "stopped")
-    (saved,) = workshop.events("checkpoint")
-    (interrupted,) = workshop.events("interrupted")
-    assert saved["step"] == interrupted["step"] > 10, "saved where it was, between two epochs"
+    assert (attempt.outcome, attempt.status) == ("interrupted", "interrupted")
+    (saved,) = workshop.events(CheckpointSaved)
+    (interrupted,) = workshop.events(Stopped)
+    assert saved.step == interrupted.step > 10, "saved where it was, between two epochs"
     workshop.nothing_runs()
     resumes(workshop, study, whole)
-    assert next(e["step"] for e in workshop.events("resumed")) == saved["step"]
+    assert next(e.step for e in workshop.events(Resumed)) == saved.step
 
 
 def test_every_running_job_checkpoints(workshop: Workshop) -> None:
@@ -61,7 +63,7 @@ def test_every_running_job_checkpoints(workshop: Workshop) -> None:
     workshop.workers(2, step=10)
     run.send_signal(signal.SIGINT)
     assert workshop.finish(run).returncode == 130
-    assert len(workshop.events("checkpoint")) == len(workshop.events("interrupted")) == 2
+    assert len(workshop.events(CheckpointSaved)) == len(workshop.events(Stopped)) == 2
 
 
 def test_twice_ends_at_once_and_loses_no_more_than_an_interval(workshop: Workshop) -> None:
@@ -89,7 +91,7 @@ def test_a_worker_that_ignores_sigterm_is_killed_after_the_grace(workshop: Works
     assert workshop.finish(run).returncode == 130
     assert not any(is_running(attempt.pid or 0) for attempt in stubborn)
     ends = [h.attempts[-1] for h in workshop.histories() if h.attempts[-1].signal]
-    assert [(end.signal, end.phase) for end in ends] == [(9, "stopped")]
+    assert [(end.signal, end.status) for end in ends] == [(9, "interrupted")]
     workshop.run(study, "--seeds", "0")
     assert any(h.resumed_from == (10,) for h in workshop.histories())
 
@@ -122,10 +124,10 @@ def test_a_closed_terminal(workshop: Workshop, whole: Outcomes) -> None:
     shown = b""
     while b"/3 epochs" not in shown:
         shown += until(lambda: drain(terminal), "bars")
-    until(lambda: workshop.events("epoch"), "an epoch")
+    until(lambda: workshop.events(EpochEnded), "an epoch")
     os.close(terminal)  # the kernel sends SIGHUP, and every word from now on fails
     assert process.wait(timeout=60) == 130
-    assert workshop.events("interrupted")
+    assert workshop.events(Stopped)
     workshop.nothing_runs()
     resumes(workshop, study, whole)
 
@@ -151,7 +153,7 @@ def test_a_terminals_ctrl_c_reaches_the_orchestrator_alone(workshop: Workshop) -
     os.write(terminal, b"\x03")
     until(lambda: (drain(terminal), process.poll())[1] is not None, "its end")
     assert process.returncode == 130
-    assert {e["reason"] for e in workshop.events("interrupted")} == {"SIGTERM"}
+    assert {e.reason for e in workshop.events(Stopped)} == {"SIGTERM"}
     os.close(terminal)
 
 
@@ -164,14 +166,14 @@ def test_stopping_before_anything_runs(workshop: Workshop) -> None:
         signal_worker(attempt, signal.SIGSTOP)  # their own watch cannot end them either
     first.kill()
     first.wait()
-    started = workshop.events("started")
+    started = workshop.events(Started)
     second = workshop.start("run", study, "--seeds", "0,1,2", stderr=subprocess.PIPE)
     assert second.stderr is not None
     assert "waiting for 2 workers" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
     done = workshop.finish(second)
     assert done.returncode == 130, done.stderr
-    assert workshop.events("started") == started
+    assert workshop.events(Started) == started
     for attempt in hanging:
         assert is_running(attempt.pid or 0)
         signal_worker(attempt, signal.SIGKILL)

@@ -10,6 +10,8 @@ import psutil
 import pytest
 from toy_workshop import Workshop, fork_server, is_running, signal_worker, until
 
+from ablate.store.events import CheckpointSaved, Resumed, Stopped
+
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 
 SLOW = ("--set", "pause=15")
@@ -42,11 +44,11 @@ def test_the_orchestrator_is_killed_and_orphans_leave_with_a_checkpoint(
     workshop.workers(step=10)
     run.kill()
     workshop.nothing_runs()
-    (orphaned,) = workshop.events("interrupted")
-    assert orphaned["reason"] == "orchestrator gone"
-    assert [e["step"] for e in workshop.events("checkpoint")] == [orphaned["step"]]
+    (orphaned,) = workshop.events(Stopped)
+    assert orphaned.reason == "orchestrator gone"
+    assert [e.step for e in workshop.events(CheckpointSaved)] == [orphaned.step]
     workshop.run(study, *SLOW)
-    assert [e["step"] for e in workshop.events("resumed")] == [orphaned["step"]]
+    assert [e.step for e in workshop.events(Resumed)] == [orphaned.step]
     assert workshop.outcomes() == whole
 
 
@@ -65,7 +67,7 @@ def test_both_are_killed(workshop: Workshop, whole: Outcomes) -> None:
     workshop.run(study, *SLOW)
     assert workshop.outcomes() == whole
     lost = next(h.attempts[0] for h in workshop.histories() if h.resumed_from)
-    assert (lost.outcome, lost.error) == ("crashed", "lost with its orchestrator")
+    assert (lost.outcome, lost.error) == ("lost", "lost with its orchestrator")
 
 
 def test_a_killed_fork_server_costs_nothing(workshop: Workshop, whole: Outcomes) -> None:

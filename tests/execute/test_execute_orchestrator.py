@@ -19,13 +19,20 @@ from ablate.execute.launch.local import modules_for
 from ablate.execute.launch.memory import MemoryWatch, taken_bytes
 from ablate.execute.orchestrator import INGEST_S
 from ablate.execute.recovery import declare_gone, read_past, settle_strays
-from ablate.execute.scheduler.messages import DeviceChanged, Phase
+from ablate.execute.scheduler.messages import (
+    DeviceChanged,
+)
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.summary import closing
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.store import checkpoints
-from ablate.store.history import Status, history
+from ablate.store.events import AttemptEnded, EpochEnded, Resumed, Started, Unknown
+from ablate.store.history import (
+    history,
+)
+from ablate.store.job_result import JobResult
 from ablate.store.locks import FolderLock
 from ablate.store.rundir import RunDirectory
 
@@ -41,7 +48,7 @@ def test_jobs_share_a_gpu_once_their_peak_is_known(tmp_path: Path) -> None:
         return readings[-1:]
 
     summary, _ = orchestrate(tmp_path, make_matrix(6), launcher, [GPU], free)
-    assert summary.count(Phase.DONE) == 6
+    assert summary.count(JobStatus.DONE) == 6
     # Each takes 1000 MiB and a context of 640; with a tenth for safety four fit into 8000 MiB.
     assert launcher.together == 4
     assert readings, "and it was looked what is free"
@@ -91,7 +98,7 @@ def test_a_start_that_fails_is_an_attempt_that_crashed(tmp_path: Path) -> None:
 
     matrix = make_matrix(3)
     summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 2)])
-    assert summary.count(Phase.DONE) == 3
+    assert summary.count(JobStatus.DONE) == 3
     details = [detail for _, phase, detail in lines.phases if phase == "backoff"]
     assert len(details) == 3
     assert "could not be started" in details[0]
@@ -103,7 +110,7 @@ def test_starts_that_always_fail_end_the_run(tmp_path: Path) -> None:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
     summary, _ = orchestrate(tmp_path, make_matrix(60), FakeLauncher(refuse), [Device("cpu", 2)])
-    assert summary.count(Phase.FAILED) == 60
+    assert summary.count(JobStatus.FAILED) == 60
 
 
 def test_where_nothing_can_be_written_the_summary_has_the_reason(
@@ -134,7 +141,7 @@ def test_a_folder_in_the_place_of_a_result_is_none(tmp_path: Path) -> None:
         finish(run, order)
 
     summary, lines = orchestrate(tmp_path, make_matrix(1), FakeLauncher(spoil), [Device("cpu", 1)])
-    assert summary.count(Phase.DONE) == 1
+    assert summary.count(JobStatus.DONE) == 1
     (crashed,) = (detail for _, phase, detail in lines.phases if phase == "backoff")
     assert crashed == "exited without a result"
 
@@ -156,7 +163,7 @@ def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> N
 
     launcher, lines = FakeLauncher(spoil, ends), Lines()
     summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
-    assert summary.count(Phase.DONE) == 1
+    assert summary.count(JobStatus.DONE) == 1
     (said,) = lines.said
     assert said.endswith("events.jsonl: Is a directory (the run goes on)")
 
@@ -193,7 +200,7 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
     student = replace(next(iter(other.configs.values())), upstream={"teacher": failed})
     configs = teacher.configs | {job_id(student): student} | other.configs
     RunDirectory.of(tmp_path, failed).create(config).append(
-        {"event": "ended", "attempt": 1, "time": 1.0, "outcome": "error", "phase": "failed"}
+        AttemptEnded(attempt=1, time=1.0, outcome=AttemptOutcome.ERROR, status=JobStatus.FAILED)
     )
     _, lines = orchestrate(
         tmp_path, replace(teacher, configs=configs), FakeLauncher(), [Device("cpu", 1)]
@@ -207,14 +214,14 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
 def test_where_a_job_goes_on_is_told_while_it_runs_and_once_an_attempt(tmp_path: Path) -> None:
     def resume(run: RunDirectory, order: Order) -> None:
         orders.append(order)
-        run.append({"event": "started", "attempt": order.attempt, "time": 0.0, "host": "h"})
+        run.append(Started(attempt=order.attempt, time=0.0, host="h"))
         told = {"attempt": order.attempt, "time": 0.0, "step": 10 * order.attempt, "epoch": 1}
-        run.append({"event": "resumed", "rejected": [], **told})
+        run.append(Resumed(rejected=(), **told))
 
     def ends(job: str) -> bool:
         if len(lines.notes) < len(orders):
             return False
-        run.append({"event": "remark", "time": 0.0})  # so that the log is read once more
+        run.append(Unknown(name="remark", content={}))  # so that the log is read once more
         if len(orders) == 2:
             finish(run, orders[-1])
         return True
@@ -236,12 +243,19 @@ def test_a_log_is_read_again_when_it_has_grown_and_only_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write(run: RunDirectory, epoch: int) -> None:
-        run.append({"event": "epoch", "attempt": 1, "time": float(epoch), "epoch": epoch,
-                    "step": epoch, "metrics": {"top1": 50.0 + epoch}})  # fmt: skip
+        run.append(
+            EpochEnded(
+                attempt=1,
+                time=float(epoch),
+                epoch=epoch,
+                step=epoch,
+                metrics={"top1": 50.0 + epoch},
+            )
+        )
 
     def start(run: RunDirectory, order: Order) -> None:
         orders.append(order)
-        run.append({"event": "started", "attempt": 1, "time": 0.0, "host": "h"})
+        run.append(Started(attempt=1, time=0.0, host="h"))
         write(run, 1)
 
     def ends(job: str) -> bool:
@@ -265,7 +279,7 @@ def test_a_log_is_read_again_when_it_has_grown_and_only_then(
     monkeypatch.setattr(RunDirectory, "events", lambda run: read.append(run.id) or events(run))
     launcher, lines = FakeLauncher(start, ends), Lines()
     summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
-    assert summary.count(Phase.DONE) == 1
+    assert summary.count(JobStatus.DONE) == 1
     assert [epoch for _, epoch in lines.epochs] == [1, 2]
     assert set(reads) == {reads[0]}, "ten looks at a log that did not grow, and it was not read"
 
@@ -279,8 +293,7 @@ def leave_open(results: Path, host: str, pid: int = 2**22 + 1) -> tuple[RunDirec
     ((job, config),) = make_matrix(1).configs.items()
     run = RunDirectory.of(results, job).create(config)
     run.append(
-        {"event": "started", "time": time.time(), "attempt": 1, "host": host, "pid": pid,
-         "process_start": 5.0}
+        Started(time=time.time(), attempt=1, host=host, pid=pid, process_start=5.0)
     )  # fmt: skip
     return run, job
 
@@ -301,14 +314,14 @@ def test_unknown_is_not_dead(tmp_path: Path) -> None:
     assert declare_gone(run)
     assert not declare_gone(run)
     assert settle_strays(matrix.configs, runs, 0.1, print, local=lambda _: False) == {}
-    assert history(run.events().events).status is Status.INTERRUPTED
+    assert history(run.events().events).status is JobStatus.INTERRUPTED
 
 
 def test_a_result_settles_whether_a_worker_elsewhere_lives(tmp_path: Path) -> None:
     """It was killed, or cut off, between its result and its last word."""
     run, job = leave_open(tmp_path, "elsewhere")
     checkpoints.save(run.checkpoints, 10, b"of a job that is done")
-    run.write_result({"metrics": {"top1": 1.0}, "costs": {"peak_memory_mib": 1000}})
+    run.write_result(JobResult(metrics={"top1": 1.0}, costs={"peak_memory_mib": 1000.0}))
     alone = make_matrix(1)
     student = replace(alone.configs[job], upstream={"teacher": job})
     matrix = replace(alone, configs={job: alone.configs[job], job_id(student): student})

@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 from toy_workshop import Workshop, signal_worker, until
 
+from ablate.store.events import Failed
+
 
 def go_wrong(workshop: Workshop, fault: str, code: int) -> str:
     """Run a study of a baseline and a variant with this fault."""
@@ -52,8 +54,8 @@ def test_the_summary_tells_what_went_wrong(workshop: Workshop) -> None:
 def test_an_error_is_written_down_in_whatever_words(workshop: Workshop) -> None:
     workshop.environment |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     go_wrong(workshop, "odd_words", 1)
-    first, second = workshop.events("error")
-    assert first["message"] == second["message"] == "ValueError: \udce9 λ"
+    first, second = workshop.events(Failed)
+    assert first.message == second.message == "ValueError: ? λ", "what no database holds"
     (run,) = (r for r in workshop.runs() if r.result() is None)
     assert "ValueError: \\udce9 λ" in run.log.read_text(encoding="utf-8")
 

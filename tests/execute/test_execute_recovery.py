@@ -11,11 +11,12 @@ from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.errors import StoreError
 from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside
-from ablate.execute.scheduler.messages import Phase
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.worker.order import Order
 from ablate.matrix.plan import Matrix
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import Machine
+from ablate.store.events import CheckpointSaved, CheckpointsRejected, Started
 from ablate.store.rundir import RunDirectory
 
 
@@ -89,14 +90,14 @@ def test_a_job_that_begins_anew_gets_on_though_it_got_further_before(
 
     def work(run: RunDirectory, order: Order) -> None:
         stamp = {"attempt": order.attempt, "time": 1.0}
-        run.append({"event": "started", **stamp})
+        run.append(Started(**stamp))
         if order.attempt == 2 and lost == "checkpoints":
-            run.append({"event": "rejected", "rejected": ["step-100.ckpt.corrupt"], **stamp})
+            run.append(CheckpointsRejected(rejected=("step-100.ckpt.corrupt",), **stamp))
         if order.attempt == 6:
             finish(run, order)
         else:  # killed
             step = 100 if order.attempt == 1 else 10 * order.attempt
-            run.append({"event": "checkpoint", "step": step, "epoch": 1, **stamp})
+            run.append(CheckpointSaved(step=step, epoch=1, **stamp))
 
     matrix = make_matrix(1)
     ((job, config),) = matrix.configs.items()
@@ -108,4 +109,4 @@ def test_a_job_that_begins_anew_gets_on_though_it_got_further_before(
         run.result_file.unlink()
     launcher = FakeLauncher(work)
     summary, _ = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)])
-    assert summary.count(Phase.DONE) == 1
+    assert summary.count(JobStatus.DONE) == 1

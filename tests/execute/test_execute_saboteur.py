@@ -11,6 +11,7 @@ from pathlib import Path
 from fake_launcher import make_matrix
 
 from ablate.execute.verify import saboteur
+from ablate.store.events import EpochEnded, Started, Stopped
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
 
@@ -19,8 +20,8 @@ def attempt(run: RunDirectory, number: int, process: subprocess.Popen[bytes]) ->
     """An attempt with something to lose."""
     stamp = {"time": time.time(), "attempt": number}
     worker = {"host": socket.gethostname(), "pid": process.pid}
-    run.append({"event": "started", **worker, "process_start": process_start(process.pid), **stamp})
-    run.append({"event": "epoch", "epoch": number, "step": number, "metrics": {}, **stamp})
+    run.append(Started(**worker, process_start=process_start(process.pid), **stamp))
+    run.append(EpochEnded(epoch=number, step=number, metrics={}, **stamp))
 
 
 def test_a_worker_that_ended_before_its_moment_is_not_killed(tmp_path: Path) -> None:
@@ -34,8 +35,8 @@ def test_a_worker_that_ended_before_its_moment_is_not_killed(tmp_path: Path) -> 
         """The first attempt ends while its moment is waited for, and its pid is another's."""
 
         def uniform(self, a: float, b: float) -> float:
-            if not any(event["event"] == "interrupted" for event in run.events().events):
-                run.append({"event": "interrupted", "time": time.time(), "attempt": 1})
+            if not any(isinstance(event, Stopped) for event in run.events().events):
+                run.append(Stopped(time=time.time(), attempt=1))
                 attempt(run, 2, victim)
             return 0.0
 

@@ -21,6 +21,7 @@ from ablate.execute.worker.worker_session import (
 )
 from ablate.methods.session import Machine, Position
 from ablate.store import checkpoints
+from ablate.store.events import CheckpointSaved, Resumed, from_line
 from ablate.store.rundir import RunDirectory
 
 STEPS = 4  #: per epoch
@@ -59,9 +60,13 @@ def train(order: Order, first: int, last: int, clock: Clock, stop: StopFlag | No
         session.step_done(position, lambda step=position.step: f"state {step}".encode())
 
 
+def resumptions(order: Order) -> list[Resumed]:
+    return [e for e in RunDirectory(order.run).events().events if isinstance(e, Resumed)]
+
+
 def saved(order: Order) -> list[int]:
     events = RunDirectory(order.run).events().events
-    return [event["step"] for event in events if event["event"] == "checkpoint"]
+    return [event.step for event in events if isinstance(event, CheckpointSaved)]
 
 
 @pytest.mark.parametrize(
@@ -123,13 +128,13 @@ def test_a_kill_loses_what_came_after_the_checkpoint(order: Order) -> None:
     clock.now += 86_400  # nobody runs for a day
     session = WorkerSession(replace(order, attempt=2), StopFlag(), clock)
     assert session.resume() == b"state 4"
-    (resumed,) = (e for e in RunDirectory(order.run).events().events if e["event"] == "resumed")
-    assert (resumed["step"], resumed["epoch"], resumed["lost_steps"]) == (4, 1, 3)
-    assert resumed["lost_seconds"] == pytest.approx(3.0)
+    (resumed,) = resumptions(order)
+    assert (resumed.step, resumed.epoch, resumed.lost_steps) == (4, 1, 3)
+    assert resumed.lost_seconds == pytest.approx(3.0)
     assert session.seconds == pytest.approx(4.0), "training time without what was lost"
     again = WorkerSession(replace(order, attempt=3), StopFlag(), clock)
     again.resume()
-    lost = [e["lost_steps"] for e in RunDirectory(order.run).events().events if "lost_steps" in e]
+    lost = [event.lost_steps for event in resumptions(order)]
     assert lost == [3, 0], "what was lost is told once"
 
 
@@ -138,12 +143,12 @@ def test_a_kill_between_checkpoint_and_event(order: Order) -> None:
     train(replace(order, interval=(3, "step")), 1, 6, clock)
     run = RunDirectory(order.run)
     lines = run.events_file.read_bytes().splitlines(keepends=True)
-    assert b'"checkpoint"' in lines[-1]
+    assert isinstance(from_line(lines[-1]), CheckpointSaved)
     run.events_file.write_bytes(b"".join(lines[:-1]))
     session = WorkerSession(replace(order, attempt=2), StopFlag(), clock)
     assert session.resume() == b"state 6"
-    (resumed,) = (e for e in run.events().events if e["event"] == "resumed")
-    assert (resumed["step"], resumed["epoch"], resumed["lost_steps"]) == (6, 2, 0)
+    (resumed,) = resumptions(order)
+    assert (resumed.step, resumed.epoch, resumed.lost_steps) == (6, 2, 0)
     assert session.seconds == pytest.approx(6.0)
 
 

@@ -8,6 +8,8 @@ import pytest
 from chaos import Chaos, consistent
 from toy_workshop import Workshop, fork_server, signal_worker, until
 
+from ablate.store.events import Resumed
+
 REPOSITORY = Path(__file__).parent.parent.parent
 
 #: An epoch of a fraction of a second, on the embedded digits.
@@ -48,7 +50,7 @@ def test_training_resumes_to_the_bit(
     run = workshop.start("run", "study.toml", *TINY)
     victim, *_ = workshop.workers(saved=True)
     signal_worker(victim)  # the teacher, in mid-epoch
-    until(lambda: workshop.events("resumed"), "its next attempt")
+    until(lambda: workshop.events(Resumed), "its next attempt")
     until(
         lambda: any(
             run.config().kind == "student" and any(run.checkpoints.glob("*.ckpt"))

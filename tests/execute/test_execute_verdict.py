@@ -12,11 +12,11 @@ from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.execute.attempt_end import read_end
 from ablate.execute.launch.base import Exit
-from ablate.execute.scheduler.messages import Outcome, Phase
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.worker.main import EXIT_FAILED, attempt
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import Machine
 from ablate.store.rundir import RunDirectory
 
@@ -58,7 +58,7 @@ def test_a_result_counts_though_the_disk_fails_for_a_moment(
 
     launcher = FakeLauncher(work)
     summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)])
-    assert summary.count(Phase.DONE) == 1
+    assert summary.count(JobStatus.DONE) == 1
     assert len(launcher.launched) == 1, "nothing was computed again"
 
 
@@ -67,7 +67,7 @@ def test_a_log_that_cannot_be_read_without_a_result_is_a_crash(
 ) -> None:
     spoil("events.jsonl")
     end = read_end(run, 1, Exit(run.id, 0))
-    assert end.event.outcome is Outcome.CRASHED
+    assert end.event.outcome is AttemptOutcome.CRASHED
     assert end.message.endswith("events.jsonl: Stale file handle")
 
 
@@ -81,7 +81,7 @@ def test_what_cannot_even_be_looked_for_is_not_taken_for_a_result(
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     monkeypatch.setattr(Path, "exists", stale)
-    assert read_end(run, 1, Exit(run.id, 0)).event.outcome is Outcome.CRASHED
+    assert read_end(run, 1, Exit(run.id, 0)).event.outcome is AttemptOutcome.CRASHED
 
 
 def test_a_worker_leaves_a_sound_result_alone(run: RunDirectory, spoil: Spoil) -> None:
@@ -94,4 +94,4 @@ def test_a_worker_leaves_a_sound_result_alone(run: RunDirectory, spoil: Spoil) -
     spoil("result.json")
     assert attempt(order, StopFlag()) == EXIT_FAILED, "it may be sound, so nothing is computed"
     assert run.result_file.read_bytes() == result
-    assert run.events().events[-1]["message"].endswith("result.json: Stale file handle")
+    assert run.events().events[-1].message.endswith("result.json: Stale file handle")

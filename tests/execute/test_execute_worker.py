@@ -18,6 +18,7 @@ from ablate.execute.worker import main as worker
 from ablate.execute.worker.main import EXIT_FAILED, attempt, describe_error
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag
+from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.session import Machine, Outcome
 from ablate.store.rundir import RunDirectory
 
@@ -78,7 +79,7 @@ def test_a_result_is_an_outcome_of_finite_numbers(
     assert ends(run, monkeypatch, lambda session: returned) == EXIT_FAILED
     assert run.result() is None
     told = run.events().events[-1]
-    assert (told["kind"], told["message"]) == (kind, message)
+    assert (told.outcome, told.message) == (kind, message)
 
 
 def test_numbers_of_any_library_are_numbers(
@@ -88,27 +89,43 @@ def test_numbers_of_any_library_are_numbers(
     assert ends(run, monkeypatch, lambda session: Outcome(metrics, metrics)) == 0
     result = run.result()
     assert result is not None
-    assert result["metrics"] == result["best"] == {"top1": 90.5, "whole": 3.0, "count": 7.0}
+    assert result.metrics == result.best == {"top1": 90.5, "whole": 3.0, "count": 7.0}
+
+
+REFUSED, ERROR, DIVERGED = (
+    AttemptOutcome.REFUSED,
+    AttemptOutcome.ERROR,
+    AttemptOutcome.DIVERGED,
+)
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"),
+    ("error", "outcome"),
     [
-        (InputError(PROBLEM), "refused"),
-        (JobError("the file has changed"), "refused"),
-        (because(InputError(PROBLEM), FileNotFoundError(errno.ENOENT, "gone")), "refused"),
-        (because(InputError(PROBLEM), PermissionError(errno.EACCES, "not yours")), "refused"),
-        (because(InputError(PROBLEM), URLError("no such host")), "refused"),
-        (because(InputError(PROBLEM), ValueError("no idx file")), "refused"),
-        (because(InputError(PROBLEM), OSError(errno.ESTALE, "stale")), "error"),
-        (because(InputError(PROBLEM), ConnectionResetError(errno.ECONNRESET, "reset")), "error"),
-        (DivergedError("nan"), "diverged"),
-        (ValueError("a bug"), "error"),
+        (InputError(PROBLEM), REFUSED),
+        (JobError("the file has changed"), REFUSED),
+        (
+            because(InputError(PROBLEM), FileNotFoundError(errno.ENOENT, "gone")),
+            AttemptOutcome.REFUSED,
+        ),
+        (
+            because(InputError(PROBLEM), PermissionError(errno.EACCES, "not yours")),
+            AttemptOutcome.REFUSED,
+        ),
+        (because(InputError(PROBLEM), URLError("no such host")), REFUSED),
+        (because(InputError(PROBLEM), ValueError("no idx file")), REFUSED),
+        (because(InputError(PROBLEM), OSError(errno.ESTALE, "stale")), ERROR),
+        (
+            because(InputError(PROBLEM), ConnectionResetError(errno.ECONNRESET, "reset")),
+            AttemptOutcome.ERROR,
+        ),
+        (DivergedError("nan"), DIVERGED),
+        (ValueError("a bug"), ERROR),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value!r:.30} {value.__cause__!r}",
 )
-def test_what_another_attempt_would_find_just_so(error: Exception, kind: str) -> None:
-    assert describe_error(error)["kind"] == kind
+def test_what_another_attempt_would_find_just_so(error: Exception, outcome: AttemptOutcome) -> None:
+    assert describe_error(error, 1).outcome is outcome
 
 
 def test_a_refused_input_is_told_in_its_sentence(
@@ -121,8 +138,8 @@ def test_a_refused_input_is_told_in_its_sentence(
     sentence = "InputError: data: cifar100: can't be read (a sound copy)"
     assert capsys.readouterr().err == f"{sentence}\n"
     told = run.events().events[-1]
-    assert told["message"] == sentence
-    assert "Traceback" in told["traceback"], "but nothing is lost"
+    assert told.message == sentence
+    assert "Traceback" in told.traceback, "but nothing is lost"
 
 
 def test_the_log_has_the_traceback_of_a_bug(

@@ -16,9 +16,7 @@ from ablate.execute.scheduler.messages import (
     Instruction,
     Kill,
     Launch,
-    Outcome,
     PeakMeasured,
-    Phase,
     StopRequested,
     Task,
     Terminate,
@@ -26,7 +24,11 @@ from ablate.execute.scheduler.messages import (
 )
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.scheduler.retry import RetryPolicy
-from ablate.execute.scheduler.scheduler import IllegalTransitionError, Scheduler
+from ablate.execute.scheduler.scheduler import (
+    IllegalTransitionError,
+    Scheduler,
+)
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 
 CPU = Device("cpu", slots=1)
 WIDE = Device("wide", slots=100)
@@ -42,14 +44,14 @@ def started(*tasks: Task, device: Device = WIDE, **options: Any) -> Scheduler:
     return scheduler
 
 
-def end(scheduler: Scheduler, job: str, outcome: Outcome, **more: Any) -> list[Instruction]:
+def end(scheduler: Scheduler, job: str, outcome: AttemptOutcome, **more: Any) -> list[Instruction]:
     """End the job's current attempt, whatever its number."""
     out = scheduler.handle(Ended(job, scheduler._job(job).attempt, outcome, **more))
     scheduler.check_invariants()
     return out
 
 
-def phases(scheduler: Scheduler, names: str) -> list[Phase]:
+def phases(scheduler: Scheduler, names: str) -> list[JobStatus]:
     return [scheduler.phase(name) for name in names.split()]
 
 
@@ -60,10 +62,10 @@ def test_jobs_launch_in_the_given_order_as_devices_become_free() -> None:
     scheduler = Scheduler([task("b"), task("a"), task("c")], [Device("d", slots=2)])
     assert scheduler.start() == [Launch("b", 1, "d"), Launch("a", 1, "d")]
     assert scheduler.running == {"b": "d", "a": "d"}
-    assert end(scheduler, "a", Outcome.FINISHED) == [Launch("c", 1, "d")]
-    assert end(scheduler, "c", Outcome.FINISHED) == []
-    assert end(scheduler, "b", Outcome.FINISHED) == [AllSettled()]
-    assert scheduler.counts() == {phase: 3 * (phase is Phase.DONE) for phase in Phase}
+    assert end(scheduler, "a", AttemptOutcome.FINISHED) == [Launch("c", 1, "d")]
+    assert end(scheduler, "c", AttemptOutcome.FINISHED) == []
+    assert end(scheduler, "b", AttemptOutcome.FINISHED) == [AllSettled()]
+    assert scheduler.counts() == {phase: 3 * (phase is JobStatus.DONE) for phase in JobStatus}
 
 
 def test_a_job_waits_for_all_its_upstream_jobs() -> None:
@@ -71,13 +73,13 @@ def test_a_job_waits_for_all_its_upstream_jobs() -> None:
         task("student", "teacher", "table"), task("table", "teacher"), task("teacher")
     )
     assert phases(scheduler, "student table teacher") == ["waiting", "waiting", "running"]
-    assert end(scheduler, "teacher", Outcome.FINISHED) == [Launch("table", 1, "wide")]
-    assert end(scheduler, "table", Outcome.FINISHED) == [Launch("student", 1, "wide")]
+    assert end(scheduler, "teacher", AttemptOutcome.FINISHED) == [Launch("table", 1, "wide")]
+    assert end(scheduler, "table", AttemptOutcome.FINISHED) == [Launch("student", 1, "wide")]
 
 
 def test_an_earlier_job_that_becomes_ready_goes_before_later_ones() -> None:
     scheduler = started(task("a"), task("b", "a"), task("c"), device=CPU)
-    assert end(scheduler, "a", Outcome.FINISHED) == [Launch("b", 1, "cpu")]
+    assert end(scheduler, "a", AttemptOutcome.FINISHED) == [Launch("b", 1, "cpu")]
 
 
 def test_what_earlier_runs_left_is_taken_over() -> None:
@@ -85,12 +87,12 @@ def test_what_earlier_runs_left_is_taken_over() -> None:
         [task("a"), task("b", "a", "gone"), task("c"), task("d", "c"), task("e", "d"), task("f")],
         [WIDE],
         done=frozenset({"a", "gone"}),
-        failed={"c": Phase.FAILED, "f": Phase.DIVERGED},
+        failed={"c": JobStatus.FAILED, "f": JobStatus.DIVERGED},
         attempts={"b": 4},
     )
     assert scheduler.start() == [Launch("b", 5, "wide")]
     assert phases(scheduler, "a c d e f") == ["done", "failed", "blocked", "blocked", "diverged"]
-    assert end(scheduler, "b", Outcome.FINISHED) == [AllSettled()]
+    assert end(scheduler, "b", AttemptOutcome.FINISHED) == [AllSettled()]
 
 
 def test_nothing_to_do_is_settled_at_once_and_only_once() -> None:
@@ -109,54 +111,56 @@ def test_tasks_that_are_no_study_are_refused() -> None:
         with pytest.raises(ValueError, match=match):
             Scheduler(tasks, [CPU])
     with pytest.raises(ValueError, match="cannot have failed as done"):
-        Scheduler([task("a")], [CPU], failed={"a": Phase.DONE})
+        Scheduler([task("a")], [CPU], failed={"a": JobStatus.DONE})
 
 
 # --- retries -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", [Outcome.CRASHED, Outcome.INTERRUPTED, Outcome.OUT_OF_MEMORY])
+@pytest.mark.parametrize(
+    "outcome", [AttemptOutcome.CRASHED, AttemptOutcome.INTERRUPTED, AttemptOutcome.OUT_OF_MEMORY]
+)
 def test_an_attempt_without_progress_is_repeated_ever_later_and_then_given_up(
-    outcome: Outcome,
+    outcome: AttemptOutcome,
 ) -> None:
     scheduler = started(task("a"), device=CPU)
     for attempt, pause in enumerate([1.0, 4.0, 16.0], start=1):
         assert scheduler.handle(Ended("a", attempt, outcome)) == [WakeAfter("a", pause)]
-        assert scheduler.phase("a") is Phase.BACKOFF
+        assert scheduler.phase("a") is JobStatus.BACKOFF
         assert scheduler.handle(BackoffOver("a")) == [Launch("a", attempt + 1, "cpu")]
     assert scheduler.handle(Ended("a", 4, outcome)) == [AllSettled()]
-    assert scheduler.phase("a") is Phase.FAILED
+    assert scheduler.phase("a") is JobStatus.FAILED
 
 
 def test_the_policy_sets_number_and_pauses() -> None:
     policy = RetryPolicy(max_retries=2, first_delay_s=0.5, factor=10)
     scheduler = started(task("a"), policy=policy)
-    assert end(scheduler, "a", Outcome.CRASHED) == [WakeAfter("a", 0.5)]
+    assert end(scheduler, "a", AttemptOutcome.CRASHED) == [WakeAfter("a", 0.5)]
     scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "a", Outcome.CRASHED) == [WakeAfter("a", 5.0)]
+    assert end(scheduler, "a", AttemptOutcome.CRASHED) == [WakeAfter("a", 5.0)]
     scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "a", Outcome.CRASHED) == [AllSettled()]
+    assert end(scheduler, "a", AttemptOutcome.CRASHED) == [AllSettled()]
 
 
 def test_only_attempts_without_progress_count() -> None:
     scheduler = started(task("a"), policy=RetryPolicy(max_retries=1))
     for step in (10, 20, 30):
-        assert end(scheduler, "a", Outcome.CRASHED, step=step) == [WakeAfter("a", 1.0)]
+        assert end(scheduler, "a", AttemptOutcome.CRASHED, step=step) == [WakeAfter("a", 1.0)]
         scheduler.handle(BackoffOver("a"))
         # As far as before is no progress; this one counts.
-        assert end(scheduler, "a", Outcome.CRASHED, step=step) == [WakeAfter("a", 1.0)]
+        assert end(scheduler, "a", AttemptOutcome.CRASHED, step=step) == [WakeAfter("a", 1.0)]
         scheduler.handle(BackoffOver("a"))
-    end(scheduler, "a", Outcome.CRASHED, step=29)
-    assert scheduler.phase("a") is Phase.FAILED
+    end(scheduler, "a", AttemptOutcome.CRASHED, step=29)
+    assert scheduler.phase("a") is JobStatus.FAILED
 
 
 def test_a_checkpoint_of_an_earlier_run_is_no_progress_of_this_one() -> None:
     policy = RetryPolicy(max_retries=1)
     scheduler = started(task("a"), policy=policy, attempts={"a": 2}, steps={"a": 10})
-    assert end(scheduler, "a", Outcome.CRASHED, step=10) == [WakeAfter("a", 1.0)]
+    assert end(scheduler, "a", AttemptOutcome.CRASHED, step=10) == [WakeAfter("a", 1.0)]
     scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "a", Outcome.CRASHED, step=10) == [AllSettled()]
-    assert scheduler.phase("a") is Phase.FAILED
+    assert end(scheduler, "a", AttemptOutcome.CRASHED, step=10) == [AllSettled()]
+    assert scheduler.phase("a") is JobStatus.FAILED
 
 
 def test_progress_after_a_fresh_start_is_progress() -> None:
@@ -164,71 +168,71 @@ def test_progress_after_a_fresh_start_is_progress() -> None:
     policy = RetryPolicy(max_retries=1)
     scheduler = started(task("a"), policy=policy, attempts={"a": 2}, steps={"a": 100})
     for step in (10, 20, 30, 40):
-        assert end(scheduler, "a", Outcome.CRASHED, step=step) == [WakeAfter("a", 1.0)]
+        assert end(scheduler, "a", AttemptOutcome.CRASHED, step=step) == [WakeAfter("a", 1.0)]
         scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "a", Outcome.CRASHED, step=40) == [WakeAfter("a", 1.0)]
+    assert end(scheduler, "a", AttemptOutcome.CRASHED, step=40) == [WakeAfter("a", 1.0)]
     scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "a", Outcome.CRASHED, step=40) == [AllSettled()]
+    assert end(scheduler, "a", AttemptOutcome.CRASHED, step=40) == [AllSettled()]
 
 
 def test_the_same_error_twice_is_final() -> None:
     scheduler = started(task("a"))
-    assert end(scheduler, "a", Outcome.ERROR, fingerprint="x") == [WakeAfter("a", 1.0)]
+    assert end(scheduler, "a", AttemptOutcome.ERROR, fingerprint="x") == [WakeAfter("a", 1.0)]
     scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "a", Outcome.ERROR, step=5, fingerprint="x") == [AllSettled()]
-    assert scheduler.phase("a") is Phase.FAILED
+    assert end(scheduler, "a", AttemptOutcome.ERROR, step=5, fingerprint="x") == [AllSettled()]
+    assert scheduler.phase("a") is JobStatus.FAILED
 
 
 @pytest.mark.parametrize("fingerprints", ["wxyz", ["", "", "", ""]])
 def test_different_errors_count_as_retries(fingerprints: str) -> None:
     scheduler = started(task("a"))
     for fingerprint, pause in zip(fingerprints, [1.0, 4.0, 16.0], strict=False):
-        out = end(scheduler, "a", Outcome.ERROR, fingerprint=fingerprint)
+        out = end(scheduler, "a", AttemptOutcome.ERROR, fingerprint=fingerprint)
         assert out == [WakeAfter("a", pause)]
         scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "a", Outcome.ERROR, fingerprint=fingerprints[3]) == [AllSettled()]
+    assert end(scheduler, "a", AttemptOutcome.ERROR, fingerprint=fingerprints[3]) == [AllSettled()]
 
 
 def test_a_job_that_diverged_is_not_repeated() -> None:
     scheduler = started(task("a"), task("b", "a"))
-    assert end(scheduler, "a", Outcome.DIVERGED, step=7) == [AllSettled()]
+    assert end(scheduler, "a", AttemptOutcome.DIVERGED, step=7) == [AllSettled()]
     assert phases(scheduler, "a b") == ["diverged", "blocked"]
 
 
 def test_a_job_whose_input_was_refused_is_not_repeated() -> None:
     scheduler = started(task("a"), task("b", "a"))
-    assert end(scheduler, "a", Outcome.REFUSED) == [AllSettled()]
+    assert end(scheduler, "a", AttemptOutcome.REFUSED) == [AllSettled()]
     assert phases(scheduler, "a b") == ["failed", "blocked"]
 
 
 def test_an_interruption_that_nobody_asked_us_for_goes_on_at_once_after_progress() -> None:
     scheduler = started(task("a"), policy=RetryPolicy(max_retries=0))
     for step in range(1, 9):
-        out = end(scheduler, "a", Outcome.INTERRUPTED, step=step)
+        out = end(scheduler, "a", AttemptOutcome.INTERRUPTED, step=step)
         assert out == [Launch("a", step + 1, "wide")]
-    end(scheduler, "a", Outcome.INTERRUPTED, step=8)
-    assert scheduler.phase("a") is Phase.FAILED
+    end(scheduler, "a", AttemptOutcome.INTERRUPTED, step=8)
+    assert scheduler.phase("a") is JobStatus.FAILED
 
 
 def test_after_running_out_of_shared_memory_a_job_runs_alone_and_only_then_counts() -> None:
     device = Device("d", slots=2)
     scheduler = started(task("a"), task("b"), device=device, policy=RetryPolicy(max_retries=1))
-    assert end(scheduler, "a", Outcome.OUT_OF_MEMORY) == [WakeAfter("a", 1.0)]
+    assert end(scheduler, "a", AttemptOutcome.OUT_OF_MEMORY) == [WakeAfter("a", 1.0)]
     assert scheduler.handle(BackoffOver("a")) == []  # b is still there
-    assert end(scheduler, "b", Outcome.FINISHED) == [Launch("a", 2, "d")]
-    assert end(scheduler, "a", Outcome.OUT_OF_MEMORY) == [WakeAfter("a", 1.0)]
+    assert end(scheduler, "b", AttemptOutcome.FINISHED) == [Launch("a", 2, "d")]
+    assert end(scheduler, "a", AttemptOutcome.OUT_OF_MEMORY) == [WakeAfter("a", 1.0)]
     scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "a", Outcome.OUT_OF_MEMORY) == [AllSettled()]
-    assert scheduler.phase("a") is Phase.FAILED
+    assert end(scheduler, "a", AttemptOutcome.OUT_OF_MEMORY) == [AllSettled()]
+    assert scheduler.phase("a") is JobStatus.FAILED
 
 
 def test_nobody_joins_a_job_that_runs_alone() -> None:
     scheduler = started(task("a"), task("b", "c"), task("c"), device=Device("d", slots=3))
-    end(scheduler, "a", Outcome.OUT_OF_MEMORY, step=3)
+    end(scheduler, "a", AttemptOutcome.OUT_OF_MEMORY, step=3)
     scheduler.handle(BackoffOver("a"))
-    assert end(scheduler, "c", Outcome.CRASHED) == [WakeAfter("c", 1.0), Launch("a", 2, "d")]
+    assert end(scheduler, "c", AttemptOutcome.CRASHED) == [WakeAfter("c", 1.0), Launch("a", 2, "d")]
     assert scheduler.handle(BackoffOver("c")) == []
-    assert end(scheduler, "a", Outcome.FINISHED) == [Launch("c", 2, "d")]
+    assert end(scheduler, "a", AttemptOutcome.FINISHED) == [Launch("c", 2, "d")]
 
 
 # --- failure of one, fate of others ------------------------------------------------------------
@@ -244,19 +248,19 @@ def test_a_failure_blocks_what_builds_on_it_and_nothing_else() -> None:
         task("z", "y", "c"),
     ]
     scheduler = started(*tasks, policy=RetryPolicy(max_retries=0))
-    assert end(scheduler, "a", Outcome.CRASHED) == []
+    assert end(scheduler, "a", AttemptOutcome.CRASHED) == []
     assert phases(scheduler, "a b c x y z") == [
         "failed", "blocked", "blocked", "running", "waiting", "blocked",
     ]  # fmt: skip
-    end(scheduler, "x", Outcome.FINISHED)
-    assert end(scheduler, "y", Outcome.FINISHED) == [AllSettled()]
+    end(scheduler, "x", AttemptOutcome.FINISHED)
+    assert end(scheduler, "y", AttemptOutcome.FINISHED) == [AllSettled()]
 
 
 def test_a_failure_at_the_head_of_a_long_chain_blocks_it_without_recursion() -> None:
     chain = [task("j0"), *(task(f"j{n}", f"j{n - 1}") for n in range(1, 10_000))]
     scheduler = started(*chain)
-    assert end(scheduler, "j0", Outcome.DIVERGED) == [AllSettled()]
-    assert scheduler.counts()[Phase.BLOCKED] == 9_999
+    assert end(scheduler, "j0", AttemptOutcome.DIVERGED) == [AllSettled()]
+    assert scheduler.counts()[JobStatus.BLOCKED] == 9_999
 
 
 # --- stopping ----------------------------------------------------------------------------------
@@ -267,24 +271,24 @@ def test_a_stop_asks_once_then_kills_and_launches_no_more() -> None:
         task("a"), task("b"), task("c"), task("d", "a"), device=Device("d", slots=2)
     )
     assert scheduler.handle(StopRequested()) == [Terminate("a"), Terminate("b")]
-    assert end(scheduler, "a", Outcome.FINISHED) == []
+    assert end(scheduler, "a", AttemptOutcome.FINISHED) == []
     assert scheduler.handle(StopRequested()) == [Kill("b")]
-    assert end(scheduler, "b", Outcome.CRASHED) == [AllSettled()]
-    assert phases(scheduler, "a b c d") == ["done", "stopped", "ready", "ready"]
+    assert end(scheduler, "b", AttemptOutcome.CRASHED) == [AllSettled()]
+    assert phases(scheduler, "a b c d") == ["done", "interrupted", "ready", "ready"]
 
 
 @pytest.mark.parametrize(
     ("outcome", "phase"),
     [
-        (Outcome.FINISHED, Phase.DONE),
-        (Outcome.DIVERGED, Phase.DIVERGED),
-        (Outcome.INTERRUPTED, Phase.STOPPED),
-        (Outcome.CRASHED, Phase.STOPPED),
-        (Outcome.OUT_OF_MEMORY, Phase.STOPPED),
-        (Outcome.ERROR, Phase.STOPPED),
+        (AttemptOutcome.FINISHED, JobStatus.DONE),
+        (AttemptOutcome.DIVERGED, JobStatus.DIVERGED),
+        (AttemptOutcome.INTERRUPTED, JobStatus.INTERRUPTED),
+        (AttemptOutcome.CRASHED, JobStatus.INTERRUPTED),
+        (AttemptOutcome.OUT_OF_MEMORY, JobStatus.INTERRUPTED),
+        (AttemptOutcome.ERROR, JobStatus.INTERRUPTED),
     ],
 )
-def test_what_a_stop_makes_of_each_outcome(outcome: Outcome, phase: Phase) -> None:
+def test_what_a_stop_makes_of_each_outcome(outcome: AttemptOutcome, phase: JobStatus) -> None:
     scheduler = started(task("a"))
     scheduler.handle(StopRequested())
     assert end(scheduler, "a", outcome, fingerprint="x") == [AllSettled()]
@@ -294,22 +298,22 @@ def test_what_a_stop_makes_of_each_outcome(outcome: Outcome, phase: Phase) -> No
 def test_a_definite_failure_is_one_during_a_stop_too_but_a_kill_is_none() -> None:
     tasks = [task("error"), task("memory"), task("crash"), task("killed")]
     scheduler = started(*tasks, policy=RetryPolicy(max_retries=0), device=Device("d", slots=5))
-    end(scheduler, "memory", Outcome.OUT_OF_MEMORY)  # shared, hence not counted
+    end(scheduler, "memory", AttemptOutcome.OUT_OF_MEMORY)  # shared, hence not counted
     scheduler.handle(StopRequested())
-    assert scheduler.phase("memory") is Phase.STOPPED
-    end(scheduler, "error", Outcome.ERROR, fingerprint="x")
-    end(scheduler, "crash", Outcome.CRASHED)
-    end(scheduler, "killed", Outcome.INTERRUPTED)
-    assert phases(scheduler, "error crash killed") == ["failed", "stopped", "stopped"]
+    assert scheduler.phase("memory") is JobStatus.INTERRUPTED
+    end(scheduler, "error", AttemptOutcome.ERROR, fingerprint="x")
+    end(scheduler, "crash", AttemptOutcome.CRASHED)
+    end(scheduler, "killed", AttemptOutcome.INTERRUPTED)
+    assert phases(scheduler, "error crash killed") == ["failed", "interrupted", "interrupted"]
 
 
 def test_a_job_in_backoff_is_stopped_and_its_late_wake_up_is_harmless() -> None:
     scheduler = started(task("a"))
-    end(scheduler, "a", Outcome.CRASHED)
+    end(scheduler, "a", AttemptOutcome.CRASHED)
     assert scheduler.handle(StopRequested()) == [AllSettled()]
-    assert scheduler.phase("a") is Phase.STOPPED
+    assert scheduler.phase("a") is JobStatus.INTERRUPTED
     assert scheduler.handle(BackoffOver("a")) == []
-    assert scheduler.phase("a") is Phase.STOPPED
+    assert scheduler.phase("a") is JobStatus.INTERRUPTED
 
 
 # --- memory, as told by events -----------------------------------------------------------------
@@ -339,17 +343,17 @@ def test_a_peak_known_from_an_earlier_run_counts_from_the_start() -> None:
 
 def test_an_illegal_event_names_the_job_and_its_history_and_changes_nothing() -> None:
     scheduler = started(task("a"), task("b", "a"), task("f"))
-    end(scheduler, "a", Outcome.CRASHED, step=3)
+    end(scheduler, "a", AttemptOutcome.CRASHED, step=3)
     scheduler.handle(BackoffOver("a"))
-    end(scheduler, "f", Outcome.DIVERGED)
+    end(scheduler, "f", AttemptOutcome.DIVERGED)
     before = (scheduler.counts(), scheduler.running)
     illegal: list[Event] = [
-        Ended("a", 1, Outcome.FINISHED),  # an attempt of the past
-        Ended("a", 3, Outcome.FINISHED),  # and one of the future
-        Ended("b", 0, Outcome.FINISHED),
+        Ended("a", 1, AttemptOutcome.FINISHED),  # an attempt of the past
+        Ended("a", 3, AttemptOutcome.FINISHED),  # and one of the future
+        Ended("b", 0, AttemptOutcome.FINISHED),
         BackoffOver("a"),
         BackoffOver("b"),
-        Ended("f", 1, Outcome.FINISHED),
+        Ended("f", 1, AttemptOutcome.FINISHED),
         BackoffOver("nobody"),
     ]
     for event in illegal:
@@ -359,7 +363,7 @@ def test_an_illegal_event_names_the_job_and_its_history_and_changes_nothing() ->
         assert (scheduler.counts(), scheduler.running) == before
         scheduler.check_invariants()
     with pytest.raises(IllegalTransitionError) as caught:
-        scheduler.handle(Ended("a", 1, Outcome.FINISHED))
+        scheduler.handle(Ended("a", 1, AttemptOutcome.FINISHED))
     assert str(caught.value) == (
         'job "a": event "attempt 1 finished", but it is running, latest attempt 2 (its recent '
         "history: waiting -> ready (upstream done); ready -> running (attempt 1 on wide); "

@@ -27,9 +27,7 @@ from ablate.execute.scheduler.messages import (
     Instruction,
     Kill,
     Launch,
-    Outcome,
     PeakMeasured,
-    Phase,
     StopRequested,
     Task,
     Terminate,
@@ -37,7 +35,11 @@ from ablate.execute.scheduler.messages import (
 )
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.scheduler.retry import RetryPolicy
-from ablate.execute.scheduler.scheduler import IllegalTransitionError, Scheduler
+from ablate.execute.scheduler.scheduler import (
+    IllegalTransitionError,
+    Scheduler,
+)
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 
 PEAKS = {"k0": 100, "k1": 350, "k2": 900}
 POOLS = (
@@ -94,9 +96,9 @@ class Watcher:
             case Ended(job, _, outcome):
                 for guests in self.guests.values():
                     guests.pop(job, None)
-                if outcome is Outcome.FINISHED:
+                if outcome is AttemptOutcome.FINISHED:
                     self.finished.add(job)
-                if outcome is Outcome.OUT_OF_MEMORY:
+                if outcome is AttemptOutcome.OUT_OF_MEMORY:
                     self.alone.add(job)
             case BackoffOver(job):
                 self.pauses.remove(job)
@@ -155,7 +157,7 @@ class Watcher:
         there[job] = Guest(kind, job in self.alone, promised)
 
 
-ENDS = st.sampled_from(Outcome)
+ENDS = st.sampled_from(AttemptOutcome)
 
 
 class RandomHistory(RuleBasedStateMachine):
@@ -165,7 +167,7 @@ class RandomHistory(RuleBasedStateMachine):
     def begin(self, data: st.DataObject, tasks: list[Task], devices: list[Device]) -> None:
         names = st.sampled_from([task.id for task in tasks])
         done = frozenset(data.draw(st.sets(names, max_size=2)))
-        broken = st.sampled_from([Phase.FAILED, Phase.DIVERGED])
+        broken = st.sampled_from([JobStatus.FAILED, JobStatus.DIVERGED])
         failed = data.draw(st.dictionaries(names, broken, max_size=2))
         policy = RetryPolicy(max_retries=data.draw(st.integers(0, 3)))
         self.scheduler = Scheduler(tasks, devices, done=done, failed=failed, policy=policy)
@@ -177,19 +179,23 @@ class RandomHistory(RuleBasedStateMachine):
         self.watcher.happened(event)
         self.watcher.answered(event, self.scheduler.handle(event))
 
-    def attempt(self, job: str, outcome: Outcome, steps: int = 1, fingerprint: str = "") -> None:
+    def attempt(
+        self, job: str, outcome: AttemptOutcome, steps: int = 1, fingerprint: str = ""
+    ) -> None:
         self.steps[job] += steps
         attempt = self.watcher.attempts[job]
         self.send(Ended(job, attempt, outcome, self.steps[job], fingerprint))
 
-    def all_in(self, *phases: Phase) -> list[str]:
+    def all_in(self, *phases: JobStatus) -> list[str]:
         return [job for job in self.watcher.tasks if self.scheduler.phase(job) in phases]
 
     @precondition(lambda self: self.watcher.running)
     @rule(
         data=st.data(), outcome=ENDS, steps=st.sampled_from([0, 0, 3]), mark=st.sampled_from("xyz")
     )
-    def an_attempt_ends(self, data: st.DataObject, outcome: Outcome, steps: int, mark: str) -> None:
+    def an_attempt_ends(
+        self, data: st.DataObject, outcome: AttemptOutcome, steps: int, mark: str
+    ) -> None:
         self.attempt(data.draw(st.sampled_from(self.watcher.running)), outcome, steps, mark)
 
     @precondition(lambda self: self.watcher.pauses)
@@ -216,7 +222,9 @@ class RandomHistory(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(self.watcher.running))
         before = (self.scheduler.counts(), self.scheduler.running)
         with pytest.raises(IllegalTransitionError):
-            self.scheduler.handle(Ended(job, self.watcher.attempts[job] + off, Outcome.FINISHED))
+            self.scheduler.handle(
+                Ended(job, self.watcher.attempts[job] + off, AttemptOutcome.FINISHED)
+            )
         assert (self.scheduler.counts(), self.scheduler.running) == before
 
     @invariant()
@@ -233,16 +241,16 @@ class RandomHistory(RuleBasedStateMachine):
             return
         for _ in range(10_000):
             if self.watcher.running:
-                self.attempt(self.watcher.running[0], Outcome.FINISHED)
+                self.attempt(self.watcher.running[0], AttemptOutcome.FINISHED)
             elif self.watcher.pauses:
                 self.send(BackoffOver(min(self.watcher.pauses)))
             else:
                 break
             self.all_is_in_order()
         assert self.watcher.settled >= 1
-        restless = {Phase.RUNNING, Phase.BACKOFF}
+        restless = {JobStatus.RUNNING, JobStatus.BACKOFF}
         if not self.watcher.stops:
-            restless |= {Phase.READY, Phase.WAITING, Phase.STOPPED}
+            restless |= {JobStatus.READY, JobStatus.WAITING, JobStatus.INTERRUPTED}
         assert self.all_in(*restless) == []
 
 
@@ -258,7 +266,12 @@ def play(tasks: list[Task], devices: list[Device], seed: int) -> Iterator[tuple[
     """Let attempts go wrong at random, though never without progress, until all is settled."""
     random = Random(seed)
     scheduler, watcher = Scheduler(tasks, devices), Watcher(tasks, devices, frozenset())
-    troubles = [Outcome.CRASHED, Outcome.INTERRUPTED, Outcome.OUT_OF_MEMORY, Outcome.ERROR]
+    troubles = [
+        AttemptOutcome.CRASHED,
+        AttemptOutcome.INTERRUPTED,
+        AttemptOutcome.OUT_OF_MEMORY,
+        AttemptOutcome.ERROR,
+    ]
     steps = count(1)
     answer = scheduler.start()
     watcher.answered(None, answer)
@@ -273,14 +286,14 @@ def play(tasks: list[Task], devices: list[Device], seed: int) -> Iterator[tuple[
             event = DeviceChanged(random.choice(devices).name, random.randrange(2000))
         else:
             job, step = random.choice(watcher.running), next(steps)
-            outcome = random.choice([*troubles, Outcome.FINISHED])
+            outcome = random.choice([*troubles, AttemptOutcome.FINISHED])
             event = Ended(job, watcher.attempts[job], outcome, step, str(step))
         watcher.happened(event)
         answer = scheduler.handle(event)
         watcher.answered(event, answer)
         scheduler.check_invariants()
         yield event, tuple(answer)
-    assert scheduler.counts()[Phase.DONE] == len(tasks)
+    assert scheduler.counts()[JobStatus.DONE] == len(tasks)
 
 
 @settings(max_examples=100)
@@ -316,7 +329,7 @@ def run_through(scheduler: Scheduler) -> int:
                 job = scheduler._jobs[each.job]
                 crash = handled % 10 == 0 and each.attempt == 1
                 events.append(PeakMeasured(job.task.kind, 50 + 10 * (handled % 9)))
-                outcome = Outcome.CRASHED if crash else Outcome.FINISHED
+                outcome = AttemptOutcome.CRASHED if crash else AttemptOutcome.FINISHED
                 events.append(Ended(each.job, each.attempt, outcome, step=handled))
             elif isinstance(each, WakeAfter):
                 events.append(BackoffOver(each.job))
@@ -345,7 +358,7 @@ def test_ten_thousand_jobs_take_a_bounded_number_of_placement_trials(
     scheduler = Scheduler(large_study(10_000), devices)
     events = run_through(scheduler)
     scheduler.check_invariants()
-    assert scheduler.counts()[Phase.DONE] == 10_000
+    assert scheduler.counts()[JobStatus.DONE] == 10_000
     attempts = 2 * len(devices) * (placement.LOOK_AHEAD + 3)  # per event: the launch and a vain one
     assert next(trials) <= attempts * events
 

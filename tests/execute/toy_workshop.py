@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import psutil
 
 from ablate.execute.worker.worker_session import read_pulse
+from ablate.store.events import CheckpointSaved
 from ablate.store.history import Attempt, JobHistory, history
 from ablate.store.processes import is_alive
 from ablate.store.rundir import RunDirectory, run_directories
@@ -169,18 +170,18 @@ class Workshop:
         return list(run_directories(self.results))
 
     def histories(self) -> list[JobHistory]:
-        return [history(run.events().events, run.result()) for run in self.runs()]
+        return [history(run.events().events, done=run.result() is not None) for run in self.runs()]
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """All events of this name, of all jobs."""
-        return [e for run in self.runs() for e in run.events().events if e["event"] == name]
+    def events(self, kind: type[T]) -> list[T]:
+        """All events of this kind, of all jobs."""
+        return [e for run in self.runs() for e in run.events().events if isinstance(e, kind)]
 
     def living(self) -> list[Attempt]:
         """Attempts whose worker runs now."""
         return [attempt for run in self.runs() for attempt in self.living_of(run)]
 
     def living_of(self, run: RunDirectory) -> list[Attempt]:
-        last = history(run.events().events, run.result()).attempts[-1:]
+        last = history(run.events().events, done=run.result() is not None).attempts[-1:]
         return [
             a
             for a in last
@@ -199,7 +200,7 @@ class Workshop:
             found = []
             for run in self.runs():
                 events = run.events().events
-                if not saved or any(e["event"] == "checkpoint" for e in events):
+                if not saved or any(isinstance(e, CheckpointSaved) for e in events):
                     found += [a for a in self.living_of(run) if a.open and a.last_step >= step]
             return found if len(found) >= count else []
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
 from ablate.methods.cocord import COCORD
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import COSTS, Metric
-from ablate.store.history import Status
 from ablate.store.results import Run, StudyResults, TeacherRun
 
 BOTH, PRED, SYM = "L_pred + L̃_pred", "L_pred only", "L̃_pred only"
@@ -104,13 +104,13 @@ def _run(label: str, pair: str, seed: int, job: str, outcomes: Mapping[str, Outc
     states = [value for value in outcomes.values() if isinstance(value, str)]
     last = {name: value for name, value in outcomes.items() if not isinstance(value, str)}
     best = {name: value + 0.5 for name, value in last.items()}
-    return Run(label, pair, seed, job, Status(states[0] if states else "done"), last, best)
+    return Run(label, pair, seed, job, JobStatus(states[0] if states else "done"), last, best)
 
 
 def _teachers(pairs: Sequence[str]) -> tuple[TeacherRun, ...]:
     names = list(dict.fromkeys(pair.partition("/")[0] for pair in pairs))
     return tuple(
-        TeacherRun(name, Status.DONE, f"{index:064x}", 71.0 + index, "d" * 64, "")
+        TeacherRun(name, JobStatus.DONE, f"{index:064x}", 71.0 + index, "d" * 64, "")
         for index, name in enumerate(names)
     )
 

@@ -9,8 +9,12 @@ from results_builder import SYMMETRY, build, metrics
 
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import PlannedJob
+from ablate.methods.device import Device
+from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.session import JobConfig
+from ablate.store.events import EpochEnded, Failed, Finished, Resumed, Started, Stopped
 from ablate.store.index import Index
+from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
 
 PAIR = "resnet20/resnet8"
@@ -35,8 +39,14 @@ def make_results(
             jobs.append(PlannedJob(run.id, "student", row.label, PAIR, seed, (job_id(teacher),)))
             if top1 is None:
                 _start(run)
-                run.append({"event": "error", "attempt": 1, "time": 12.0, "kind": "diverged",
-                            "message": "a loss became NaN"})  # fmt: skip
+                run.append(
+                    Failed(
+                        attempt=1,
+                        time=12.0,
+                        outcome=AttemptOutcome.DIVERGED,
+                        message="a loss became NaN",
+                    )
+                )
             else:
                 _finish(run, top1, interrupted=seed == 1)
     plan = build({"top1": {}}, variants, name=name, profile=profile, code=code).plan
@@ -53,9 +63,18 @@ def _run(results: Path, config: JobConfig) -> RunDirectory:
 
 
 def _start(run: RunDirectory, attempt: int = 1) -> None:
-    run.append({"event": "started", "attempt": attempt, "time": 10.0 * attempt, "pid": 4,
-                "process_start": 4.5, "host": "h", "device": "cpu", "threads": 1,
-                "facts": {"torch": "2.14"}})  # fmt: skip
+    run.append(
+        Started(
+            attempt=attempt,
+            time=10.0 * attempt,
+            pid=4,
+            process_start=4.5,
+            host="h",
+            device=Device(),
+            threads=1,
+            facts={"torch": "2.14"},
+        )
+    )
 
 
 def _finish(run: RunDirectory, top1: float, *, interrupted: bool = False) -> None:
@@ -64,21 +83,31 @@ def _finish(run: RunDirectory, top1: float, *, interrupted: bool = False) -> Non
     for epoch in range(1, 5):
         _epoch(run, attempt, epoch, top1)
         if interrupted and epoch == 2:
-            run.append({"event": "interrupted", "attempt": 1, "time": 13.0, "step": 20})
+            run.append(Stopped(attempt=1, time=13.0, step=20))
             attempt = 2
             _start(run, attempt)
-            run.append({"event": "resumed", "attempt": 2, "time": 21.0, "step": 10, "epoch": 1,
-                        "lost_seconds": 1.5})  # fmt: skip
+            run.append(Resumed(attempt=2, time=21.0, step=10, epoch=1, lost_seconds=1.5))
             _epoch(run, attempt, epoch, top1)  # once more: its first go was lost
     run.write_result(
-        {"metrics": {"top1": top1, "test_loss": 0.25}, "best": {"top1": top1 + 0.5},
-         "best_epoch": 3, "weights_digest": "d" * 64, "facts": {"torch": "2.14"},
-         "costs": {"train_seconds": 7.5}}
-    )  # fmt: skip
-    run.append({"event": "finished", "attempt": attempt, "time": 10.0 * attempt + 9})
+        JobResult(
+            metrics={"top1": top1, "test_loss": 0.25},
+            best={"top1": top1 + 0.5},
+            best_epoch=3,
+            weights_digest="d" * 64,
+            facts={"torch": "2.14"},
+            costs={"train_seconds": 7.5},
+        )
+    )
+    run.append(Finished(attempt=attempt, time=10.0 * attempt + 9))
 
 
 def _epoch(run: RunDirectory, attempt: int, epoch: int, top1: float) -> None:
-    run.append({"event": "epoch", "attempt": attempt, "time": 10.0 * attempt + epoch,
-                "epoch": epoch, "step": 10 * epoch,
-                "metrics": {"top1": top1 - 8 + 2 * epoch, "test_loss": 1 / epoch}})  # fmt: skip
+    run.append(
+        EpochEnded(
+            attempt=attempt,
+            time=10.0 * attempt + epoch,
+            epoch=epoch,
+            step=10 * epoch,
+            metrics={"top1": top1 - 8 + 2 * epoch, "test_loss": 1 / epoch},
+        )
+    )

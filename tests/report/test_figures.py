@@ -21,12 +21,12 @@ from matplotlib.text import Text
 from report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
 from results_builder import BOTH, PRED, SYM, build, metrics, one_pair, variant
 
+from ablate.methods.lifecycle import JobStatus
 from ablate.report.figures import differences, style
 from ablate.report.figures.draw import figures, planned_figures, write_figure
 from ablate.report.filenames import safe_name
 from ablate.report.tables.analysis import analyse
 from ablate.report.tables.table import Selection
-from ablate.store.history import Status
 from ablate.store.results import Point
 
 
@@ -225,7 +225,7 @@ def test_many_comparisons_are_cut_into_pages():
 def test_grid_shades_the_better_cell_darker_and_hatches_what_is_missing():
     study = momentum_grid()
     runs = [
-        run._replace(status=Status.FAILED) if run.variant == "m_c = 0, m_r = 0" else run
+        run._replace(status=JobStatus.FAILED) if run.variant == "m_c = 0, m_r = 0" else run
         for run in study.runs
     ]
     study = replace(study, runs=tuple(runs))
@@ -243,7 +243,9 @@ def test_words_of_a_grid_stay_in_their_cells_and_can_be_read():
     study = momentum_grid()
     runs = []
     for run in study.runs:
-        why = [Status.FAILED, Status.DIVERGED, Status.WAITING, Status.INTERRUPTED][run.seed]
+        why = [JobStatus.FAILED, JobStatus.DIVERGED, JobStatus.WAITING, JobStatus.INTERRUPTED][
+            run.seed
+        ]
         bad = run.variant == "m_c = 0, m_r = 0" and run.seed > 0
         loss = {"test_loss": 20 * run.last["top1"]}
         runs.append(run._replace(last=loss, best=loss, status=why if bad else run.status))

@@ -8,7 +8,9 @@ import pytest
 from results_lab import BASE, TEACHER, WARM, Lab
 
 from ablate.matrix.identity import job_id
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import JobConfig
+from ablate.store.events import AttemptEnded, Resumed, Stopped
 from ablate.store.index import Index
 from ablate.store.rundir import RunDirectory
 
@@ -77,12 +79,19 @@ def filled(lab: Lab) -> Lab:
     lab.start(interrupted)
     lab.epoch(interrupted, 1)
     lab.start(interrupted, 2)
-    interrupted.append({"event": "resumed", "attempt": 2, "step": 10, "epoch": 1, "time": 30.0})
-    interrupted.append({"event": "interrupted", "attempt": 2, "step": 12, "time": 31.0})
+    interrupted.append(Resumed(attempt=2, step=10, epoch=1, time=30.0))
+    interrupted.append(Stopped(attempt=2, step=12, time=31.0))
     failed = lab.run(lab.student(WARM, 0))
     lab.start(failed)
-    failed.append({"event": "ended", "attempt": 1, "outcome": "error", "phase": "failed",
-                   "message": "boom \udcff", "time": 12.0})  # fmt: skip
+    failed.append(
+        AttemptEnded(
+            attempt=1,
+            outcome=AttemptOutcome.ERROR,
+            status=JobStatus.FAILED,
+            message="boom \udcff",
+            time=12.0,
+        )
+    )
     with Index.open(lab.results, writable=True) as index:
         index.register(lab.plan())
         index.ingest_many(map(lab.run, lab.configs()[:4]))

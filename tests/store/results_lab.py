@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
+from ablate.methods.device import Device
 from ablate.methods.metrics import COSTS, TOP1
 from ablate.methods.session import JobConfig
+from ablate.store.events import EpochEnded, Finished, Started
+from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
 
 TEACHER = JobConfig(
@@ -20,14 +24,14 @@ TEACHER = JobConfig(
 TEACHER_ID = job_id(TEACHER)
 BASE = Variant("base", Role.BASELINE, "m")
 WARM = Variant("τ = 0.2", Role.VARIANT, "m", {"tau": 0.2}, "τ")
-FINISHED = {
-    "metrics": {"top1": 90.5, "loss": 0.1, "train_seconds": 7.0},
-    "best": {"top1": 91.5},
-    "best_epoch": 2,
-    "weights_digest": "d" * 64,
-    "facts": {"torch": "2.9"},
-    "costs": {"train_seconds": 12.5, "peak_memory_mib": 100.0},
-}
+FINISHED = JobResult(
+    metrics={"top1": 90.5, "loss": 0.1, "train_seconds": 7.0},
+    best={"top1": 91.5},
+    best_epoch=2,
+    weights_digest="d" * 64,
+    facts={"torch": "2.9"},
+    costs={"train_seconds": 12.5, "peak_memory_mib": 100.0},
+)
 
 
 class Lab:
@@ -75,25 +79,30 @@ class Lab:
         return RunDirectory.of(self.results, job_id(config)).create(config)
 
     def start(self, run: RunDirectory, attempt: int = 1, **more: Any) -> None:
-        run.append(
-            {"event": "started", "attempt": attempt, "time": 10.0 * attempt, "pid": 4,
-             "process_start": 4.5, "host": "h", "device": "cpu", "threads": 2,
-             "facts": {"git": "abc"}, **more}
-        )  # fmt: skip
+        fields: dict[str, Any] = {
+            "time": 10.0 * attempt, "pid": 4, "process_start": 4.5, "host": "h",
+            "device": Device(), "threads": 2, "facts": {"git": "abc"}, **more,
+        }  # fmt: skip
+        run.append(Started(attempt=attempt, **fields))
 
     def epoch(self, run: RunDirectory, epoch: int, attempt: int = 1) -> None:
         run.append(
-            {"event": "epoch", "attempt": attempt, "time": 10.0 * attempt + epoch, "epoch": epoch,
-             "step": 10 * epoch, "metrics": {"loss": 1 / epoch, "top1": 50.0 + epoch}}
-        )  # fmt: skip
+            EpochEnded(
+                attempt=attempt,
+                time=10.0 * attempt + epoch,
+                epoch=epoch,
+                step=10 * epoch,
+                metrics={"loss": 1 / epoch, "top1": 50.0 + epoch},
+            )
+        )
 
     def finish(self, config: JobConfig, attempt: int = 1, **result: Any) -> RunDirectory:
         run = self.run(config)
         self.start(run, attempt)
         for epoch in (1, 2):
             self.epoch(run, epoch, attempt)
-        run.write_result({**FINISHED, **result})
-        run.append({"event": "finished", "attempt": attempt, "time": 10.0 * attempt + 5})
+        run.write_result(dataclasses.replace(FINISHED, **result))
+        run.append(Finished(attempt=attempt, time=10.0 * attempt + 5))
         return run
 
 

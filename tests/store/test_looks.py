@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ablate.matrix.plan import Role, StudyPlan, Variant
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import TOP1
-from ablate.store.history import Status
 from ablate.store.looks import earlier_sizes, looks_of, read_looks, record_looks
 from ablate.store.results import Run, StudyResults
 
@@ -23,7 +23,7 @@ def study(seeds: int, *, title: str = "A", waiting: int = 0) -> StudyResults:
     )  # fmt: skip
     runs = tuple(
         Run(label, "t/s", seed, f"{label}{seed}",
-            Status.WAITING if seed >= seeds - waiting else Status.DONE, {"top1": 1.0}, {})
+            JobStatus.WAITING if seed >= seeds - waiting else JobStatus.DONE, {"top1": 1.0}, {})
         for label in DIGESTS
         for seed in range(seeds)
     )  # fmt: skip

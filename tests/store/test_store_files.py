@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ablate.store import checkpoints
+from ablate.store.events import Failed, Finished, Started
 from ablate.store.files import atomic_write, remove_temporaries
 from ablate.store.rundir import RunDirectory
 
@@ -90,7 +91,7 @@ def test_a_file_system_that_cannot_sync_folders_is_written_to(tmp_path, monkeypa
     assert (tmp_path / "file").read_bytes() == b"new"
     run = RunDirectory(tmp_path / ("a" * 64))
     run.path.mkdir()
-    run.append({"event": "started"})
+    run.append(Started(attempt=1))
     assert len(run.events().events) == 1
 
 
@@ -115,18 +116,18 @@ def test_a_really_full_disk_keeps_the_checkpoints_from_before(tiny_disk):
 def test_a_really_full_disk_cuts_an_event_and_no_other(tiny_disk):
     run = RunDirectory(tiny_disk / ("a" * 64))
     run.path.mkdir()
-    run.append({"event": "started"})
+    run.append(Started(attempt=1))
     ballast = tiny_disk / "ballast"
     with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
     with pytest.raises(OSError) as raised:
-        run.append({"event": "error", "message": "y" * 10_000})
+        run.append(Failed(attempt=1, message="y" * 10_000))
     assert raised.value.errno == errno.ENOSPC
-    assert [e["event"] for e in run.events().events] == ["started"]
+    assert run.events().events == (Started(attempt=1),)
     ballast.unlink()
-    run.append({"event": "finished"})
-    assert [e["event"] for e in run.events().events] == ["started", "finished"]
+    run.append(Finished(attempt=1))
+    assert run.events().events == (Started(attempt=1), Finished(attempt=1))
 
 
 def test_write_to_a_missing_folder_says_so(tmp_path: Path):

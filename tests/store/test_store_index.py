@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from results_lab import BASE, TEACHER, WARM, Lab, dump, files_of
 
 from ablate.errors import BusyError, StoreError
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.store import schema
+from ablate.store.events import AttemptEnded, Requeued, Resumed
 from ablate.store.index import Index
+from ablate.store.job_result import JobResult
 from ablate.store.locks import FolderLock, orchestrator_lock
 from ablate.store.query import export
 from ablate.store.rebuild import reindex
@@ -109,7 +112,7 @@ def test_a_directory_that_cannot_be_read_keeps_no_other_out(lab):
     runs[2].events_file.unlink()
     runs[2].events_file.mkdir()
     with Index.open(lab.results, writable=True) as index:
-        runs[1].append({"event": "retry", "time": 99.0})
+        runs[1].append(Requeued(time=99.0))
         with pytest.raises(StoreError) as raised:
             index.ingest_many(runs)
         first, second = str(raised.value).splitlines()
@@ -294,16 +297,18 @@ def _take(lab, run, index, name, *numbers):
     elif name == "start":
         lab.start(run, *numbers)
     elif name == "resume":
-        run.append({"event": "resumed", "attempt": numbers[0], "step": 7, "epoch": 1})
+        run.append(Resumed(attempt=numbers[0], step=7, epoch=1))
     elif name == "end":
-        run.append({"event": "ended", "attempt": numbers[0], "outcome": "error", "phase": "failed"})
+        run.append(
+            AttemptEnded(attempt=numbers[0], outcome=AttemptOutcome.ERROR, status=JobStatus.FAILED)
+        )
     elif name == "retry":
-        run.append({"event": "retry"})
+        run.append(Requeued())
     elif name == "tear":
         with run.events_file.open("ab") as file:
             file.write(b'{"event": "epoch", "epo')
     elif name == "result":
-        run.write_result({"metrics": {"top1": 1.0}})
+        run.write_result(JobResult(metrics={"top1": 1.0}))
     else:
         index.ingest(run)
 

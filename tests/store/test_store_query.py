@@ -7,7 +7,9 @@ from results_lab import BASE, FINISHED, TEACHER, TEACHER_ID, WARM
 
 from ablate.errors import InputError, StoreError
 from ablate.matrix.identity import job_id, short
-from ablate.store.history import Status
+from ablate.methods.device import Device
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
+from ablate.store.events import AttemptEnded, EpochEnded, Requeued, Resumed
 from ablate.store.index import Index
 from ablate.store.query import (
     Resumption,
@@ -30,13 +32,12 @@ UNKNOWN = {"alive": lambda host, pid, start: None}
 def index(lab):
     """Teacher and one student done; one student killed, resumed and open; two never started."""
     lab.finish(TEACHER)
-    lab.finish(lab.student(BASE, 0), device="cuda:0")
+    lab.finish(lab.student(BASE, 0))
     run = lab.run(lab.student(BASE, 1))
     lab.start(run)
     lab.epoch(run, 1)
-    lab.start(run, 2, device="cuda:1")
-    run.append({"event": "resumed", "attempt": 2, "time": 21.0, "step": 10, "epoch": 1,
-                "lost_seconds": 2.5})  # fmt: skip
+    lab.start(run, 2, device=Device.parse("cuda:1"))
+    run.append(Resumed(attempt=2, time=21.0, step=10, epoch=1, lost_seconds=2.5))
     with Index.open(lab.results, writable=True) as index:
         index.register(lab.plan())
         index.ingest_many([lab.run(TEACHER), lab.run(lab.student(BASE, 0)), run])
@@ -106,7 +107,7 @@ def test_jobs_that_left_their_studies_come_last(lab, index):
     assert {r["status"] for r in records[-2:]} == {"done", "running"}
     assert {r["status"] for r in export(index, **GONE)[-2:]} == {"done", "interrupted"}
     details = job(index, lab.id(BASE, 1), **GONE)
-    assert (details.rows, details.status) == ((), Status.INTERRUPTED)
+    assert (details.rows, details.status) == ((), JobStatus.INTERRUPTED)
 
 
 @pytest.mark.parametrize(
@@ -124,15 +125,22 @@ def test_only_a_process_known_to_be_gone_is_gone(lab, index, alive, status, erro
 def test_what_waits_for_a_failed_job_is_blocked(lab, index):
     run = lab.run(TEACHER)
     run.result_file.unlink()
-    run.append({"event": "ended", "attempt": 1, "time": 50.0, "outcome": "error",
-                "phase": "failed", "message": "boom"})  # fmt: skip
+    run.append(
+        AttemptEnded(
+            attempt=1,
+            time=50.0,
+            outcome=AttemptOutcome.ERROR,
+            status=JobStatus.FAILED,
+            message="boom",
+        )
+    )
     _ingest(index, run)
     states = job_states(index, lab.plan().key, **THERE)
     assert [s.status.value for s in states] == ["failed", "done", "running", "blocked", "blocked"]
     assert states[0].error == "boom"
     assert states[3].error == "a job that it waits for failed"
-    assert job(index, lab.id(WARM, 0)).status is Status.BLOCKED
-    run.append({"event": "retry", "time": 60.0})
+    assert job(index, lab.id(WARM, 0)).status is JobStatus.BLOCKED
+    run.append(Requeued(time=60.0))
     _ingest(index, run)
     states = job_states(index, lab.plan().key, **THERE)
     assert [s.status.value for s in states] == ["waiting", "done", "running", "waiting", "waiting"]
@@ -155,7 +163,7 @@ def test_study_results_are_what_reports_start_from(lab, index):
     assert results.runs[0].best == {"top1": 91.5, **costs}
     assert results.runs[1].last == results.runs[3].best == {}
     assert [run.finished for run in results.runs[:2]] == [15.0, None]
-    assert results.teachers == (TeacherRun("t", Status.DONE, TEACHER_ID, 90.5, "d" * 64, ""),)
+    assert results.teachers == (TeacherRun("t", JobStatus.DONE, TEACHER_ID, 90.5, "d" * 64, ""),)
     assert results.facts == {
         "device": ("A CPU", "cpu"), "git": ("abc",), "host": ("h",), "threads": ("2",),
         "torch": ("2.10", "2.9"),
@@ -185,7 +193,7 @@ def test_studies_count_their_jobs(lab, index):
     (summary,) = studies(index, **THERE)
     assert summary.plan == lab.plan()
     counts = {status: n for status, n in summary.counts.items() if n}
-    assert counts == {Status.DONE: 2, Status.RUNNING: 1, Status.WAITING: 2}
+    assert counts == {JobStatus.DONE: 2, JobStatus.RUNNING: 1, JobStatus.WAITING: 2}
     assert summary.registered > 0
     assert study_plan(index, summary.plan.key) == summary.plan
     with pytest.raises(InputError, match='no study "nothing"'):
@@ -195,14 +203,14 @@ def test_studies_count_their_jobs(lab, index):
 def test_a_job_in_full(lab, index):
     details = job(index, lab.id(BASE, 1), **THERE)
     assert details.config == lab.student(BASE, 1)
-    assert [attempt.outcome for attempt in details.history.attempts] == ["lost", ""]
+    assert [attempt.outcome for attempt in details.history.attempts] == ["lost", None]
     assert details.rows[0][0] == lab.plan().key
     assert details.rows[0][1].variant == "base"
     assert details.result is None
     assert details.path.name == lab.id(BASE, 1)
-    assert job(index, lab.id(BASE, 0)).result == {**FINISHED, "device": "cuda:0"}
+    assert job(index, lab.id(BASE, 0)).result == FINISHED
     waiting = job(index, lab.id(WARM, 0))
-    assert (waiting.config, waiting.status) == (None, Status.WAITING)
+    assert (waiting.config, waiting.status) == (None, JobStatus.WAITING)
     with pytest.raises(StoreError, match="not in the index"):
         job(index, "0" * 64)
 
@@ -214,8 +222,8 @@ def test_curves_of_students(lab, index):
         ("base", "t/s", 1, 1, "loss", 1.0),
     ]
     run = lab.run(lab.student(BASE, 1))
-    run.append({"event": "epoch", "attempt": 2, "epoch": 2, "metrics": {"loss": math.nan}})
-    run.append({"event": "epoch", "attempt": 2, "epoch": 3, "metrics": {"loss": math.inf}})
+    run.append(EpochEnded(attempt=2, epoch=2, metrics={"loss": math.nan}))
+    run.append(EpochEnded(attempt=2, epoch=3, metrics={"loss": math.inf}))
     _ingest(index, run)
     points = curves(index, lab.plan().key, ["loss"])
     assert math.isnan(points[3].value)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from ablate.errors import StoreError
 from ablate.matrix.identity import job_id
+from ablate.store.events import EpochEnded, Failed, Resumed, Started, Unknown, to_line
+from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory, parse_events, run_directories
 
 
@@ -85,7 +87,7 @@ def test_no_events_yet(run_directory):
 
 
 def test_result_round_trips_exactly(run_directory):
-    result = {"metrics": {"top1": 0.1 + 0.2, "loss": 5e-324}, "best_epoch": 3}
+    result = JobResult(metrics={"top1": 0.1 + 0.2, "loss": 5e-324}, best_epoch=3)
     run_directory.write_result(result)
     assert run_directory.result() == result
     assert run_directory.set_damaged_aside() is None
@@ -110,7 +112,7 @@ def test_a_folder_in_the_place_of_a_result_is_a_damaged_one(run_directory):
 
 
 def test_a_result_that_cannot_be_read_is_neither_sound_nor_damaged(run_directory, monkeypatch):
-    run_directory.write_result({"metrics": {}})
+    run_directory.write_result(JobResult())
 
     def stale(path):
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
@@ -122,13 +124,13 @@ def test_a_result_that_cannot_be_read_is_neither_sound_nor_damaged(run_directory
         patched.setattr(Path, "stat", stale)
         with pytest.raises(StoreError, match=r"result\.json: Stale file handle"):
             run_directory.result()
-    assert run_directory.result() == {"metrics": {}}
+    assert run_directory.result() == JobResult()
 
 
 def test_events_hold_anything_that_json_can_say(run_directory):
     events = [
-        {"event": "epoch", "metrics": {"loss": math.inf}},
-        {"event": "error", "message": "line\nbreak \udcff τ"},
+        EpochEnded(attempt=1, epoch=2, metrics={"loss": math.inf}),
+        Failed(attempt=1, message="line\nbreak τ"),
     ]
     for event in events:
         run_directory.append(event)
@@ -136,14 +138,14 @@ def test_events_hold_anything_that_json_can_say(run_directory):
 
 
 def test_append_after_a_crash_starts_a_new_line(run_directory):
-    run_directory.append({"event": "started"})
+    run_directory.append(Started(attempt=1))
     with run_directory.events_file.open("ab") as file:
         file.write(b'{"event": "epo')
     log = run_directory.events()
     assert (len(log.events), log.damaged, log.truncated) == (1, 0, True)
-    run_directory.append({"event": "resumed"})
+    run_directory.append(Resumed(attempt=1))
     log = run_directory.events()
-    assert [event["event"] for event in log.events] == ["started", "resumed"]
+    assert log.events == (Started(attempt=1), Resumed(attempt=1))
     assert (log.damaged, log.truncated) == (1, False)
 
 
@@ -151,17 +153,18 @@ def test_garbage_is_skipped_and_counted(run_directory):
     lines = [b'{"event": "a"}', b"\xff\xfe", b"\0" * 20, b"[1]", b'{"no": 1}', b"[" * 200_000]
     run_directory.events_file.write_bytes(b"\n".join(lines) + b'\n{"event": "b"}\n')
     log = run_directory.events()
-    assert [event["event"] for event in log.events] == ["a", "b"]
+    assert log.events == (Unknown(name="a", content={}), Unknown(name="b", content={}))
     assert (log.damaged, log.truncated) == (5, False)
 
 
 APPENDER = """
 import sys
 from pathlib import Path
+from ablate.store.events import Unknown, to_line
 from ablate.store.rundir import RunDirectory
 run = RunDirectory(Path(sys.argv[1]))
 for n in range(60):
-    run.append({"event": sys.argv[2], "n": n, "filler": sys.argv[2] * 3000})
+    run.append(Unknown(name=sys.argv[2], content={"n": n, "filler": sys.argv[2] * 3000}))
 """
 
 
@@ -171,18 +174,22 @@ def test_two_processes_append_without_mixing_lines(run_directory, start_python):
     log = run_directory.events()
     assert (log.damaged, log.truncated) == (0, False)
     for name in "ab":
-        assert [e["n"] for e in log.events if e["event"] == name] == list(range(60))
+        assert [e.content["n"] for e in log.events if e.name == name] == list(range(60))
 
 
 _events = st.lists(
-    st.fixed_dictionaries({"event": st.text(max_size=5)}, optional={"x": st.integers()}),
+    st.builds(
+        Unknown,
+        name=st.text(max_size=5),
+        content=st.dictionaries(st.just("x"), st.integers(), max_size=1),
+    ),
     max_size=6,
 )
 
 
 @given(_events, st.data())
 def test_a_log_cut_at_any_byte_keeps_every_whole_line(events, data):
-    content = b"".join(json.dumps(event).encode() + b"\n" for event in events)
+    content = b"".join(to_line(event) + b"\n" for event in events)
     cut = data.draw(st.integers(0, len(content)))
     log = parse_events(content[:cut])
     whole = content[:cut].count(b"\n")

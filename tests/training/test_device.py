@@ -9,6 +9,7 @@ import torch
 
 from ablate.errors import DeviceMemoryError
 from ablate.execute.worker.main import describe_error
+from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.session import Machine
 from ablate.training.device import memory_errors, peak_memory, prepare, tf32_allowed
 
@@ -40,8 +41,8 @@ def test_full_memory_is_told_apart_in_all_its_words(error: RuntimeError, place: 
     with pytest.raises(DeviceMemoryError) as told, memory_errors(GPU):
         raise error
     words = f"DeviceMemoryError: {place} ran out of memory ({str(error).splitlines()[0]})"
-    assert describe_error(told.value)["message"] == words
-    assert describe_error(error)["kind"] == "out_of_memory"
+    assert describe_error(told.value, 1).message == words
+    assert describe_error(error, 1).outcome is AttemptOutcome.OUT_OF_MEMORY
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_other_errors_stay_what_they_are(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, memory_errors(GPU):
         raise error
     assert caught.value is error
-    assert describe_error(error)["kind"] == "error"
+    assert describe_error(error, 1).outcome is AttemptOutcome.ERROR
 
 
 def test_memory_that_no_cpu_has_is_told() -> None:

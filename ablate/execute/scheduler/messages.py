@@ -6,31 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-
-class Phase(StrEnum):
-    """Where a job is in its life."""
-
-    WAITING = "waiting"  # an upstream job has not finished
-    READY = "ready"
-    BACKOFF = "backoff"  # will be repeated after a pause
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    DIVERGED = "diverged"
-    BLOCKED = "blocked"  # an upstream job failed, diverged or is itself blocked
-    STOPPED = "stopped"  # interrupted on request; the next run resumes it
-
-
-class Outcome(StrEnum):
-    """How an attempt ended."""
-
-    FINISHED = "finished"
-    INTERRUPTED = "interrupted"  # obeyed a SIGTERM, with a checkpoint
-    CRASHED = "crashed"  # killed by a signal, lost, or exited without a result
-    OUT_OF_MEMORY = "out of memory"
-    DIVERGED = "diverged"
-    ERROR = "error"  # raised an exception
-    REFUSED = "refused"  # what it was given, or what it gave back, cannot be used
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 
 
 class Trigger(StrEnum):
@@ -48,21 +24,21 @@ class Trigger(StrEnum):
     BACKOFF_OVER = "backoff over"
 
 
-TRANSITIONS: Mapping[tuple[Phase, Trigger], Phase] = {
-    (Phase.WAITING, Trigger.UPSTREAM_DONE): Phase.READY,
-    (Phase.WAITING, Trigger.UPSTREAM_BROKEN): Phase.BLOCKED,
-    (Phase.READY, Trigger.LAUNCH): Phase.RUNNING,
-    (Phase.RUNNING, Trigger.FINISH): Phase.DONE,
-    (Phase.RUNNING, Trigger.DIVERGE): Phase.DIVERGED,
-    (Phase.RUNNING, Trigger.GIVE_UP): Phase.FAILED,
-    (Phase.RUNNING, Trigger.REPEAT_LATER): Phase.BACKOFF,
-    (Phase.RUNNING, Trigger.REPEAT_NOW): Phase.READY,
-    (Phase.RUNNING, Trigger.STOP): Phase.STOPPED,
-    (Phase.BACKOFF, Trigger.BACKOFF_OVER): Phase.READY,
-    (Phase.BACKOFF, Trigger.STOP): Phase.STOPPED,
-    (Phase.STOPPED, Trigger.BACKOFF_OVER): Phase.STOPPED,  # a wake-up asked for before the stop
+TRANSITIONS: Mapping[tuple[JobStatus, Trigger], JobStatus] = {
+    (JobStatus.WAITING, Trigger.UPSTREAM_DONE): JobStatus.READY,
+    (JobStatus.WAITING, Trigger.UPSTREAM_BROKEN): JobStatus.BLOCKED,
+    (JobStatus.READY, Trigger.LAUNCH): JobStatus.RUNNING,
+    (JobStatus.RUNNING, Trigger.FINISH): JobStatus.DONE,
+    (JobStatus.RUNNING, Trigger.DIVERGE): JobStatus.DIVERGED,
+    (JobStatus.RUNNING, Trigger.GIVE_UP): JobStatus.FAILED,
+    (JobStatus.RUNNING, Trigger.REPEAT_LATER): JobStatus.BACKOFF,
+    (JobStatus.RUNNING, Trigger.REPEAT_NOW): JobStatus.READY,
+    (JobStatus.RUNNING, Trigger.STOP): JobStatus.INTERRUPTED,
+    (JobStatus.BACKOFF, Trigger.BACKOFF_OVER): JobStatus.READY,
+    (JobStatus.BACKOFF, Trigger.STOP): JobStatus.INTERRUPTED,
+    # A wake-up that was asked for before the stop.
+    (JobStatus.INTERRUPTED, Trigger.BACKOFF_OVER): JobStatus.INTERRUPTED,
 }
-BROKEN = frozenset({Phase.FAILED, Phase.DIVERGED, Phase.BLOCKED})  #: nothing can build on these
 
 
 @dataclass(frozen=True)
@@ -84,7 +60,7 @@ class TasksAdded:
 
     tasks: tuple[Task, ...]
     done: frozenset[str] = frozenset()
-    failed: Mapping[str, Phase] = field(default_factory=dict)
+    failed: Mapping[str, JobStatus] = field(default_factory=dict)
     attempts: Mapping[str, int] = field(default_factory=dict)
     steps: Mapping[str, int] = field(default_factory=dict)
 
@@ -98,7 +74,7 @@ class Ended:
 
     job: str
     attempt: int
-    outcome: Outcome
+    outcome: AttemptOutcome
     step: int = 0
     fingerprint: str = ""  #: hash of an ERROR's traceback; "" is like no other, not even itself
 

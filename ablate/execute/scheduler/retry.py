@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ablate.execute.scheduler.messages import Ended, Outcome, Trigger
+from ablate.execute.scheduler.messages import (
+    Ended,
+    Trigger,
+)
+from ablate.methods.lifecycle import AttemptOutcome
 
 
 @dataclass(frozen=True)
@@ -19,11 +23,14 @@ class Record:
 
 
 #: What comes of an outcome that no other attempt would change.
-_CERTAIN: Mapping[Outcome, Trigger] = {
-    Outcome.FINISHED: Trigger.FINISH,
-    Outcome.DIVERGED: Trigger.DIVERGE,  # training is deterministic
-    Outcome.REFUSED: Trigger.GIVE_UP,  # only the user can put that right
+_CERTAIN: Mapping[AttemptOutcome, Trigger] = {
+    AttemptOutcome.FINISHED: Trigger.FINISH,
+    AttemptOutcome.DIVERGED: Trigger.DIVERGE,  # training is deterministic
+    AttemptOutcome.REFUSED: Trigger.GIVE_UP,  # only the user can put that right
 }
+
+#: What comes of stopping a worker.
+_STOPPED = (AttemptOutcome.CRASHED, AttemptOutcome.LOST, AttemptOutcome.INTERRUPTED)
 
 
 @dataclass(frozen=True)
@@ -53,16 +60,16 @@ class RetryPolicy:
         after = replace(record, step=end.step)
         if progress:
             after = replace(after, retries=0)
-        if stopping and outcome in (Outcome.CRASHED, Outcome.INTERRUPTED):
+        if stopping and outcome in _STOPPED:
             return Trigger.STOP, after
-        if progress and outcome is Outcome.INTERRUPTED:
+        if progress and outcome is AttemptOutcome.INTERRUPTED:
             return Trigger.REPEAT_NOW, after
-        if not progress and not (shared and outcome is Outcome.OUT_OF_MEMORY):
+        if not progress and not (shared and outcome is AttemptOutcome.OUT_OF_MEMORY):
             after = replace(after, retries=after.retries + 1)
         repeated = False
-        if outcome is Outcome.OUT_OF_MEMORY:
+        if outcome is AttemptOutcome.OUT_OF_MEMORY:
             after = replace(after, alone=True)
-        elif outcome is Outcome.ERROR and end.fingerprint:
+        elif outcome is AttemptOutcome.ERROR and end.fingerprint:
             repeated = end.fingerprint in record.fingerprints
             after = replace(after, fingerprints=record.fingerprints | {end.fingerprint})
         if repeated or after.retries > self.max_retries:

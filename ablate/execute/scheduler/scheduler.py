@@ -16,7 +16,6 @@ from typing import assert_never
 
 from ablate.errors import AblateError
 from ablate.execute.scheduler.messages import (
-    BROKEN,
     TRANSITIONS,
     AllSettled,
     BackoffOver,
@@ -27,7 +26,6 @@ from ablate.execute.scheduler.messages import (
     Kill,
     Launch,
     PeakMeasured,
-    Phase,
     StopRequested,
     Task,
     TasksAdded,
@@ -37,6 +35,7 @@ from ablate.execute.scheduler.messages import (
 )
 from ablate.execute.scheduler.placement import Device, Placement, Request
 from ablate.execute.scheduler.retry import USUAL, Record, RetryPolicy
+from ablate.methods.lifecycle import BROKEN, JobStatus
 
 
 class IllegalTransitionError(AblateError):
@@ -55,7 +54,7 @@ class _Job:
     task: Task
     order: int
     attempt: int  #: number of the latest attempt, of this run or an earlier one
-    phase: Phase = Phase.WAITING
+    phase: JobStatus = JobStatus.WAITING
     record: Record = field(default_factory=Record)
     launched: int = 0
     ended: int = 0
@@ -79,7 +78,7 @@ class Scheduler:
         devices: Iterable[Device],
         *,
         done: frozenset[str] = frozenset(),
-        failed: Mapping[str, Phase] = {},
+        failed: Mapping[str, JobStatus] = {},
         attempts: Mapping[str, int] = {},
         steps: Mapping[str, int] = {},
         policy: RetryPolicy = USUAL,
@@ -87,7 +86,7 @@ class Scheduler:
         self._policy = policy
         self._placement = Placement(devices)
         self._jobs: dict[str, _Job] = {}
-        self._counts = dict.fromkeys(Phase, 0)
+        self._counts = dict.fromkeys(JobStatus, 0)
         self._running: dict[str, str] = {}
         self._backoff: dict[str, None] = {}  # an ordered set
         self._started = self._stopping = self._settled = False
@@ -98,11 +97,11 @@ class Scheduler:
         """The running jobs and their devices, in the order they were launched."""
         return dict(self._running)
 
-    def phase(self, job: str) -> Phase:
+    def phase(self, job: str) -> JobStatus:
         """Tell the phase of a job."""
         return self._job(job).phase
 
-    def counts(self) -> Mapping[Phase, int]:
+    def counts(self) -> Mapping[JobStatus, int]:
         """Tell how many jobs are in each phase, zeros included."""
         return dict(self._counts)
 
@@ -139,7 +138,7 @@ class Scheduler:
         for job in new.values():
             self._counts[job.phase] += 1
         for job in new.values():
-            if job.phase in (Phase.FAILED, Phase.DIVERGED):
+            if job.phase in (JobStatus.FAILED, JobStatus.DIVERGED):
                 self._break_downstream(job)
         for job in new.values():
             self._look_upstream(job)
@@ -167,7 +166,7 @@ class Scheduler:
     def _end(self, end: Ended) -> list[Instruction]:
         job = self._job(end.job)
         what = f"attempt {end.attempt} {end.outcome}"
-        if job.phase is not Phase.RUNNING or end.attempt != job.attempt:
+        if job.phase is not JobStatus.RUNNING or end.attempt != job.attempt:
             raise self._illegal(job, f'event "{what}", but it is {_described(job)}')
         shared = self._placement.release(end.job)
         del self._running[end.job]
@@ -176,13 +175,13 @@ class Scheduler:
         )
         job.ended += 1
         phase = self._move(job, trigger, f"{what} at step {end.step}")
-        if phase is Phase.DONE:
+        if phase is JobStatus.DONE:
             for below in job.downstream:
                 below.unfinished -= 1
                 self._look_upstream(below)
         elif phase in BROKEN:
             self._break_downstream(job)
-        elif phase is Phase.BACKOFF:
+        elif phase is JobStatus.BACKOFF:
             return [WakeAfter(end.job, self._policy.delay_s(job.record))]
         return []
 
@@ -194,9 +193,9 @@ class Scheduler:
 
     def _look_upstream(self, job: _Job) -> None:
         """Move a waiting job on if its upstream jobs let it, or never will."""
-        if job.phase is Phase.WAITING and job.broken:
+        if job.phase is JobStatus.WAITING and job.broken:
             self._move(job, Trigger.UPSTREAM_BROKEN)
-        elif job.phase is Phase.WAITING and not job.unfinished:
+        elif job.phase is JobStatus.WAITING and not job.unfinished:
             self._move(job, Trigger.UPSTREAM_DONE)
 
     def _break_downstream(self, job: _Job) -> None:
@@ -205,11 +204,11 @@ class Scheduler:
         while spreading:
             for below in spreading.pop().downstream:
                 below.broken += 1
-                if below.phase is Phase.WAITING:
+                if below.phase is JobStatus.WAITING:
                     self._move(below, Trigger.UPSTREAM_BROKEN)
                     spreading.append(below)
 
-    def _move(self, job: _Job, trigger: Trigger, why: str = "") -> Phase:
+    def _move(self, job: _Job, trigger: Trigger, why: str = "") -> JobStatus:
         target = TRANSITIONS.get((job.phase, trigger))
         if target is None:
             raise self._illegal(job, f'"{trigger}" while it is {_described(job)}')
@@ -218,9 +217,9 @@ class Scheduler:
         self._counts[target] += 1
         self._backoff.pop(job.task.id, None)
         job.phase = target
-        if target is Phase.BACKOFF:
+        if target is JobStatus.BACKOFF:
             self._backoff[job.task.id] = None
-        elif target is Phase.READY:
+        elif target is JobStatus.READY:
             task = job.task
             self._placement.add(Request(job.order, task.id, task.kind, job.record.alone))
         return target
@@ -237,16 +236,16 @@ class Scheduler:
         """Assert what must always hold; looks at every job, so it is for tests."""
         jobs = self._jobs.values()
         phases = [job.phase for job in jobs]
-        assert self._counts == {phase: phases.count(phase) for phase in Phase}
-        running = [job.task.id for job in jobs if job.phase is Phase.RUNNING]
+        assert self._counts == {phase: phases.count(phase) for phase in JobStatus}
+        running = [job.task.id for job in jobs if job.phase is JobStatus.RUNNING]
         assert sorted(running) == sorted(self._running)
         self._placement.check_invariants(self._running)
-        assert self._placement.waiting == self._counts[Phase.READY]
-        assert set(self._backoff) == {job.task.id for job in jobs if job.phase is Phase.BACKOFF}
-        assert not any(phase is Phase.DONE for phase, _ in TRANSITIONS), "finished never reruns"
+        assert self._placement.waiting == self._counts[JobStatus.READY]
+        assert set(self._backoff) == {job.task.id for job in jobs if job.phase is JobStatus.BACKOFF}
+        assert not any(phase is JobStatus.DONE for phase, _ in TRANSITIONS), "finished never reruns"
         for job in jobs:
             _check_job(job, self._jobs)
-        if self._started and self._counts[Phase.READY]:
+        if self._started and self._counts[JobStatus.READY]:
             assert self._running or self._stopping, "ready jobs, free devices, nothing runs"
         if self._stopping:
             assert not self._backoff
@@ -263,10 +262,10 @@ def _linked(added: TasksAdded, known: Mapping[str, _Job]) -> dict[str, _Job]:
         record = Record(step=added.steps.get(task.id, 0))
         new[task.id] = _Job(task, order, added.attempts.get(task.id, 0), record=record)
         if task.id in added.done:
-            new[task.id].phase = Phase.DONE
+            new[task.id].phase = JobStatus.DONE
         elif task.id in added.failed:
             phase = new[task.id].phase = added.failed[task.id]
-            if phase not in (Phase.FAILED, Phase.DIVERGED):
+            if phase not in (JobStatus.FAILED, JobStatus.DIVERGED):
                 raise ValueError(f"{task.id} cannot have failed as {phase}")
     for task in added.tasks:
         for name in task.upstream:
@@ -278,21 +277,23 @@ def _linked(added: TasksAdded, known: Mapping[str, _Job]) -> dict[str, _Job]:
         for above in (new.get(n) or known.get(n) for n in dict.fromkeys(job.task.upstream)):
             if above is not None:
                 above.downstream.append(job)
-                job.unfinished += above.phase is not Phase.DONE
+                job.unfinished += above.phase is not JobStatus.DONE
                 job.broken += above.task.id in known and above.phase in BROKEN
     return new
 
 
 def _check_job(job: _Job, jobs: Mapping[str, _Job]) -> None:
     upstream = [jobs[name].phase for name in dict.fromkeys(job.task.upstream) if name in jobs]
-    assert job.unfinished == sum(phase is not Phase.DONE for phase in upstream), job
+    assert job.unfinished == sum(phase is not JobStatus.DONE for phase in upstream), job
     assert job.broken == sum(phase in BROKEN for phase in upstream), job
-    assert job.launched - job.ended == (job.phase is Phase.RUNNING), "one outcome per attempt"
-    if job.launched or job.phase is Phase.READY:
+    assert job.launched - job.ended == (job.phase is JobStatus.RUNNING), "one outcome per attempt"
+    if job.launched or job.phase is JobStatus.READY:
         assert not job.unfinished, "upstream before downstream"
-    if job.phase in (Phase.WAITING, Phase.BLOCKED):
+    if job.phase in (JobStatus.WAITING, JobStatus.BLOCKED):
         assert job.unfinished, "a job waits for nothing"
-        assert (job.phase is Phase.BLOCKED) == (job.broken > 0), "blocked by broken upstream jobs"
+        assert (job.phase is JobStatus.BLOCKED) == (job.broken > 0), (
+            "blocked by broken upstream jobs"
+        )
 
 
 def _described(job: _Job) -> str:

@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
@@ -37,10 +38,13 @@ from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag, WorkerSession
 from ablate.matrix.identity import file_code
 from ablate.methods.file_digests import file_digest
+from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.registry import import_file
 from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
+from ablate.store.events import Failed, Finished, Started
 from ablate.store.files import remove_temporaries
+from ablate.store.job_result import JobResult
 from ablate.store.locks import FolderLock
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
@@ -121,9 +125,7 @@ def attempt(order: Order, stop: StopFlag) -> int:
 
     A result that is there already is left alone: computing it again could only lose it.
     """
-    if order.visible_gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = order.visible_gpu
-        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # NVML's; else the fastest is number 0
+    os.environ.update(order.device.environment)
     run = RunDirectory(order.run)
     session = WorkerSession(order, stop)
     for folder in (run.path, run.artifacts):
@@ -131,14 +133,17 @@ def attempt(order: Order, stop: StopFlag) -> int:
     try:
         if run.result() is not None:  # nobody could read it when it was looked for
             return 0
-        session.event(
-            "started",
-            pid=os.getpid(),
-            process_start=process_start(),
-            host=socket.gethostname(),
-            device=f"cuda:{order.visible_gpu}" if order.visible_gpu else order.machine.device,
-            threads=order.machine.threads,
-            facts=dict(order.facts),
+        session.record(
+            Started(
+                attempt=order.attempt,
+                time=time.time(),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                process_start=process_start(),
+                device=order.device,
+                threads=order.machine.threads,
+                facts=order.facts,
+            )
         )
         check_given(order, session.config)
         returned = load_program(session.config.program, order.method_file)(session)
@@ -150,7 +155,7 @@ def attempt(order: Order, stop: StopFlag) -> int:
         _tell(session, error)
         return EXIT_FAILED
     with contextlib.suppress(OSError):  # the result counts; these only tidy up
-        session.event("finished")
+        session.record(Finished(attempt=order.attempt, time=time.time()))
         session.forget_pulse()
         checkpoints.remove_all(run.checkpoints)
     return 0
@@ -161,12 +166,13 @@ def _tell(session: WorkerSession, error: BaseException) -> None:
 
     Of what only the user can put right the log has the sentence; where it was found, the event.
     """
-    told, trouble = describe_error(error), ""
+    event, trouble = describe_error(error, session.attempt), ""
     try:
-        session.event("error", **told)
+        session.record(event)
     except OSError as full:
         trouble = f"this could not be written to the event log: {full}\n"
-    words = f"{told['message']}\n" if told["kind"] == "refused" else told["traceback"]
+    refused = event.outcome is AttemptOutcome.REFUSED
+    words = f"{event.message}\n" if refused else event.traceback
     with contextlib.suppress(OSError):
         sys.stderr.write(words + trouble)
         sys.stderr.flush()
@@ -220,43 +226,46 @@ def check_outcome(returned: object, program: str) -> Outcome:
     return returned
 
 
-def _result(outcome: Outcome, seconds: float) -> dict[str, object]:
-    return {
-        "metrics": {name: float(value) for name, value in outcome.metrics.items()},
-        "best": {name: float(value) for name, value in outcome.best.items()},
-        "best_epoch": outcome.best_epoch,
-        "weights_digest": outcome.weights_digest,
-        "facts": dict(outcome.facts),
-        "costs": {
-            "train_seconds": seconds,
-            "peak_memory_mib": outcome.peak_memory / 2**20,
-        },
-    }
+def _result(outcome: Outcome, seconds: float) -> JobResult:
+    return JobResult(
+        metrics={name: float(value) for name, value in outcome.metrics.items()},
+        best={name: float(value) for name, value in outcome.best.items()},
+        best_epoch=outcome.best_epoch,
+        weights_digest=outcome.weights_digest,
+        facts={name: str(text) for name, text in outcome.facts.items()},
+        costs={"train_seconds": seconds, "peak_memory_mib": outcome.peak_memory / 2**20},
+    )
 
 
-def describe_error(error: BaseException) -> Mapping[str, str]:
-    """Kind, message, traceback and fingerprint of what ended a program.
+def describe_error(error: BaseException, attempt: int) -> Failed:
+    """The event that says what ended a program.
 
     The fingerprint is the hash of where it was raised and what type it was; a message may differ
     from attempt to attempt in an address or a count. A full disk has none: it is nobody's bug.
     """
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
-    kind, fingerprint = "error", " ".join([type(error).__name__, *places])
+    outcome = _outcome(error)
+    fingerprint = " ".join([type(error).__name__, *places])
+    nobodys = outcome is AttemptOutcome.MACHINE
+    return Failed(
+        attempt=attempt,
+        time=time.time(),
+        outcome=outcome,
+        message=_message(error),
+        traceback="".join(traceback.format_exception(error)),
+        fingerprint="" if nobodys else hashlib.sha256(fingerprint.encode()).hexdigest(),
+    )
+
+
+def _outcome(error: BaseException) -> AttemptOutcome:
     if isinstance(error, DivergedError):
-        kind = "diverged"
-    elif isinstance(error, MemoryError | DeviceMemoryError) or says_out_of_memory(error):
-        kind = "out_of_memory"
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-        kind, fingerprint = "disk_full", ""
-    elif _is_final(error):
-        kind = "refused"
-    return {
-        "kind": kind,
-        "message": _message(error),
-        "traceback": "".join(traceback.format_exception(error)),
-        "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest() if fingerprint else "",
-    }
+        return AttemptOutcome.DIVERGED
+    if isinstance(error, MemoryError | DeviceMemoryError) or says_out_of_memory(error):
+        return AttemptOutcome.OUT_OF_MEMORY
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return AttemptOutcome.MACHINE
+    return AttemptOutcome.REFUSED if _is_final(error) else AttemptOutcome.ERROR
 
 
 def _is_final(error: BaseException) -> bool:

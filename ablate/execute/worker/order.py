@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ablate.methods.device import Device
 from ablate.methods.session import Machine
 
 
@@ -22,13 +23,14 @@ class Order:
     interval: tuple[float, str] = (1, "epoch")  #: between checkpoints
     method_file: str = ""  #: the user's file that holds the program, "" for the package's own
     method_code: str = ""  #: digest of that file's code when the study was planned
-    visible_gpu: str = ""  #: CUDA_VISIBLE_DEVICES of the worker
+    device: Device = field(default_factory=Device)
     grace_s: float = 30.0
     facts: Mapping[str, str] = field(default_factory=dict)  #: provenance: versions, git state
 
     def to_json(self) -> str:
         """The order as text, for a worker that is started elsewhere."""
-        return json.dumps(dataclasses.asdict(self), default=str)
+        content = dataclasses.asdict(self) | {"device": str(self.device)}
+        return json.dumps(content, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> Order:
@@ -41,5 +43,6 @@ class Order:
         )
         found["run"] = Path(found["run"])
         found["upstream"] = {role: Path(path) for role, path in found["upstream"].items()}
+        found["device"] = Device.parse(found["device"])
         found["interval"] = tuple(found["interval"])
         return cls(**found)

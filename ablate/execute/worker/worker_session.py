@@ -11,12 +11,19 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ablate.errors import Interrupted, StoreError
 from ablate.execute.worker.order import Order
 from ablate.methods.session import JobConfig, Position
 from ablate.store import checkpoints
+from ablate.store.events import (
+    CheckpointSaved,
+    CheckpointsRejected,
+    EpochEnded,
+    Event,
+    Resumed,
+    Stopped,
+)
 from ablate.store.files import atomic_write
 from ablate.store.rundir import RunDirectory
 
@@ -92,12 +99,14 @@ class WorkerSession:
         """Training time over all attempts, without what a kill lost."""
         return self._seconds_before + self._clock() - self._began
 
-    def event(self, name: str, /, **content: object) -> None:
-        """Append one event of this attempt; it survives power loss once this returns."""
-        self._run.append(self._stamped(name, content))
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1."""
+        return self._order.attempt
 
-    def _stamped(self, name: str, content: Mapping[str, object]) -> dict[str, object]:
-        return {"event": name, "time": time.time(), "attempt": self._order.attempt, **content}
+    def record(self, event: Event) -> None:
+        """Append one event of this attempt; it survives power loss once this returns."""
+        self._run.append(event)
 
     def upstream(self, role: str) -> Path:
         """Folder with the artifacts of a finished upstream job."""
@@ -106,40 +115,47 @@ class WorkerSession:
     def resume(self) -> bytes | None:
         """Newest sound checkpoint, or None at a fresh start; what was rejected is recorded."""
         newest, rejected = checkpoints.newest(self._run.checkpoints)
-        names = [path.name for path in rejected]
+        names = tuple(path.name for path in rejected)
         if newest is None:
             if names:
-                self.event("rejected", rejected=names)
+                self.record(
+                    CheckpointsRejected(attempt=self.attempt, time=time.time(), rejected=names)
+                )
             return None
         events = self._run.events().events
         saved, last = self._reached(newest.step, events)
         self._seconds_before = saved.trained_s
-        ended = any(e["event"] == "epoch" and e.get("step") == newest.step for e in events)
+        ended = any(isinstance(e, EpochEnded) and e.step == newest.step for e in events)
         self._saved = self._tried = Position(saved.epoch, newest.step, ended)
-        self.event(
-            "resumed",
-            step=newest.step,
-            epoch=saved.epoch,
-            lost_seconds=max(0.0, last.trained_s - saved.trained_s),
-            lost_steps=max(0, last.step - newest.step),
-            rejected=names,
+        self.record(
+            Resumed(
+                attempt=self.attempt,
+                time=time.time(),
+                step=newest.step,
+                epoch=saved.epoch,
+                lost_seconds=max(0.0, last.trained_s - saved.trained_s),
+                lost_steps=max(0, last.step - newest.step),
+                rejected=names,
+            )
         )
         self._beat(self._saved)  # what was lost is told once
         return newest.payload
 
-    def _reached(self, step: int, events: Iterable[Mapping[str, Any]]) -> tuple[Pulse, Pulse]:
+    def _reached(self, step: int, events: Iterable[Event]) -> tuple[Pulse, Pulse]:
         """How far the job was at the checkpoint of `step`, and how far it came after that.
 
         Both in seconds of training, so that neither a jump of the clock nor the time in which
         nobody ran counts as lost. A kill between checkpoint and event leaves only the pulse.
         """
         pulse = read_pulse(self._run)
-        told = [
-            Pulse(e["step"], e["epoch"], e.get("trained_s", 0.0))
+        recorded = [
+            Pulse(e.step, e.epoch, e.trained_s)
             for e in events
-            if e["event"] in ("checkpoint", "epoch") and {"step", "epoch"} <= e.keys()
+            if isinstance(e, CheckpointSaved | EpochEnded)
+            and e.step is not None
+            and e.epoch is not None
         ]
-        known = [*told, *([pulse] if pulse else [])]
+        known = [*recorded, *([pulse] if pulse else [])]
         before = max((p for p in known if p.step <= step), default=Pulse(step))
         exact = [p for p in known if p.step == step]
         saved = exact[-1] if exact else before
@@ -147,8 +163,16 @@ class WorkerSession:
 
     def log_epoch(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Record the metrics of one finished epoch."""
-        told = {"epoch": epoch, "step": step, "metrics": dict(metrics)}
-        self.event("epoch", **told, trained_s=self.seconds)
+        self.record(
+            EpochEnded(
+                attempt=self.attempt,
+                time=time.time(),
+                epoch=epoch,
+                step=step,
+                metrics=metrics,
+                trained_s=self.seconds,
+            )
+        )
 
     def step_done(self, position: Position, snapshot: Callable[[], bytes]) -> None:
         """Save `snapshot()` if a checkpoint is due or a stop was asked for; then stop if asked.
@@ -162,7 +186,9 @@ class WorkerSession:
         elif self._clock() - self._beat_at >= PULSE_S:
             self._beat(position)
         if reason:
-            self.event("interrupted", step=position.step, reason=reason)
+            self.record(
+                Stopped(attempt=self.attempt, time=time.time(), step=position.step, reason=reason)
+            )
             raise Interrupted(reason)
 
     def _due(self, position: Position) -> bool:
@@ -194,15 +220,17 @@ class WorkerSession:
     def _tell_saved(self, payload: bytes, began: float) -> None:
         """Write a checkpoint's event; all of it can be told without it, so losing it to a power
         cut would do no harm, and waiting for the disk once more is not worth it."""
-        told = {
-            "step": self._saved.step,
-            "epoch": self._saved.epoch,
-            "seconds": self._clock() - began,
-            "bytes": len(payload),
-            "trained_s": self.seconds,
-        }
+        saved = CheckpointSaved(
+            attempt=self.attempt,
+            time=time.time(),
+            step=self._saved.step,
+            epoch=self._saved.epoch,
+            seconds=self._clock() - began,
+            bytes=len(payload),
+            trained_s=self.seconds,
+        )
         try:
-            self._run.append(self._stamped("checkpoint", told), durable=False)
+            self._run.append(saved, durable=False)
         except OSError as error:
             _log(f"checkpoint at step {self._saved.step} was saved, but not written down: {error}")
 

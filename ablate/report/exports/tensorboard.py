@@ -9,14 +9,15 @@ Neither torch nor tensorflow is needed, only the `tensorboard` package.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ablate.errors import StoreError
 from ablate.matrix.identity import short
 from ablate.report.exports.frame import Record, missing_extra
 from ablate.report.filenames import safe_name
+from ablate.store.events import EpochEnded
 from ablate.store.files import atomic_write
 from ablate.store.rundir import RunDirectory
 
@@ -60,17 +61,13 @@ def run_name(record: Record) -> str:
     return f"{top}/{pair}-seed{int(record['seed'])}-{short(record['id'])}"
 
 
-def _epochs(run: RunDirectory) -> dict[int, Mapping[str, Any]]:
-    """Epoch -> its last event: what was lost with a crash and trained again counts once."""
-    found = {}
-    for event in run.events().events:
-        epoch, metrics = event.get("epoch"), event.get("metrics")
-        if event["event"] == "epoch" and isinstance(epoch, int) and isinstance(metrics, dict):
-            found[epoch] = event
-    return dict(sorted(found.items()))
+def _epochs(run: RunDirectory) -> list[EpochEnded]:
+    """The last event of each epoch: what was lost with a crash and trained again counts once."""
+    found = {e.epoch: e for e in run.events().events if isinstance(e, EpochEnded)}
+    return [found[epoch] for epoch in sorted(found)]
 
 
-def _content(epochs: Mapping[int, Mapping[str, Any]]) -> bytes:
+def _content(epochs: Sequence[EpochEnded]) -> bytes:
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     stream = io.BytesIO()
@@ -80,20 +77,15 @@ def _content(epochs: Mapping[int, Mapping[str, Any]]) -> bytes:
     return stream.getvalue()
 
 
-def _events(epochs: Mapping[int, Mapping[str, Any]]) -> Iterator[Event]:
+def _events(epochs: Sequence[EpochEnded]) -> Iterator[Event]:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    times = [_number(event.get("time")) or 0.0 for event in epochs.values()]
+    times = [epoch.time or 0.0 for epoch in epochs]
     yield Event(wall_time=min(times), file_version="brain.Event:2")
-    for (epoch, event), time in zip(epochs.items(), times, strict=True):
+    for epoch, time in zip(epochs, times, strict=True):
         values = [
-            Summary.Value(tag=str(name), simple_value=number)
-            for name, value in sorted(event["metrics"].items())
-            if (number := _number(value)) is not None
+            Summary.Value(tag=name, simple_value=value)
+            for name, value in sorted(epoch.metrics.items())
         ]
-        yield Event(wall_time=time, step=epoch, summary=Summary(value=values))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        yield Event(wall_time=time, step=epoch.epoch, summary=Summary(value=values))

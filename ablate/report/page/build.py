@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import ablate
 from ablate.matrix.identity import short
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
 from ablate.report.tables.analysis import plan_metrics
 from ablate.report.tables.table import STATES, Selection, Table
-from ablate.store.history import Status
 from ablate.store.results import Point, StudyResults
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _chosen(planned: Sequence[PlannedFigure]) -> list[PlannedFigure]:
 
 
 def _progress(results: StudyResults) -> str:
-    done = sum(run.status is Status.DONE for run in results.runs)
+    done = sum(run.status is JobStatus.DONE for run in results.runs)
     text = f"{done} of {len(results.runs)} runs done"
     finished = [run.finished for run in results.runs if run.finished is not None]
     if finished:
@@ -223,7 +223,7 @@ def _progress(results: StudyResults) -> str:
 
 def _summary(jobs: Sequence[JobState]) -> str:
     """How the jobs stand and what interruptions cost, in a sentence or two."""
-    counts: dict[Status, int] = {}
+    counts: dict[JobStatus, int] = {}
     for job in jobs:
         counts[job.status] = counts.get(job.status, 0) + 1
     words = ", ".join(f"{counts[status]} {status}" for status in STATES if status in counts)

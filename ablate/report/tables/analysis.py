@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.matrix.plan import Role, StudyPlan, Variant
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric, find_metric
 from ablate.report.tables.table import NOT_RUN, Cell, Comparison, Selection
 from ablate.statistics.paired import (
@@ -28,7 +29,6 @@ from ablate.statistics.paired import (
     summarise,
 )
 from ablate.statistics.power import minimum_detectable_effect
-from ablate.store.history import Status
 from ablate.store.results import StudyResults
 
 ALPHA = 0.05
@@ -43,7 +43,9 @@ OTHER_METHODS = "other methods"  #: heading of reference rows
 _MOST_DIGITS = 12
 
 _NOT_TESTED = Adjusted(None, None, None, None)
-OPEN = frozenset({Status.WAITING, Status.RUNNING, Status.INTERRUPTED})  #: may yet give a value
+OPEN = frozenset(
+    {JobStatus.WAITING, JobStatus.RUNNING, JobStatus.INTERRUPTED}
+)  #: may yet give a value
 _Key = tuple[str, str]  #: (variant, pair)
 
 
@@ -119,10 +121,10 @@ def _cells(results: StudyResults, metric: Metric, selection: Selection) -> dict[
     missing: dict[_Key, dict[int, str]] = {}
     for run in results.runs:
         value = (run.last if last else run.best).get(name, math.nan)
-        if run.status is Status.DONE and math.isfinite(value):
+        if run.status is JobStatus.DONE and math.isfinite(value):
             values.setdefault((run.variant, run.pair), {})[run.seed] = float(value)
         else:
-            why = "no value" if run.status is Status.DONE else run.status.value
+            why = "no value" if run.status is JobStatus.DONE else run.status.value
             missing.setdefault((run.variant, run.pair), {})[run.seed] = why
     for key in values.keys() | missing.keys():  # a row that changed since may have fewer jobs
         for seed in plan.seeds:

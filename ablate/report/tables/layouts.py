@@ -8,13 +8,13 @@ from dataclasses import replace
 from itertools import islice
 
 from ablate.matrix.plan import Role, StudyPlan, Variant
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
 from ablate.report.tables import footer
 from ablate.report.tables.analysis import OTHER_METHODS, Analysis, analyse, plan_metrics
 from ablate.report.tables.grid import find_grids, grid
 from ablate.report.tables.published import SOURCE, comparable, published, published_for
 from ablate.report.tables.table import Cell, Column, Quantity, Row, Selection, Show, Table
-from ablate.store.history import Status
 from ablate.store.results import StudyResults
 
 _PAIRS_ABREAST = 5  #: columns of "mean ± std" that fit a page or a terminal
@@ -173,7 +173,7 @@ def _teacher_cell(results: StudyResults, network: str) -> Quantity:
     if not known:
         states = {teacher.status for teacher in own}
         return Quantity(
-            None, note="" if states <= {Status.WAITING} else f"({', '.join(sorted(states))})"
+            None, note="" if states <= {JobStatus.WAITING} else f"({', '.join(sorted(states))})"
         )
     several = f"(mean of {len(known)})" if len(known) > 1 else ""
     return Quantity(math.fsum(known) / len(known), note=several)

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ablate.matrix.plan import Role
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
 from ablate.statistics.paired import Mark
-from ablate.store.history import Status
 
 #: States of jobs, in the order in which they are counted.
 STATES = (
-    Status.DONE,
-    Status.RUNNING,
-    Status.INTERRUPTED,
-    Status.WAITING,
-    Status.FAILED,
-    Status.DIVERGED,
-    Status.BLOCKED,
+    JobStatus.DONE,
+    JobStatus.RUNNING,
+    JobStatus.INTERRUPTED,
+    JobStatus.WAITING,
+    JobStatus.FAILED,
+    JobStatus.DIVERGED,
+    JobStatus.BLOCKED,
 )
 NOT_RUN = "not run"  #: a seed of the study that the row does not have
 #: Why a seed is missing, worst first.
