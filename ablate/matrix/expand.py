@@ -10,12 +10,13 @@ from pathlib import Path
 from ablate.errors import did_you_mean
 from ablate.matrix.contrasts import find_contrasts, find_pair_groups
 from ablate.matrix.identity import canonical, file_code, training_code
-from ablate.matrix.inputs import data_inputs
+from ablate.matrix.inputs import data_files, data_inputs
 from ablate.matrix.jobs import Jobs
 from ablate.matrix.pairs import Pair, find_pairs
 from ablate.matrix.plan import Matrix, StudyPlan
 from ablate.matrix.resolve import Conditions, conditions
 from ablate.matrix.rows import Rows, TableRow, left_out
+from ablate.methods.catalog import by_content, content_name
 from ablate.methods.method import Method
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import Value, format_value
@@ -54,7 +55,15 @@ def expand(
         raise AssertionError("a missing profile is a problem")
     data, problems = under.find_data() if method.uses_data else (None, [])
     study.problems += problems
-    jobs = Jobs(study, method, under, said, data_inputs(data) if data else {})
+    jobs = Jobs(
+        study,
+        method,
+        under,
+        said,
+        data_inputs(data) if data else {},
+        files=data_files(data) if data else {},
+        footnotes=dict.fromkeys(data.notes) if data else {},
+    )
     own = {name: one.value for name, one in said.items() if name not in under.overrides}
     if own:
         changes = ", ".join(f"{name} = {format_value(value)}" for name, value in own.items())
@@ -199,5 +208,10 @@ def _matrix(
 def _digest(under: Conditions, inputs: Mapping[str, str], pairs: Sequence[Pair]) -> str:
     """Digest of what all jobs share beside the baseline: data, teachers' recipe, given weights."""
     weights = {pair.name: pair.checkpoint[0] for pair in pairs if pair.checkpoint}
-    shared = [under.data, inputs, {**under.settings, **under.overrides}, weights]
+    shared = [
+        content_name(under.data),
+        inputs,
+        {**under.settings, **by_content(under.overrides)},
+        weights,
+    ]
     return hashlib.sha256(canonical(shared).encode()).hexdigest()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from pathlib import Path
 
 from ablate.matrix.identity import canonical
-from ablate.methods.catalog import DataInfo
+from ablate.methods.catalog import DataInfo, data_info, data_path, located
+from ablate.methods.file_digests import file_digest
+from ablate.methods.session import JobConfig
+
+DATA = "data"  #: name of a job's input that is its data set
 
 
 def data_inputs(info: DataInfo) -> dict[str, str]:
-    """Digest of what is known of a data set before it is loaded, under the name "data".
+    """Digest of what is known of a data set before it is loaded, under the name `DATA`.
 
     How many images train, how they are cropped, mirrored and normalised: facts that the training
     code reads and its digest does not cover. Of a user's own files, their content.
@@ -18,4 +23,20 @@ def data_inputs(info: DataInfo) -> dict[str, str]:
     facts = dataclasses.asdict(info)
     for words in ("name", "title", "notes"):  # which change no result
         del facts[words]
-    return {"data": hashlib.sha256(canonical(facts).encode()).hexdigest()}
+    return {DATA: hashlib.sha256(canonical(facts).encode()).hexdigest()}
+
+
+def data_files(info: DataInfo) -> dict[str, Path]:
+    """Digest of a user's own data set -> where it lies; {} for sets of the catalogue."""
+    path = data_path(info.name)
+    return {data_inputs(info)[DATA]: path} if path else {}
+
+
+def input_digest(config: JobConfig, name: str, path: Path) -> str:
+    """Digest of what a job's input of this name is now; raises OSError or InputError.
+
+    `path` is the user's file, or the folder of the user's own data set.
+    """
+    if name == DATA:
+        return data_inputs(data_info(located(config.data, path)))[DATA]
+    return file_digest(path)

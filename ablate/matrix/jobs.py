@@ -12,6 +12,7 @@ from ablate.matrix.pairs import Pair
 from ablate.matrix.plan import PlannedJob
 from ablate.matrix.resolve import Conditions
 from ablate.matrix.rows import TableRow
+from ablate.methods.catalog import content_name
 from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN
@@ -108,7 +109,7 @@ class Jobs:
                 method=method.name,
                 program=method.program,
                 networks=pair.networks(method),
-                data=self.under.data if method.uses_data else "",
+                data=content_name(self.under.data) if method.uses_data else "",
                 seed=0,
                 settings=self.baseline(method, pair),
                 inputs=self.inputs if method.uses_data else {},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ablate.matrix.identity import canonical
+from ablate.methods.catalog import by_content
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import Value
 from ablate.methods.session import JobConfig
@@ -104,7 +105,7 @@ class StudyPlan:
         Its title counts: of two files of one name in different folders, neither replaces the other.
         """
         names = [self.name, self.title, self.profile, self.code, self.conditions]
-        content = [*names, dict(self.overrides), dict(self.baseline)]
+        content = [*names, by_content(self.overrides), dict(self.baseline)]
         digest = hashlib.sha256(canonical(content).encode()).hexdigest()
         return f"{self.name}-{self.profile}-{digest[:12]}"
 

@@ -6,11 +6,13 @@ The training room builds the real things; a test holds them against this page.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.methods.image_folder import read_image_folder
+from ablate.methods.parts import Value
 
 #: Name -> width of the pooled features in front of the classifier.
 NETWORKS: dict[str, int] = {
@@ -139,6 +141,36 @@ def _subset(info: DataInfo, name: str, count: int) -> DataInfo:
         raise InputError(Problem("data", name, message, right))
     title = f"{info.title}, {count:,} of {info.train:,} training images"
     return replace(info, name=name, title=title, train=count)
+
+
+def content_name(name: str) -> str:
+    """A data set's name without the path of a user's own files: "folder:/my/set@64" → "folder@64".
+
+    So a job stays the same job when its data moves; what the files hold is another part of its id.
+    """
+    whole, subset = split_subset(name)
+    if whole.startswith(FOLDER):
+        whole = f"folder@{split_folder_name(whole)[1]}"
+    return whole if subset is None else f"{whole}[{subset}]"
+
+
+def by_content(overrides: Mapping[str, Value]) -> dict[str, Value]:
+    """Overridden settings for an id: those of --set, "data" among them by its `content_name`."""
+    data = {"data": content_name(str(overrides["data"]))} if "data" in overrides else {}
+    return {**overrides, **data}
+
+
+def located(name: str, path: Path | None) -> str:
+    """The inverse of `content_name`, for files that now lie at `path`."""
+    if path is None or not name.startswith("folder@"):
+        return name
+    return f"{FOLDER}{path}{name.removeprefix('folder')}"
+
+
+def data_path(name: str) -> Path | None:
+    """Where a user's own files lie; None for data sets of the catalogue."""
+    whole, _ = split_subset(name)
+    return split_folder_name(whole)[0] if whole.startswith(FOLDER) else None
 
 
 def split_folder_name(name: str) -> tuple[Path, int]:

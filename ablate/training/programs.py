@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ablate.methods.catalog import NETWORKS
+from ablate.methods.catalog import NETWORKS, located
 from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig, Outcome, Session
 from ablate.training import checkpoint, data, networks
 from ablate.training.baselines import KD, Supervised
@@ -34,6 +34,7 @@ from ablate.training.teacher_weights import load_weights
 WEIGHTS, FEATURES = "weights.pt", "features.pt"
 TEACHER, TABLE = "teacher", "teacher_table"  # roles of upstream jobs
 CHECKPOINT = "checkpoint"  # the user's own teacher, an input
+DATA = "data"  # the user's own data set, an input
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Setting:
         """Prepare the process and load the data."""
         settings = session.config.settings
         device = prepare(session.machine, deterministic=bool(settings["deterministic"]))
-        images = data.load(session.config.data, session.machine.data_dir).to(device)
+        machine = session.machine
+        name = located(session.config.data, machine.files.get(DATA))
+        images = data.load(name, machine.data_dir).to(device)
         return cls(session, images, Precision(str(settings["precision"]), device))
 
     @property

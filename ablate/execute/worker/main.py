@@ -21,6 +21,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing.connection import wait
 from numbers import Real
 from pathlib import Path
@@ -37,7 +38,7 @@ from ablate.errors import (
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag, WorkerSession
 from ablate.matrix.identity import file_code
-from ablate.methods.file_digests import file_digest
+from ablate.matrix.inputs import input_digest
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.registry import import_file
 from ablate.methods.session import JobConfig, Outcome, Session
@@ -183,7 +184,10 @@ def check_given(order: Order, config: JobConfig) -> None:
 
     Raises JobError for the first that has changed.
     """
-    given = [(path, file_digest, config.inputs[n]) for n, path in order.machine.files.items()]
+    given: list[tuple[Path, Callable[[Path], str], str]] = [
+        (path, partial(input_digest, config, name), config.inputs[name])
+        for name, path in order.machine.files.items()
+    ]
     if order.method_file:
         given.append((Path(order.method_file), file_code, order.method_code))
     for path, digest, planned in given:

@@ -1,0 +1,82 @@
+"""A user's own data set in a plan: known by what it holds, wherever it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from study_lab import HEAD, TAU, Lab
+
+from ablate.matrix.inputs import DATA, input_digest
+from ablate.matrix.plan import Matrix
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    root = tmp_path / "pictures"
+    for split in ("train", "val"):
+        for label, value in (("dark", 10), ("light", 240)):
+            (root / split / label).mkdir(parents=True)
+            for i in range(8):
+                Image.new("L", (12, 12), value + i).save(root / split / label / f"{i}.png")
+    (root / "train" / "dark" / "notes.txt").touch()
+    return root
+
+
+def planned(lab: Lab, images: Path, more: str = "@16") -> Matrix:
+    return lab.expand(HEAD + TAU, overrides={"data": f"folder:{images}{more}"})
+
+
+def test_a_folder_that_moved_has_the_same_jobs(lab: Lab, images: Path, tmp_path: Path) -> None:
+    before = planned(lab, images)
+    moved = images.rename(tmp_path / "elsewhere")
+    after = planned(lab, moved)
+    assert before.configs.keys() == after.configs.keys()
+    assert before.plan.key == after.plan.key
+    assert not any(str(images) in str(vars(config)) for config in before.configs.values())
+
+
+def test_each_job_is_told_where_its_data_lies_and_can_check_it(lab: Lab, images: Path) -> None:
+    matrix = planned(lab, images)
+    for config in matrix.configs.values():
+        assert matrix.files[config.inputs[DATA]] == images
+        assert input_digest(config, DATA, images) == config.inputs[DATA]
+    (images / "val" / "dark" / "0.png").write_bytes((images / "val/dark/1.png").read_bytes())
+    assert input_digest(config, DATA, images) != config.inputs[DATA]
+
+
+def test_a_changed_image_another_size_and_a_subset_are_other_jobs(lab: Lab, images: Path) -> None:
+    ids = [frozenset(planned(lab, images, more).configs) for more in ("@16", "@24", "@16[10]")]
+    content = bytearray((images / "train/dark/0.png").read_bytes())
+    content[-20] ^= 1
+    (images / "train/dark/0.png").write_bytes(content)
+    ids.append(frozenset(planned(lab, images).configs))
+    assert len(set(ids)) == 4
+    assert not frozenset.intersection(*ids)
+
+
+def test_what_was_counted_and_ignored_is_in_the_footer(lab: Lab, images: Path) -> None:
+    notes = "\n".join(planned(lab, images).plan.footnotes)
+    assert "train: 2 classes, 16 images" in notes
+    assert "val: 2 classes, 16 images" in notes
+    assert "1 .txt" in notes
+
+
+def test_a_subset_of_a_known_data_set_has_jobs_of_its_own(lab: Lab) -> None:
+    whole = lab.expand(HEAD + TAU)
+    part = lab.expand(HEAD + TAU, overrides={"data": "digits[300]"})
+    assert not whole.configs.keys() & part.configs.keys()
+    assert "300 of 599 training images" in part.plan.data
+
+
+def test_faults_of_a_folder_are_told_where_it_was_chosen(lab: Lab, images: Path) -> None:
+    (images / "train" / "dark" / "9.png").symlink_to("/nowhere/9.png")
+    problems = lab.problems(HEAD + TAU, overrides={"data": f"folder:{images}@16"})
+    assert [(problem.where, problem.key) for problem in problems] == [("--set", "data")]
+    assert "train/dark/9.png" in problems[0].message
