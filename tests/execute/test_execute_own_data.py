@@ -10,6 +10,8 @@ from PIL import Image
 from test_execute_training import TINY, prepare
 from toy_workshop import Workshop
 
+from ablate.store.events import Started
+
 
 def write_images(root: Path, depth: int) -> Path:
     """Two classes, dark and bright, of 24 images each; 16 bits hold the picture of 8."""
@@ -34,10 +36,10 @@ def test_a_study_on_a_folder_of_images(
     workshop.run(*command, f"data=folder:{eight}@16")
     done = workshop.outcomes()
     moved = eight.rename(tmp_path / "moved")
-    attempts = len(workshop.events("started"))
+    attempts = len(workshop.events(Started))
     workshop.run(*command, f"data=folder:{moved}@16")
     assert workshop.outcomes() == done
-    assert len(workshop.events("started")) == attempts  # the same jobs, wherever the images lie
+    assert len(workshop.events(Started)) == attempts  # the same jobs, wherever the images lie
     (tmp_path / "other").mkdir()
     other = prepare(Workshop(tmp_path / "other"))
     other.run(*command, f"data=folder:{sixteen}@16")
