@@ -76,9 +76,21 @@ TOP1 = Metric(
     aliases=("Top-1 accuracy", "Top-1"),
 )
 
+#: The accuracy that chooses the best epoch where images are held out for validation.
+VALIDATION_TOP1 = Metric(
+    "val_top1",
+    label="Top-1 accuracy on the validation split (%)",
+    unit="%",
+    better=Better.HIGHER,
+)
+
 #: What the package's own programs measure of a classifier.
 CLASSIFICATION: tuple[Metric, ...] = (
     TOP1,
+    # With BatchNorm statistics that no variant's passes decide.
+    Metric("top1_reestimated", label="Top-1 accuracy, re-estimated statistics (%)", unit="%",
+           better=Better.HIGHER),
+    VALIDATION_TOP1,
     Metric("top5", label="Top-5 accuracy (%)", unit="%", better=Better.HIGHER,
            aliases=("Top-5 accuracy", "Top-5")),
     Metric("test_loss", label="Test cross-entropy", better=Better.LOWER, digits=4),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ablate.methods.catalog import SMALL_LR_NETWORKS
+from ablate.methods.metrics import TOP1, VALIDATION_TOP1, Metric
 from ablate.methods.parts import Choice, Part, Range, Values
 from ablate.methods.session import STUDENT_ROLE, JobConfig
 
@@ -61,6 +62,14 @@ AUGMENTATION = Part(
     off="none",
     help="flips only where a mirrored image still is of its class; the data set says",
 )
+VALIDATION = Part(
+    "val",
+    "share of the training images held out for validation",
+    "val",
+    0.0,
+    Range(0, 0.5),
+    help="drawn once per data set; the best epoch is chosen there, not on the test images",
+)
 RECIPE: tuple[Part, ...] = (
     EPOCHS,
     BATCH_SIZE,
@@ -71,6 +80,7 @@ RECIPE: tuple[Part, ...] = (
     PRECISION,
     DETERMINISTIC,
     AUGMENTATION,
+    VALIDATION,
 )
 
 #: Views that are one of finitely many per image, so that a frozen teacher's features are a table.
@@ -88,3 +98,8 @@ def recipe_for(networks: Mapping[str, str]) -> Values:
     """Changes to the recipe's baseline that the field makes for some students."""
     small = networks.get(STUDENT_ROLE) in SMALL_LR_NETWORKS
     return {LR.name: 0.01} if small else {}
+
+
+def selection_metric(settings: Values) -> Metric:
+    """The metric by which the best epoch is chosen."""
+    return VALIDATION_TOP1 if float(settings.get(VALIDATION.name, 0)) > 0 else TOP1

@@ -81,7 +81,7 @@ class Outcome:
     metrics: Mapping[str, float]  #: after the last epoch; finite, deterministic
     best: Mapping[str, float] = field(
         default_factory=dict
-    )  #: at the epoch that was best by the method's first metric
+    )  #: at the epoch that was best by the validation split, else by test top-1
     best_epoch: int = 0
     weights_digest: str = ""  #: SHA-256 over the trained tensors in key order
     facts: Mapping[str, str] = field(

@@ -46,6 +46,8 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("contrast_acc", label="(N+1)-way contrastive accuracy (%)", unit="%",
            better=Better.HIGHER),
+    Metric("slow_top1", label="Top-1 accuracy of the slow student (%)", unit="%",
+           better=Better.HIGHER),
 )  # fmt: skip
 
 UPSTREAM_PARTS = tuple(part.name for part in TEACHER_PARTS)  #: which show in upstream jobs only

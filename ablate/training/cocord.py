@@ -183,7 +183,13 @@ class CoCoRD(Trainable):
         by_teacher = {view for encoder, view in encoded if encoder == "teacher"}
         by_teacher |= {"q"} if "kd" in counts else set()
         others = {view for encoder, view in encoded if encoder != "teacher"}
+        self._has_slow = "slow_student" in dict(encoded)
         self.needs = Needs(tuple(sorted(seen | others)), tuple(sorted(by_teacher)))
+
+    @property
+    def slow(self) -> Network | None:  # type: ignore[override]
+        """The slow student, where a loss looks at it; its statistics are its own."""
+        return self.slow_student if self._has_slow else None
 
     def forward(self, batch: Batch) -> StepLosses:
         """Run one step up to its losses, in the order of the paper's algorithm.

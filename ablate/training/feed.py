@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from ablate.methods.catalog import FOLDER
 from ablate.training.data import ImageData
+from ablate.training.evaluate import Split
+from ablate.training.hyper import Hyper
 from ablate.training.negatives import Negatives
 from ablate.training.precision import Precision
-from ablate.training.randomness import order
+from ablate.training.randomness import generator, order
 from ablate.training.step import Batch, Needs
-from ablate.training.views import draw, render, view_index
+from ablate.training.views import Draw, draw, render, view_index
+
+#: How many batches of how many images estimate BatchNorm statistics; fewer where an epoch has
+#: fewer images. Neither follows from a setting, so that all variants are measured alike.
+STATISTICS_BATCHES, STATISTICS_BATCH = 20, 128
 
 
 @dataclass(frozen=True)
 class Feed:
-    """What a run trains on; an epoch's batches are a function of (seed, epoch)."""
+    """What a run trains on; an epoch's batches are a function of (seed, epoch).
+
+    `Batch.index` counts the images that are trained on: without those held out for validation.
+    """
 
     data: ImageData
-    augmentation: str
-    batch_size: int
+    hyper: Hyper
     seed: int
     precision: Precision
     needs: Needs = field(default_factory=Needs)  #: what the step reads of a batch
@@ -34,48 +43,88 @@ class Feed:
         """Where images are rendered and passes run."""
         return self.precision.device
 
+    @cached_property
+    def _numbers(self) -> tuple[Tensor, Tensor]:
+        """Numbers in the data set of the images held out, and of those trained on, in order.
+
+        Drawn by the data set alone: the same for every seed, method and study.
+        """
+        data, n = self.data, len(self.data.train_labels)
+        name = FOLDER if data.info.name.startswith(FOLDER) else data.info.name
+        shuffled = torch.randperm(n, generator=generator(0, f"validation split of {name}"))
+        held_out = round(n * self.hyper.validation)
+        parts = shuffled[:held_out], shuffled[held_out:]
+        return parts[0].sort().values.to(self.device), parts[1].sort().values.to(self.device)
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """Labels (M,) of the images that are trained on."""
+        return self.data.train_labels[self._numbers[1]]
+
     @property
-    def images(self) -> int:
-        """Number of training images."""
-        return len(self.data.train_labels)
+    def validation(self) -> Split | None:
+        """The images held out; None without a validation split."""
+        numbers, data = self._numbers[0], self.data
+        if not len(numbers):
+            return None
+        return Split(data.train_images[numbers], data.train_labels[numbers], data.info)
 
     @property
     def steps(self) -> int:
         """Batches in an epoch; a last batch of one image is none, since BatchNorm needs two."""
-        whole, rest = divmod(self.images, self.batch_size)
+        whole, rest = divmod(len(self.labels), self.hyper.batch_size)
         return whole + (rest > 1)
-
-    @cached_property
-    def _negatives(self) -> Negatives:
-        return Negatives(self.data.train_labels, self.needs.negatives, self.seed)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of one epoch from step `start` on."""
-        data, tabulated = self.data, self.needs.teacher if self.table is not None else ()
-        rendered = self.needs.views if tabulated else {*self.needs.views, *self.needs.teacher}
-        visits = order(self.seed, epoch, self.images).to(self.device)
-        draws = {
-            view: draw(
-                self.augmentation, data.info, self.images, self.seed, view, epoch, self.device
-            )
-            for view in sorted({*rendered, *tabulated})
-        }
-        negatives = self._negatives.epoch(epoch) if self.needs.negatives else None
+        needs, numbers, size = self.needs, self._numbers[1], self.hyper.batch_size
+        looked_up = needs.teacher if self.table is not None else ()
+        rendered = {*needs.views} if looked_up else {*needs.views, *needs.teacher}
+        draws = self._draws({*rendered, *looked_up}, epoch)
+        negatives = self._negatives.epoch(epoch) if needs.negatives else None
+        visits = order(self.seed, epoch, len(numbers)).to(self.device)
         for step in range(start, self.steps):
-            index = visits[step * self.batch_size : (step + 1) * self.batch_size]
-            images = data.train_images[index]
+            index = visits[step * size : (step + 1) * size]
+            number = numbers[index]
             yield Batch(
-                views={
-                    view: self.precision.lay_out(render(images, draws[view][index], data.info))
-                    for view in sorted(rendered)
-                },
-                labels=data.train_labels[index],
+                views=self._render(number, {view: draws[view][number] for view in rendered}),
+                labels=self.labels[index],
                 index=index,
                 step=(epoch - 1) * self.steps + step,
-                teacher={
-                    view: self.table[view_index(draws[view])[index], index] for view in tabulated
-                }
-                if self.table is not None
-                else {},
-                negatives=None if negatives is None else negatives(index),
+                teacher={view: self._look_up(draws[view], number) for view in looked_up},
+                negatives=negatives(index) if negatives else None,
             )
+
+    def statistics(self, epoch: int) -> Iterator[Tensor]:
+        """Yield the batches of training views (n, C, H, W) that estimate BatchNorm statistics."""
+        view, numbers = "statistics", self._numbers[1]
+        draws = self._draws([view], epoch)[view]
+        visits = order(self.seed, epoch, len(numbers), "order of statistics").to(self.device)
+        for index in torch.split(visits[: STATISTICS_BATCHES * STATISTICS_BATCH], STATISTICS_BATCH):
+            if len(index) > 1:
+                yield self._render(numbers[index], {view: draws[numbers[index]]})[view]
+
+    @cached_property
+    def _negatives(self) -> Negatives:
+        return Negatives(self.labels, self.needs.negatives, self.seed)
+
+    def _draws(self, views: Iterable[str], epoch: int) -> dict[str, Draw]:
+        """View -> its random parameters for all images in one epoch."""
+        data, n = self.data, len(self.data.train_labels)
+        return {
+            view: draw(
+                self.hyper.augmentation, data.info, n, self.seed, view, epoch, self.device
+            )
+            for view in sorted(views)
+        }  # fmt: skip
+
+    def _render(self, number: Tensor, draws: Mapping[str, Draw]) -> dict[str, Tensor]:
+        images, info = self.data.train_images[number], self.data.info
+        return {
+            view: self.precision.lay_out(render(images, parameters, info))
+            for view, parameters in draws.items()
+        }
+
+    def _look_up(self, draws: Draw, number: Tensor) -> Tensor:
+        assert self.table is not None
+        return self.table[view_index(draws)[number], number]

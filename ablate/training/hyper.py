@@ -39,6 +39,7 @@ class Hyper:
     weight_decay: float
     augmentation: str  #: views.augmentation
     precision: str
+    validation: float = 0.0  #: val, the share of training images that are held out
 
     @classmethod
     def from_settings(cls, settings: Values) -> Self:
@@ -52,6 +53,7 @@ class Hyper:
             weight_decay=float(settings["weight_decay"]),
             augmentation=str(settings["views.augmentation"]),
             precision=str(settings["precision"]),
+            validation=float(settings["val"]),
         )
 
     def lr_at(self, epoch: int) -> float:

@@ -18,10 +18,12 @@ import torch
 from torch import Tensor
 
 from ablate.errors import DivergedError, InputError, Problem
-from ablate.methods.metrics import TOP1
+from ablate.methods.metrics import Metric
+from ablate.methods.recipe import selection_metric
 from ablate.methods.session import Position, Session
 from ablate.training import checkpoint
-from ablate.training.evaluate import evaluate
+from ablate.training.batchnorm import reestimated
+from ablate.training.evaluate import Split, evaluate
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.step import OptimizerStep, Trainable
@@ -57,15 +59,21 @@ class Progress:
     step: int = 0  #: steps done in it
     sums: LossSums = field(default_factory=LossSums)
     last: dict[str, float] = field(default_factory=dict)  #: metrics of the last finished epoch
-    best: dict[str, float] = field(default_factory=dict)  #: of the epoch of best test top-1
+    best: dict[str, float] = field(default_factory=dict)  #: of the best epoch
     best_epoch: int = 0
 
-    def end_epoch(self, metrics: dict[str, float]) -> None:
-        """Note a finished epoch's metrics and stand at the start of the next one."""
+    def end_epoch(self, metrics: dict[str, float], selected_by: Metric) -> bool:
+        """Note a finished epoch's metrics and stand at the start of the next one.
+
+        Returns whether it is the best so far by the metric `selected_by`.
+        """
         self.last = metrics
-        if not self.best or TOP1.improves(metrics[TOP1.name], self.best[TOP1.name]):
+        name = selected_by.name
+        best = not self.best or selected_by.improves(metrics[name], on=self.best[name])
+        if best:
             self.best, self.best_epoch = metrics, self.epoch
         self.epoch, self.step, self.sums = self.epoch + 1, 0, LossSums()
+        return best
 
 
 class Run:
@@ -77,6 +85,7 @@ class Run:
         self.feed = feed
         self.hyper = hyper
         self.progress = Progress()
+        self.best_weights: dict[str, Tensor] = {}  #: of the student at the best epoch, on the CPU
         self.step = OptimizerStep.by_recipe(trainable, hyper, feed.precision)
         if not feed.steps:
             raise InputError(Problem(session.config.data, "", "fewer than 2 training images"))
@@ -104,11 +113,27 @@ class Run:
     def _end_epoch(self, steps: int) -> None:
         losses = self.progress.sums.means()
         self._require_finite(losses)  # before the test images are looked at
-        metrics = evaluate(self.trainable.student, self.feed.data, self.feed.precision) | losses
+        metrics = self._evaluate() | losses
         self.trainable.train()
         self._require_finite(metrics)
         self.session.log_epoch(self.progress.epoch, steps, metrics)
-        self.progress.end_epoch(metrics)
+        if self.progress.end_epoch(metrics, selection_metric(self.session.config.settings)):
+            state = self.trainable.student.state_dict()
+            self.best_weights = {key: value.cpu().clone() for key, value in state.items()}
+
+    def _evaluate(self) -> dict[str, float]:
+        """Metrics of the student and, where there is one, of its slow average."""
+        feed, precision, student = self.feed, self.feed.precision, self.trainable.student
+        test, validation = Split.test(feed.data), feed.validation
+        metrics = dict(evaluate(student, test, precision).metrics)
+        alike = reestimated(student, feed.statistics(self.progress.epoch), precision)
+        metrics["top1_reestimated"] = evaluate(alike, test, precision).metrics["top1"]
+        if validation is not None:
+            metrics["val_top1"] = evaluate(student, validation, precision).metrics["top1"]
+        if self.trainable.slow is not None:
+            slow = evaluate(self.trainable.slow, test, precision)
+            metrics["slow_top1"] = slow.metrics["top1"]
+        return metrics
 
     def _require_finite(self, values: Mapping[str, float]) -> None:
         bad = [name for name, value in values.items() if not math.isfinite(value)]
@@ -125,6 +150,7 @@ class Run:
             epoch = self.progress.epoch - (not self.progress.step)  # one that ended counts on
             raise DivergedError(f"training diverged in epoch {epoch}: a weight is not finite")
         state = {"model": model, "optimizer": self.step.optimizer.state_dict()}
+        state["best_weights"] = self.best_weights
         return checkpoint.pack({**state, "progress": asdict(self.progress)})
 
     def _resume(self) -> None:
@@ -135,6 +161,7 @@ class Run:
         state = checkpoint.unpack(content)
         self.trainable.restore(state["model"])
         self.step.optimizer.load_state_dict(state["optimizer"])
+        self.best_weights = state["best_weights"]
         progress = state["progress"]
         sums = LossSums(**progress.pop("sums"))
         if sums.sums is not None:

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +22,7 @@ from ablate.training.baselines import KD, Supervised
 from ablate.training.cocord import CoCoRD, CoCoRDConfig
 from ablate.training.crd import CRD, CRDConfig
 from ablate.training.device import facts, memory_errors, peak_memory, prepare
-from ablate.training.evaluate import evaluate
+from ablate.training.evaluate import Split, evaluate
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.loop import Progress, Run
@@ -31,7 +33,7 @@ from ablate.training.step import Trainable
 from ablate.training.teacher_table import fill_table
 from ablate.training.teacher_weights import load_weights
 
-WEIGHTS, FEATURES = "weights.pt", "features.pt"
+WEIGHTS, BEST, HITS, FEATURES = "weights.pt", "best.pt", "hits.npy", "features.pt"
 TEACHER, TABLE = "teacher", "teacher_table"  # roles of upstream jobs
 CHECKPOINT = "checkpoint"  # the user's own teacher, an input
 DATA = "data"  # the user's own data set, an input
@@ -79,25 +81,32 @@ class Setting:
         return Outcome(**results, peak_memory=peak_memory(self.device))
 
     def train(self, trainable: Trainable, table: Tensor | None = None) -> Outcome:
-        """Train up to the last epoch and save the network that was trained."""
+        """Train up to the last epoch and save the student: of the last epoch and of the best.
+
+        Beside the weights it leaves which test images the student classifies right at the end.
+        """
         hyper = Hyper.from_settings(self.config.settings)
         self.precision.place(trainable)
-        seed, size = self.config.seed, hyper.batch_size
+        student = trainable.student
         feed = Feed(
-            self.data, hyper.augmentation, size, seed, self.precision, trainable.needs, table
-        )
-        done: Progress = Run(self.session, trainable, feed, hyper).train()
-        self.save(trainable.student)
+            self.data, hyper, self.config.seed, self.precision, trainable.needs, table
+        )  # fmt: skip
+        run = Run(self.session, trainable, feed, hyper)
+        done: Progress = run.train()
+        hits = evaluate(student, Split.test(self.data), self.precision).hits
+        self.session.save_artifact(HITS, _npy(hits))
+        self.save(student.state_dict())
+        self.save(run.best_weights, BEST)
         return self.outcome(
-            trainable.student, metrics=done.last, best=done.best, best_epoch=done.best_epoch
-        )
+            student, metrics=done.last, best=done.best, best_epoch=done.best_epoch
+        )  # fmt: skip
 
-    def save(self, network: Network) -> None:
-        """Save a network in the layout of the field's checkpoints, with plain types only."""
-        state = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
+    def save(self, weights: Mapping[str, Tensor], file: str = WEIGHTS) -> None:
+        """Save a state dict in the layout of the field's checkpoints, with plain types only."""
+        state = {key: value.cpu().contiguous() for key, value in weights.items()}
         name = self.config.networks.get(STUDENT_ROLE) or self.config.networks[TEACHER_ROLE]
         content = {"model": state, "network": name, "classes": self.data.info.classes}
-        self.session.save_artifact(WEIGHTS, checkpoint.pack(content))
+        self.session.save_artifact(file, checkpoint.pack(content))
 
 
 def supervised(session: Session) -> Outcome:
@@ -120,8 +129,8 @@ def _tested(setting: Setting, network: Network) -> Outcome:
     path = setting.session.machine.files[CHECKPOINT]
     found = load_weights(path, network, setting.config.networks[TEACHER_ROLE])
     setting.precision.place(network)
-    setting.save(network)
-    metrics = evaluate(network, setting.data, setting.precision)
+    setting.save(network.state_dict())
+    metrics = evaluate(network, Split.test(setting.data), setting.precision).metrics
     facts = {"weights": "; ".join(filter(None, (f"given as {path.name}", found)))}
     return setting.outcome(network, metrics=metrics, best=metrics, facts=facts)
 
@@ -151,6 +160,12 @@ def distill(session: Session) -> Outcome:
         student = setting.build(config.networks[STUDENT_ROLE], STUDENT_ROLE)
         build = next(build for part, build in _METHODS.items() if part in config.settings)
         return setting.train(build(setting, student, teacher), table)
+
+
+def _npy(array: Tensor) -> bytes:
+    stream = BytesIO()
+    np.save(stream, array.cpu().numpy())
+    return stream.getvalue()
 
 
 def _teacher(setting: Setting) -> Network:

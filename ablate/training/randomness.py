@@ -20,9 +20,9 @@ def generator(seed: int, purpose: str, epoch: int = 0) -> Generator:
     return Generator().manual_seed(_hash(seed, purpose, epoch))
 
 
-def order(seed: int, epoch: int, n: int) -> Tensor:
+def order(seed: int, epoch: int, n: int, purpose: str = "order") -> Tensor:
     """Order in which an epoch visits n training images: a permutation (n,), int64, on the CPU."""
-    return torch.randperm(n, generator=generator(seed, "order", epoch))
+    return torch.randperm(n, generator=generator(seed, purpose, epoch))
 
 
 @contextmanager

@@ -77,6 +77,7 @@ class Trainable(nn.Module, ABC):
     student: Network  #: the network that is evaluated and saved
     teacher: Network | None  #: frozen; None where no loss runs it
     needs: Needs  #: what `forward` reads of a batch
+    slow: Network | None = None  #: a slow average of the student that a loss looks at
 
     @abstractmethod
     def forward(self, batch: Batch) -> StepLosses:

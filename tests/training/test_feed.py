@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ablate.training import data
 from ablate.training.feed import Feed
+from ablate.training.hyper import Hyper
 from ablate.training.precision import Precision
 from ablate.training.randomness import order
 from ablate.training.step import Batch, Needs
@@ -21,9 +23,16 @@ SEED = 4
 NEEDS = Needs(("k", "q"), ("t",))
 
 
-def feed(batch_size: int = 64, table: Tensor | None = None) -> Feed:
+def hyper(batch_size: int, validation: float) -> Hyper:
+    return Hyper(
+        epochs=1, batch_size=batch_size, lr=0.1, lr_schedule="constant", sgd_momentum=0.9,
+        weight_decay=0.0, augmentation="crop-flip", precision="fp32", validation=validation,
+    )  # fmt: skip
+
+
+def feed(batch_size: int = 64, table: Tensor | None = None, validation: float = 0.0) -> Feed:
     fp32 = Precision("fp32", torch.device("cpu"))
-    return Feed(DIGITS, "crop-flip", batch_size, SEED, fp32, NEEDS, table)
+    return Feed(DIGITS, hyper(batch_size, validation), SEED, fp32, NEEDS, table)
 
 
 def shown(batches: list[Batch]) -> Tensor:
@@ -79,3 +88,52 @@ def test_an_epoch_goes_on_in_the_middle(start: int) -> None:
     for one, other in zip(whole[start:], rest, strict=True):
         assert torch.equal(one.index, other.index)
         assert torch.equal(one.views["k"], other.views["k"])
+
+
+def test_images_held_out_for_validation_are_never_shown() -> None:
+    """Neither in a batch nor among the negatives; labels and views stay those of the images."""
+    whole, part = feed(), feed(validation=0.1)
+    assert whole.validation is None
+    held_out = part.validation
+    assert held_out is not None
+    assert len(held_out.labels) == 60
+    assert len(part.labels) == N - 60
+    images = {image.numpy().tobytes() for image in held_out.images}
+    numbers = torch.tensor(
+        [i for i in range(N) if DIGITS.train_images[i].numpy().tobytes() not in images]
+    )
+    batches = list(part.epoch(1))
+    assert torch.equal(shown(batches).sort().values, torch.arange(N - 60))
+    drawn = draw("crop-flip", DIGITS.info, N, SEED, "q", 1, "cpu")
+    for batch in batches:
+        number = numbers[batch.index]
+        assert torch.equal(batch.labels, DIGITS.train_labels[number])
+        view = render(DIGITS.train_images[number], drawn[number], DIGITS.info)
+        assert torch.equal(batch.views["q"], view)
+
+
+def test_the_validation_split_is_that_of_the_data_set() -> None:
+    """The same for every seed; a smaller one is part of a larger one."""
+    one, other = (replace(feed(validation=0.1), seed=seed).validation for seed in (0, 1))
+    larger = feed(validation=0.3).validation
+    assert one is not None and other is not None and larger is not None
+    assert torch.equal(one.images, other.images)
+    assert {i.numpy().tobytes() for i in one.images} < {i.numpy().tobytes() for i in larger.images}
+
+
+def test_a_table_is_read_by_the_images_number_in_the_data_set() -> None:
+    numbers = torch.arange(DIGITS.info.crop_views)[:, None] * N + torch.arange(N)
+    part = feed(table=numbers[..., None].float(), validation=0.2)
+    for batch in part.epoch(1):
+        read = batch.teacher["t"].flatten().long() % N
+        assert torch.equal(DIGITS.train_labels[read], batch.labels)
+        assert not torch.equal(read, batch.index)
+
+
+def test_batches_for_statistics_are_a_function_of_seed_and_epoch() -> None:
+    first = list(feed().statistics(1))
+    assert [len(batch) for batch in first] == [128, 128, 128, 128, 87]
+    for one, other in zip(first, feed(batch_size=299).statistics(1), strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(first[0], next(feed().statistics(2)))
+    assert not torch.equal(first[0], next(replace(feed(), seed=9).statistics(1)))

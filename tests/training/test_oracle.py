@@ -84,7 +84,7 @@ def test_whole_runs_equal_the_literal_algorithm(
         teacher_head_momentum=m_c, slow_momentum=m_r,
     )  # fmt: skip
     method, oracle = pair(config)
-    feed = Feed(digits, HYPER.augmentation, HYPER.batch_size, 5, DOUBLE, method.needs)
+    feed = Feed(digits, HYPER, 5, DOUBLE, method.needs)
     session = FakeSession(workshop.job("cocord", "resnet14", "resnet8"), workshop.folder)
     Run(session, method, feed, HYPER).train()
     assert dictionary * 2 < EPOCHS * TRAINED, "the dictionary wraps"

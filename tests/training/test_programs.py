@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from fake_session import FakeSession, Workshop
@@ -19,7 +20,7 @@ from ablate.methods.references import CRD
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import Position
 from ablate.training import checkpoint, data, networks
-from ablate.training.evaluate import evaluate
+from ablate.training.evaluate import Split, evaluate
 from ablate.training.hyper import Hyper
 from ablate.training.loop import Run
 from ablate.training.precision import Precision
@@ -28,15 +29,17 @@ from ablate.training.teacher_weights import load_weights
 PAIR = ("resnet14", "resnet8")
 ACROSS = ("wrn_16_1", "resnet8x4")  # 64 and 256 features
 SHORT = {"batch_size": 299, "epochs": 2}  # 2 steps an epoch, and one image left over
+OF_TRAINING = {"loss", "train_top1", "top1_reestimated"}
 TEST_METRICS = {"top1", "top5", "test_loss"}
 
 
 @pytest.mark.parametrize(
     ("method", "losses"),
     [
-        ("cocord", {"loss_ctr", "loss_cls", "loss_pred", "loss_pred_sym", "contrast_acc"}),
+        ("cocord", {"loss_ctr", "loss_cls", "loss_pred", "loss_pred_sym", "contrast_acc",
+                    "slow_top1"}),
         ("cocord+kd", {"loss_ctr", "loss_cls", "loss_pred", "loss_pred_sym", "loss_kd",
-                       "contrast_acc"}),
+                       "contrast_acc", "slow_top1"}),
         ("kd", {"loss_cls", "loss_kd"}),
         ("crd", {"loss_cls", "loss_crd"}),
         ("student", {"loss_cls"}),
@@ -45,7 +48,7 @@ TEST_METRICS = {"top1", "top5", "test_loss"}
 def test_outcome_names_the_metrics(workshop: Workshop, method: str, losses: set[str]) -> None:
     session = workshop.session(workshop.job(method, *PAIR, **SHORT), f"metrics {method}")
     outcome = session.run()
-    assert set(outcome.metrics) == TEST_METRICS | {"loss", "train_top1"} | losses
+    assert set(outcome.metrics) == TEST_METRICS | OF_TRAINING | losses
     assert set(outcome.metrics) <= {metric.name for metric in BUILT_IN[method].metrics}
     assert all(math.isfinite(value) for value in outcome.metrics.values())
     assert [epoch for epoch, _, _ in session.epochs] == [1, 2]
@@ -74,7 +77,7 @@ def test_saved_weights_are_what_was_measured(workshop: Workshop) -> None:
     fp32 = Precision("fp32", torch.device("cpu"))
     fp32.place(network)
     images = data.load("digits", Path())
-    again = evaluate(network, images, fp32)
+    again = evaluate(network, Split.test(images), fp32).metrics
     assert again == {name: outcome.metrics[name] for name in TEST_METRICS}
     network.eval()
     mean, std = (torch.tensor(x)[:, None, None] for x in (images.info.mean, images.info.std))
@@ -276,6 +279,33 @@ def test_a_single_left_over_image_is_skipped_and_a_partial_batch_is_not(
 def test_learning_rate_schedules(schedule: str, epochs: int, expected: dict[int, float]) -> None:
     settings = {"epochs": epochs, "batch_size": 2, "lr": 1.0, "lr_schedule": schedule,
                 "sgd_momentum": 0.9, "weight_decay": 0.0, "views.augmentation": "none",
-                "precision": "fp32"}  # fmt: skip
+                "precision": "fp32", "val": 0.0}  # fmt: skip
     hyper = Hyper.from_settings(settings)
     assert {e: hyper.lr_at(e) for e in expected} == pytest.approx(expected)
+
+
+def test_a_validation_split_chooses_the_best_epoch(workshop: Workshop) -> None:
+    job = workshop.job("cocord", *PAIR, epochs=4, val=0.2)
+    session = workshop.session(job, "validation")
+    outcome = session.run()
+    chosen = [metrics["val_top1"] for _, _, metrics in session.epochs]
+    assert outcome.best_epoch == chosen.index(max(chosen)) + 1
+    assert outcome.best == session.epochs[outcome.best_epoch - 1][2]
+
+
+def test_best_weights_and_hits_are_kept_beside_the_last_weights(workshop: Workshop) -> None:
+    job = workshop.job("student", *PAIR, epochs=6, lr=0.5, lr_schedule="constant")
+    session = workshop.session(job, "kept")
+    outcome = session.run()
+    images, fp32 = data.load("digits", Path()), Precision("fp32", torch.device("cpu"))
+    network = networks.build("resnet8", 10, 1)
+    fp32.place(network)
+    for file, expected in (("weights.pt", outcome.metrics), ("best.pt", outcome.best)):
+        checkpoint.load_weights(session.folder / file, network, "resnet8")
+        tested = evaluate(network, Split.test(images), fp32)
+        assert tested.metrics["top1"] == expected["top1"]
+        if file == "weights.pt":
+            hits = np.load(session.folder / "hits.npy", allow_pickle=False)
+            assert hits.tolist() == tested.hits.tolist()
+            assert 100 * hits.mean() == pytest.approx(outcome.metrics["top1"])
+    assert outcome.best_epoch < 6, "or best and last would be one"
