@@ -26,7 +26,7 @@ from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
-from ablate.training.step import Trainable
+from ablate.training.step import OptimizerStep, Trainable
 
 STEPS = 3  #: momentum shows after the first optimizer step, in the second step's keys
 DIGITS = data.load("digits", Path())
@@ -46,7 +46,7 @@ def trainable(config: JobConfig) -> Trainable:
     nets = built["student"], built["teacher"].eval(), NETWORKS[config.networks["teacher"]]
     if config.method == "crd":
         parts = CRDConfig.from_settings(config.settings)
-        return CRD(parts, *nets, DIGITS.train_labels, config.seed)
+        return CRD(parts, *nets, len(DIGITS.train_labels), config.seed)
     return CoCoRD(CoCoRDConfig.from_settings(config.settings), *nets, config.seed)
 
 
@@ -59,21 +59,13 @@ def compute(config: JobConfig) -> tuple[Losses, str]:
     hyper = Hyper.from_settings(config.settings)
     precision = Precision(hyper.precision, torch.device("cpu"))
     model = trainable(config)
-    learned = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(
-        learned, hyper.lr, hyper.sgd_momentum, weight_decay=hyper.weight_decay
-    )
-    feed = Feed(DIGITS, hyper.augmentation, hyper.batch_size, config.seed, precision)
+    step = OptimizerStep.by_recipe(model, hyper, precision)
+    feed = Feed(DIGITS, hyper, config.seed, precision, model.needs)
     losses: Losses = {}
     for _, batch in zip(range(STEPS), feed.epoch(1), strict=False):
-        with precision.autocast():
-            result = model.step(batch)
-        optimizer.zero_grad()
-        result.total.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        model.finish_step()
-        for name, value in result.terms.items():
-            losses.setdefault(name, []).append(value.item())
+        for name, value in step(batch).items():
+            if name.startswith("loss_"):
+                losses.setdefault(name, []).append(value.item())
     return losses, digest(model.student.state_dict())
 
 

@@ -294,7 +294,7 @@ def test_a_validation_split_chooses_the_best_epoch(workshop: Workshop) -> None:
 
 
 def test_best_weights_and_hits_are_kept_beside_the_last_weights(workshop: Workshop) -> None:
-    job = workshop.job("student", *PAIR, epochs=6, lr=0.5, lr_schedule="constant")
+    job = workshop.job("student", *PAIR, epochs=8, lr=0.5, lr_schedule="constant")
     session = workshop.session(job, "kept")
     outcome = session.run()
     images, fp32 = data.load("digits", Path()), Precision("fp32", torch.device("cpu"))
@@ -308,4 +308,4 @@ def test_best_weights_and_hits_are_kept_beside_the_last_weights(workshop: Worksh
             hits = np.load(session.folder / "hits.npy", allow_pickle=False)
             assert hits.tolist() == tested.hits.tolist()
             assert 100 * hits.mean() == pytest.approx(outcome.metrics["top1"])
-    assert outcome.best_epoch < 6, "or best and last would be one"
+    assert outcome.best_epoch < 8, "or best and last would be one"
