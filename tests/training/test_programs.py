@@ -301,7 +301,7 @@ def test_best_weights_and_hits_are_kept_beside_the_last_weights(workshop: Worksh
     network = networks.build("resnet8", 10, 1)
     fp32.place(network)
     for file, expected in (("weights.pt", outcome.metrics), ("best.pt", outcome.best)):
-        checkpoint.load_weights(session.folder / file, network, "resnet8")
+        load_weights(session.folder / file, network, "resnet8")
         tested = evaluate(network, Split.test(images), fp32)
         assert tested.metrics["top1"] == expected["top1"]
         if file == "weights.pt":
