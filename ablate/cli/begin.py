@@ -1,0 +1,138 @@
+"""`ablate init` and `ablate new`: the first files of a folder, and of a study."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ablate.cli.common import DebugOption, guarded, method_named, tell
+from ablate.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from ablate.methods.method import Method
+    from ablate.methods.parts import Part, Value
+
+_SCHEMAS = Path(".ablate")  #: folder of the JSON Schemas, beside ablate.toml
+_STUDY_SCHEMA, _SETTINGS_SCHEMA = "study.schema.json", "settings.schema.json"
+
+
+@guarded
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder to begin in; it is made if missing.")
+    ] = Path(),
+    debug: DebugOption = False,
+) -> None:
+    """Write a commented ablate.toml and a first study.
+
+    Example: ablate init my-project
+
+    Nothing that exists is overwritten.
+    """
+    from ablate.methods.registry import find_method
+    from ablate.study.json_schema import settings_schema, study_schema
+
+    schemas = folder / _SCHEMAS
+    study = folder / "studies" / "lpred_symmetry.toml"
+    settings = f"#:schema ./{_SCHEMAS}/{_SETTINGS_SCHEMA}\n{_template('settings.toml')}"
+    method = find_method("cocord")
+    texts = {
+        folder / "ablate.toml": settings,
+        study: _study(study, method, method.part("prediction.direction")),
+        schemas / _STUDY_SCHEMA: json.dumps(study_schema(), indent=1),
+        schemas / _SETTINGS_SCHEMA: json.dumps(settings_schema(), indent=1),
+    }
+    for path, text in texts.items():
+        there = os.path.lexists(path)
+        if not there:
+            _write(path, text)
+        tell(f"{path}: {'was there, left as it is' if there else 'written'}")
+    tell(f"next: ablate run {study}, then ablate report --table")
+
+
+@guarded
+def new(
+    path: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file to write.")],
+    method: Annotated[
+        str, typer.Option("--method", metavar="NAME", help="Name of a method, or file.py:NAME.")
+    ] = "cocord",
+    part: Annotated[
+        str, typer.Option("--part", metavar="NAME", help="Part to ablate; default: the first.")
+    ] = "",
+    debug: DebugOption = False,
+) -> None:
+    """Write a commented study file to start from.
+
+    Example: ablate new studies/temperature.toml --part temperature
+    """
+    from ablate.methods.method import NotFoundError
+
+    target = path if path.suffix else path.with_suffix(".toml")
+    found = method_named(method, "--method")
+    try:
+        chosen = found.part(part) if part else found.parts[0]
+    except NotFoundError as error:
+        raise InputError(Problem("--part", "", error.message, error.right)) from None
+    if os.path.lexists(target):
+        raise InputError(Problem(str(target), "", "is there already", "another name"))
+    _write(target, _study(target, found, chosen))
+    tell(f"{target}: written")
+
+
+def _study(path: Path, method: Method, part: Part) -> str:
+    """A study that changes one part, to the values that the method declares or allows."""
+    text = _template("study.toml").format(
+        schema=_schema_from(path),
+        name=path.stem,
+        title=part.label[:1].upper() + part.label[1:],
+        question=f"How much does the {part.label} matter?",
+        method=method.name,
+        part=part.name,
+        replacement=json.dumps(_others(part), ensure_ascii=False),
+    )
+    if method.roles:
+        return text
+    kept = [line for line in text.splitlines(keepends=True) if not line.startswith("pairs")]
+    return "".join(kept).replace("[profiles.quick]\n", "# [profiles.quick]\n")
+
+
+def _others(part: Part) -> list[Value]:
+    """Values to start from: all others of a choice, else what REMOVE sets or half the baseline."""
+    from ablate.methods.parts import Choice, same
+
+    if isinstance(part.allowed, Choice):
+        others = [value for value in part.allowed.values if not same(value, part.baseline)]
+        return [part.value_labels.get(value, value) for value in others]
+    if part.off is not None and not same(part.off, part.baseline):
+        return [part.off]
+    return [part.allowed.parse(type(part.baseline)(float(part.baseline) / 2))]
+
+
+def _schema_from(study: Path) -> str:
+    """Where the study's schema is, told from the study."""
+    from ablate.study.settings import find_settings
+
+    try:
+        home = find_settings(study.parent).parent
+    except InputError:
+        home = study.parent.parent if study.parent.name == "studies" else study.parent
+    return Path(os.path.relpath(home / _SCHEMAS / _STUDY_SCHEMA, study.parent)).as_posix()
+
+
+def _template(name: str) -> str:
+    return (files("ablate.cli") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        message = f"cannot be written: {error.strerror or error}"
+        raise InputError(Problem(str(path), "", message)) from None
