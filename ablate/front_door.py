@@ -1,13 +1,13 @@
 """What `import ablate` offers to notebooks and scripts: studies, runs and results in a few names.
 
-    import ablate
+import ablate
 
-    matrix = ablate.expand("studies/lpred_symmetry.toml", profile="quick")
-    ablate.run(matrix)
-    with ablate.open_results() as results:
-        results.frame()                        # a row per study, job and metric
-        print(results.table("lpred_symmetry"))
-        results.numbers("lpred_symmetry")      # what the tables say, as plain types
+matrix = ablate.expand("studies/lpred_symmetry.toml", profile="quick")
+ablate.run(matrix)
+with ablate.open_results() as results:
+    results.frame()                        # a row per study, job and metric
+    print(results.table("lpred_symmetry"))
+    results.numbers("lpred_symmetry")      # what the tables say, as plain types
 """
 
 from __future__ import annotations

@@ -48,8 +48,9 @@ ALLOWED: dict[str, set[str]] = {
     "training": {"methods", "errors"},
     "console": {"errors"},
     "__main__": {"cli"},
+    "": {"front_door"},  # `import ablate` itself: for types only, loaded at the first use
 }  # fmt: skip
-EVERYTHING = ("cli",)
+EVERYTHING = ("cli", "front_door")
 
 #: Library -> the only places that may import it.
 ONLY_IN: dict[str, tuple[str, ...]] = {
@@ -63,7 +64,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "jinja2": ("report",),
     "pydantic": ("study",),
     "markdown_it": ("study",),
-    "tomlkit": ("study", "cli"),
+    "tomlkit": ("study",),
 }
 
 #: Modules that commands start with, which must not wait for torch.
@@ -111,7 +112,7 @@ def room(path: Path) -> str:
 
 def test_there_is_something_to_look_at() -> None:
     assert len(FILES) > 80
-    rooms = {room(path) for path in FILES} - {""}
+    rooms = {room(path) for path in FILES}
     assert rooms == ALLOWED.keys() | set(EVERYTHING)
 
 
@@ -209,3 +210,9 @@ def imported_at(path: Path) -> Iterator[tuple[int, str]]:
             return text
 
     yield from imported(Elsewhere(inside))
+
+
+def test_importing_the_front_door_loads_nothing_else() -> None:
+    slow = ("ablate.front_door", "torch", "pandas", "sqlalchemy", "pydantic", "numpy", "typer")
+    assert loaded("import ablate", *slow) == []
+    assert loaded("import ablate\nfor n in ablate.__all__: getattr(ablate, n)", "torch") == []

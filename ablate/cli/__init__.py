@@ -11,12 +11,15 @@ _BRIEF = frozenset({"report", "status", "export", "show"})
 def main() -> None:
     """Entry point of the `ablate` command."""
     brief = len(sys.argv) > 1 and sys.argv[1] in _BRIEF
-    if brief:  # it loads and makes much, keeps nearly all of it, and ends: there is little garbage
+    if brief:  # disable the garbage collector: the process exits soon
         gc.disable()
     from ablate.cli.app import app
+    from ablate.cli.common import usage_error
 
     try:
-        app()
+        sys.exit(app(prog_name="ablate", standalone_mode=False))
+    except Exception as error:
+        sys.exit(usage_error(error))
     finally:
         if brief:
             gc.freeze()  # Python's own last look for garbage takes as long as a figure

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Annotated
+
 import typer
 
+import ablate
+from ablate.cli.begin import init, new
+from ablate.cli.doctor import doctor
 from ablate.cli.export import export
 from ablate.cli.import_plan import import_plan
 from ablate.cli.jobs import logs, retry, show
+from ablate.cli.list_parts import parts
 from ablate.cli.planning import schema
 from ablate.cli.reindex import reindex
 from ablate.cli.report import report
@@ -16,12 +23,35 @@ from ablate.cli.verify import verify
 
 app = typer.Typer(
     name="ablate",
-    help="Ablation studies: declared, resumable, and reported as a paper's tables.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (run, status, report, export, show, logs, retry, verify, reindex, schema):
-    app.command()(command)
 app.command("import")(import_plan)
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    init, new, parts, run, status, report, export, show, logs, retry, verify, reindex, schema,
+    doctor,
+)  # fmt: skip
+for command in _COMMANDS:
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ablate {ablate.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Ablation studies: declared, resumable, and reported as a paper's tables.
+
+    From a plan to a table: ablate import plan.md, ablate run STUDY, ablate report STUDY
+    """

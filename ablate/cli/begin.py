@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ablate.cli import complete
 from ablate.cli.common import DebugOption, guarded, method_named, tell
 from ablate.errors import InputError, Problem
 
@@ -59,10 +60,22 @@ def init(
 def new(
     path: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file to write.")],
     method: Annotated[
-        str, typer.Option("--method", metavar="NAME", help="Name of a method, or file.py:NAME.")
+        str,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="Name of a method, or file.py:NAME.",
+            autocompletion=complete.methods,
+        ),
     ] = "cocord",
     part: Annotated[
-        str, typer.Option("--part", metavar="NAME", help="Part to ablate; default: the first.")
+        str,
+        typer.Option(
+            "--part",
+            metavar="NAME",
+            help="Part to ablate; default: the first.",
+            autocompletion=complete.parts,
+        ),
     ] = "",
     debug: DebugOption = False,
 ) -> None:
@@ -72,7 +85,7 @@ def new(
     """
     from ablate.methods.method import NotFoundError
 
-    target = path if path.suffix else path.with_suffix(".toml")
+    target = path if path.suffix == ".toml" else path.with_name(f"{path.name}.toml")
     found = method_named(method, "--method")
     try:
         chosen = found.part(part) if part else found.parts[0]

@@ -17,18 +17,39 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from ablate.cli import complete
 from ablate.console import clean
 from ablate.errors import AblateError, InputError, Problem, Remedy
 
 if TYPE_CHECKING:
+    from ablate.methods.method import Method
     from ablate.study.settings import Settings, TomlValue
+
+
+def study_file(study: Path) -> Path:
+    """The file of a study that is named by its name alone, in this folder or in studies/."""
+    if study.exists() or study.suffix or len(study.parts) != 1:
+        return study
+    places = (Path(f"{study}.toml"), Path("studies", f"{study}.toml"))
+    return next((place for place in places if place.is_file()), study)
+
+
+def study_name(study: str | None) -> str | None:
+    """The name of a study that is named by its file."""
+    return Path(study).stem if study and study.endswith(".toml") else study
+
 
 ResultsOption = Annotated[
     str | None,
     typer.Option("--results", metavar="DIR", help="Results folder; default from ablate.toml."),
 ]
 ProfileOption = Annotated[
-    str | None, typer.Option("--profile", help="Profile of ablate.toml to run under.")
+    str | None,
+    typer.Option(
+        "--profile",
+        help="Profile of ablate.toml to run under.",
+        autocompletion=complete.profiles,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -38,7 +59,25 @@ SeedsOption = Annotated[
     str | None, typer.Option("--seeds", help="Seeds instead of the study's, such as 0-4 or 0,2,5.")
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-StudyArgument = Annotated[Path, typer.Argument(help="Study file.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StudyArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="Study file, or its name.",
+        show_default=False,
+        callback=study_file,
+        autocompletion=complete.study_files,
+    ),
+]
+StudyNameArgument = Annotated[
+    str | None,
+    typer.Argument(
+        help="Name of a study, or its file.",
+        show_default=False,
+        callback=study_name,
+        autocompletion=complete.study_names,
+    ),
+]
 
 _COMMAND = re.compile(r"`(ablate [^`]*)`")  #: as messages name one
 
@@ -86,6 +125,26 @@ def complain(error: AblateError, results: str | None = None) -> None:
         tell(aimed(text, Path(results)) if results else text, err=True)
     if error.remedies:
         tell(in_command("  this helps", error.remedies, results_folder(results)), err=True)
+
+
+def usage_error(error: Exception) -> int:
+    """Print what is wrong with a command line as all other errors are; its exit code.
+
+    Raises the error if it is no fault of the command line.
+    """
+    if isinstance(error, typer.Abort):
+        return 130
+    message = getattr(error, "format_message", None)
+    if message is None:
+        raise error
+    context = getattr(error, "ctx", None)
+    text = message()
+    if context is not None and text == context.get_help():  # no arguments at all
+        typer.echo(text, err=True)
+    else:
+        command = context.command_path if context is not None else "ablate"
+        complain(InputError(Problem(command, "", text, f"`{command} --help`")))
+    return int(getattr(error, "exit_code", 2))
 
 
 def tell(text: str, *, err: bool = False) -> None:
@@ -156,6 +215,17 @@ def results_folder(results: str | None, settings: Settings | None = None) -> Pat
 def profile_of(profile: str | None, settings: Settings) -> str:
     """--profile, or what ablate.toml says."""
     return settings.profile if profile is None else filled("--profile", profile)
+
+
+def method_named(name: str, option: str) -> Method:
+    """The method of a name or of file.py:NAME; InputError says which option named it."""
+    from ablate.methods.method import NotFoundError
+    from ablate.methods.registry import find_method
+
+    try:
+        return find_method(name)
+    except NotFoundError as error:
+        raise InputError(Problem(option, "", error.message, error.right)) from None
 
 
 def existing_results(results: str | None) -> Path:

@@ -71,13 +71,13 @@ def doctor(
 
 
 def _of_machine() -> Iterator[Check]:
+    from ablate.execute.launch.limits import available_cores, limits
     from ablate.execute.provenance import provenance
-    from ablate.store.processes import usable_cores
 
     facts = provenance()
     yield Check("python", State.OK, f"{platform.python_version()} on {platform.platform()}")
-    yield Check("cores", State.OK, f"{usable_cores()} usable")
-    limit = _memory_limit()
+    yield Check("cores", State.OK, f"{available_cores()} usable")
+    limit = limits().memory_bytes
     text = f"limited to {limit / _GIB:.1f} GiB by the container" if limit else "no container limit"
     yield Check("memory", State.OK, text)
     git = facts.get("git")
@@ -88,18 +88,6 @@ def _of_machine() -> Iterator[Check]:
         changed = "changes" in git
         remedy = "commit them: results name the commit only" if changed else ""
         yield Check("git", State.WARNING if changed else State.OK, git, remedy)
-
-
-def _memory_limit() -> int | None:
-    """The container's memory limit in bytes, by cgroup version 2 or 1."""
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            text = Path(file).read_text().strip()
-        except OSError:
-            continue
-        if text.isdecimal() and int(text) < 2**60:
-            return int(text)
-    return None
 
 
 def _of_torch() -> Iterator[Check]:

@@ -8,7 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, format_of, guarded
+from ablate.cli.common import (
+    DebugOption,
+    ResultsOption,
+    StudyNameArgument,
+    existing_results,
+    format_of,
+    guarded,
+)
 from ablate.errors import InputError, Problem
 
 
@@ -26,7 +33,7 @@ ENDINGS = {".json": Format.JSON, ".csv": Format.CSV, ".parquet": Format.PARQUET}
 
 @guarded
 def export(
-    study: Annotated[str | None, typer.Argument(help="Only the jobs of this study.")] = None,
+    study: StudyNameArgument = None,
     format_: Annotated[
         Format | None,
         typer.Option("--format", help="json (default): a record per job; others: per-metric rows."),

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ablate.cli.common import DebugOption, complain, guarded, tell
-from ablate.errors import InputError, Problem
+from ablate.cli.common import DebugOption, JsonOption, complain, guarded, method_named, tell
+from ablate.errors import InputError
 
 if TYPE_CHECKING:
-    from ablate.methods.method import Method
     from ablate.study.plan_document import PlanDocument
     from ablate.study.plan_study import StudyDraft
 
@@ -33,7 +32,7 @@ def import_plan(
         str | None,
         typer.Option("--method", metavar="NAME", help="Method that the plans are about."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a record per ablation.")] = False,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Turn plan documents into study files, one per ablation.
@@ -87,23 +86,13 @@ def _place(
     from ablate.study.plan_matching import Vocabulary
     from ablate.study.plan_study import look_up, place
 
-    vocabulary = Vocabulary.of(_method(name or _DEFAULT_METHOD))
+    vocabulary = Vocabulary.of(method_named(name or _DEFAULT_METHOD, "--method"))
     paths, studies = [], []
     for document, path in found:
         for ablation in document.ablations:
             paths.append(path)
             studies.append(look_up(document, ablation, vocabulary))
     return list(zip(paths, place(studies, folder), strict=True))
-
-
-def _method(name: str) -> Method:
-    from ablate.methods.method import NotFoundError
-    from ablate.methods.registry import find_method
-
-    try:
-        return find_method(name)
-    except NotFoundError as error:
-        raise InputError(Problem("--method", "", error.message, error.right)) from None
 
 
 def _lines(drafts: Iterable[StudyDraft]) -> Iterable[str]:

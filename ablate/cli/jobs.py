@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ablate.cli import complete
 from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
 from ablate.errors import InputError, Problem
 from ablate.matrix.identity import short
@@ -16,7 +17,9 @@ from ablate.matrix.identity import short
 if TYPE_CHECKING:
     from ablate.store.rundir import RunDirectory
 
-JobArgument = Annotated[str, typer.Argument(help="Job id, or the start of one.")]
+JobArgument = Annotated[
+    str, typer.Argument(help="Job id, or the start of one.", autocompletion=complete.jobs)
+]
 
 
 def find_run(results: Path, job: str) -> RunDirectory:
@@ -48,7 +51,7 @@ def show(
 @guarded
 def logs(
     job: JobArgument,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as it grows.")] = False,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Keep following the log.")] = False,
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ablate.cli.common import DebugOption, JsonOption, guarded, tell
+from ablate.cli import complete
+from ablate.cli.common import DebugOption, JsonOption, guarded, method_named, tell
 
 if TYPE_CHECKING:
     from ablate.methods.method import Method
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 @guarded
 def parts(
     method: Annotated[
-        str, typer.Argument(metavar="METHOD", help="Name of a method, or file.py:NAME.")
+        str,
+        typer.Argument(
+            metavar="METHOD",
+            help="Name of a method, or file.py:NAME.",
+            autocompletion=complete.methods,
+        ),
     ] = "cocord",
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -27,7 +33,6 @@ def parts(
 
     Example: ablate parts cocord
     """
-    from ablate.cli.common import method_named
     from ablate.methods.registry import installed
 
     found = method_named(method, "METHOD")
@@ -58,16 +63,20 @@ def _part_record(part: Part) -> dict[str, Any]:
         "name": part.name,
         "symbol": part.symbol,
         "label": part.label,
-        "aliases": list(part.aliases),
+        "aliases": list(getattr(part, "aliases", ())),
         "baseline": part.baseline,
         "allowed": str(part.allowed),
         "values": None if values is None else list(values),
         "value_labels": {format_value(value): label for value, label in part.value_labels.items()},
         "remove": part.off,
         "add": part.on,
-        "source": part.source,
+        "source": _source(part),
         "help": part.help,
     }
+
+
+def _source(part: Part) -> str:
+    return str(getattr(part, "source", ""))
 
 
 def _lines(method: Method) -> Iterator[str]:
@@ -80,8 +89,8 @@ def _lines(method: Method) -> Iterator[str]:
         for action, value in (("REMOVE", part.off), ("ADD", part.on)):
             if value is not None:
                 yield f"    {action:8}  {part.describe(value)}"
-        if part.source:
-            yield f"    source    {part.source}"
+        if source := _source(part):
+            yield f"    source    {source}"
         if part.help:
             yield f"    {part.help}"
     yield "\nmetrics: " + ", ".join(metric.label for metric in method.metrics)

@@ -15,6 +15,7 @@ import typer
 from ablate.cli.common import (
     DebugOption,
     ResultsOption,
+    StudyNameArgument,
     aimed,
     existing_results,
     format_of,
@@ -61,9 +62,7 @@ ENDINGS = {
 
 @guarded
 def report(
-    study: Annotated[
-        str | None, typer.Argument(help="Name of a study; default: the one that was run last.")
-    ] = None,
+    study: StudyNameArgument = None,
     table: Annotated[bool, typer.Option("--table", help="Print tables (the default).")] = False,
     format_: Annotated[
         Format | None, typer.Option("--format", help="Of the tables; default: terminal.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ablate.cli import complete
 from ablate.cli.common import (
     DebugOption,
     ProfileOption,
@@ -21,14 +22,27 @@ from ablate.cli.common import (
     profile_of,
     results_folder,
     settings_for,
+    study_file,
 )
 from ablate.errors import Remedy
 
 if TYPE_CHECKING:
     from ablate.execute.orchestrator import StopRequests
 
+
+def study_files(studies: list[Path]) -> list[Path]:
+    """The files of studies that are named by their names alone."""
+    return [study_file(study) for study in studies]
+
+
 StudiesArgument = Annotated[
-    list[Path], typer.Argument(help="Study files; several share devices.", show_default=False)
+    list[Path],
+    typer.Argument(
+        help="Study files or names; several share devices.",
+        show_default=False,
+        callback=study_files,
+        autocompletion=complete.study_files,
+    ),
 ]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Wait if another run holds the results folder.")

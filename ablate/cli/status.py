@@ -7,10 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
+from ablate.cli.common import (
+    DebugOption,
+    JsonOption,
+    ResultsOption,
+    StudyNameArgument,
+    existing_results,
+    guarded,
+    tell,
+)
 from ablate.errors import InputError, Problem, did_you_mean
 
-JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Also jobs that are done or waiting.")]
 
 #: From here on, jobs that simply wait or are done are counted, not listed.
@@ -19,7 +26,7 @@ MANY = 60
 
 @guarded
 def status(
-    study: Annotated[str | None, typer.Argument(help="Only this study.")] = None,
+    study: StudyNameArgument = None,
     results: ResultsOption = None,
     all_: AllOption = False,
     as_json: JsonOption = False,

@@ -61,7 +61,7 @@ def _train(device: str, state: dict[str, Any] | None, steps: int) -> dict[str, A
         optimizer.zero_grad()
         logits = network(images)
         logits = logits if isinstance(logits, torch.Tensor) else logits[-1]
-        nn.functional.cross_entropy(logits, labels).backward()
+        nn.functional.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     weights = {f"n.{name}": value.clone() for name, value in network.state_dict().items()}
     momentum = {

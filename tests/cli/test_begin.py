@@ -1,0 +1,107 @@
+"""The first commands in an empty folder: init, new, parts, doctor, import."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import ablate
+from ablate.cli.app import app
+from ablate.methods.registry import installed
+from ablate.study.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def call(*arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, list(arguments))
+    assert done.exit_code == code, (arguments, done.output, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_init_makes_a_folder_in_which_studies_expand(empty: Path) -> None:
+    call("init")
+    assert load_settings(empty / "ablate.toml").profile == "quick"
+    matrix = ablate.expand("studies/lpred_symmetry.toml")
+    assert matrix.plan.pairs == ("resnet14/resnet8",)
+    first = (empty / "ablate.toml").read_text().splitlines()[0]
+    assert (empty / first.removeprefix("#:schema ")).is_file()
+    study = empty / "studies" / "lpred_symmetry.toml"
+    first = study.read_text().splitlines()[0]
+    assert (study.parent / first.removeprefix("#:schema ")).is_file()
+
+
+def test_init_overwrites_nothing(empty: Path) -> None:
+    (empty / "ablate.toml").write_text("# mine\n")
+    call("init")
+    assert (empty / "ablate.toml").read_text() == "# mine\n"
+
+
+def test_the_settings_that_init_writes_are_those_of_this_repository() -> None:
+    template = ROOT / "ablate" / "cli" / "templates" / "settings.toml"
+    assert template.read_text() == (ROOT / "ablate.toml").read_text()
+
+
+def test_new_studies_expand_for_every_part(empty: Path) -> None:
+    call("init")
+    for part in ("temperature", "predictor.enabled", "head.depth", "loss.pred", "lr"):
+        call("new", f"studies/{part}", "--part", part)
+        assert len(ablate.expand(f"studies/{part}.toml", "paper").plan.variants) > 1
+    assert "already" in CliRunner().invoke(app, ["new", "studies/lr.toml"]).stderr
+
+
+@pytest.mark.parametrize("method", [method.name for method in installed()])
+def test_parts_are_listed_for_people_and_programs(method: str) -> None:
+    record = json.loads(call("parts", method, "--json"))
+    assert record["method"] == method
+    text = call("parts", method)
+    keys = {"name", "symbol", "label", "aliases", "baseline", "allowed", "values",
+            "value_labels", "remove", "add", "source", "help"}  # fmt: skip
+    for part in record["parts"]:
+        assert set(part) == keys
+        assert part["name"] in text
+        assert part["label"] in text
+
+
+def test_parts_of_an_unknown_method_name_the_known(empty: Path) -> None:
+    assert '"cocord"' in CliRunner().invoke(app, ["parts", "cocrd"]).stderr
+
+
+def test_doctor_names_what_is_missing(empty: Path) -> None:
+    checks = {one["name"]: one for one in json.loads(call("doctor", "--quick", "--json", code=1))}
+    assert checks["ablate.toml"]["state"] == "problem"
+    assert "ablate init" in checks["ablate.toml"]["remedy"]
+    call("init")
+    checks = {one["name"]: one for one in json.loads(call("doctor", "--quick", "--json"))}
+    assert {one["state"] for one in checks.values()} <= {"ok", "warning"}
+    assert {"python", "cores", "memory", "git", "devices", "results", "disk"} <= set(checks)
+
+
+def test_doctor_tries_torch(empty: Path) -> None:
+    call("init")
+    checks = {one["name"]: one for one in json.loads(call("doctor", "--json"))}
+    assert checks["bits on cpu"]["state"] == "ok"
+
+
+def test_version_is_printed() -> None:
+    assert call("--version").strip() == f"ablate {ablate.__version__}"
+
+
+def test_the_shell_is_offered_studies_and_profiles(empty: Path) -> None:
+    from ablate.cli import complete
+
+    call("init")
+    assert complete.study_files("studies/l") == ["studies/lpred_symmetry.toml"]
+    assert complete.profiles("q") == ["quick"]
+    assert "cocord" in complete.methods("co")
+    assert "temperature" in complete.parts("t")
+    assert complete.jobs("") == []
