@@ -99,9 +99,13 @@ DATASETS: dict[str, DataInfo] = {
         DataInfo(
             "cifar100", "CIFAR-100", 3, 100, 32, 50_000, 10_000, 4, True, _CIFAR_MEAN, _CIFAR_STD
         ),
-        DataInfo("folder", "image folder", 3, 0, 224, 0, 0, 0, True, _IMAGENET_MEAN, _IMAGENET_STD),
     )
 }
+
+#: What any image folder shares until its files are looked at.
+_FOLDER = DataInfo(
+    "folder", "image folder", 3, 0, 224, 0, 0, 0, True, _IMAGENET_MEAN, _IMAGENET_STD
+)
 
 FOLDER, ARRAYS = "folder:", "npz:"  #: what the name of a user's own data starts with
 _SUBSET = re.compile(r"(.*)\[(\d+)\]", re.DOTALL)  # "fashion-mnist[10000]"
@@ -117,15 +121,20 @@ def data_info(name: str) -> DataInfo:
     whole, subset = split_subset(name)
     if whole.startswith(FOLDER):
         info = _folder_info(whole)
-    elif whole in DATASETS and whole != "folder":
+    elif whole in DATASETS:
         info = DATASETS[whole]
     else:
-        names = [known for known in DATASETS if known != "folder"]
+        names = list(DATASETS)
         right = (
             f'"{FOLDER}PATH"' if name == "folder" else did_you_mean(name, [*names, f"{FOLDER}PATH"])
         )
         raise InputError(Problem("data", name, "no such data set", right))
     return info if subset is None else _subset(info, name, subset)
+
+
+def known_data(name: str) -> DataInfo | None:
+    """What the catalogue says of a data set, or of a part of it; None for a user's own files."""
+    return data_info(name) if split_subset(name)[0] in DATASETS else None
 
 
 def split_subset(name: str) -> tuple[str, int | None]:
@@ -178,7 +187,7 @@ def split_folder_name(name: str) -> tuple[Path, int]:
     path, at, size = name.removeprefix(FOLDER).rpartition("@")
     if at and size.isdecimal():
         return Path(path).expanduser(), int(size)
-    return Path(name.removeprefix(FOLDER)).expanduser(), DATASETS["folder"].size
+    return Path(name.removeprefix(FOLDER)).expanduser(), _FOLDER.size
 
 
 def resolve_folder(name: str, start: Path) -> str:
@@ -207,7 +216,7 @@ def _folder_info(name: str) -> DataInfo:
     if problems:
         raise InputError(problems)
     return replace(
-        DATASETS["folder"],
+        _FOLDER,
         name=name,
         title=f"{root.name} ({size}×{size}, image folder)",
         classes=len(folder.classes),

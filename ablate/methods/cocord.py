@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ablate.methods.catalog import DATASETS, NETWORKS
+from ablate.methods.catalog import NETWORKS, known_data
 from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import Choice, Part, Range, Value, Values, format_value
 from ablate.methods.recipe import AUGMENTATION, ON_OFF, RECIPE, recipe_for
@@ -235,7 +235,8 @@ def _footnotes(job: JobConfig) -> Iterable[str]:
                 f"m_c = {format_value(m_c)} also where feature widths differ; "
                 "the paper freezes the teacher head there (m_c = 1)"
             )
-    if job.data in DATASETS and not DATASETS[job.data].flip:
+    data = known_data(job.data)
+    if data and not data.flip:
         yield "views are not mirrored on this data set"
     yield from classifier_footnotes(job)
 

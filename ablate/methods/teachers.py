@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ablate.methods.catalog import DATASETS, NETWORKS, DataInfo
+from ablate.methods.catalog import NETWORKS, DataInfo, known_data
 from ablate.methods.method import Conflict, Method, Recipe
 from ablate.methods.metrics import CLASSIFICATION, Better, Metric
 from ablate.methods.parts import Choice, Part, Range, Value, Values, shown
@@ -58,7 +58,7 @@ SHARED_PARTS = frozenset((*(part.name for part in RECIPE), *UPSTREAM_PARTS))
 
 def jitter_conflicts(job: JobConfig) -> Iterable[Conflict]:
     """Colour jitter needs colours."""
-    data = DATASETS.get(job.data)
+    data = known_data(job.data)
     if data and data.channels == 1 and "jitter" in str(job.settings.get(AUGMENTATION.name)):
         yield Conflict(
             AUGMENTATION.name,
@@ -132,7 +132,7 @@ def table_serves(job: JobConfig) -> bool:
     Filling it shows every image in every view to the teacher once; a job without it shows every
     image in one view an epoch.
     """
-    data, views = DATASETS.get(job.data), job.settings[AUGMENTATION.name]
+    data, views = known_data(job.data), job.settings[AUGMENTATION.name]
     if data is None or table_obstacle(job):
         return False
     if job.settings["teacher.table"] != "auto":
@@ -144,7 +144,7 @@ def table_serves(job: JobConfig) -> bool:
 
 def table_obstacle(job: JobConfig) -> str:
     """Why there can be no table of the teacher's features; "" where there can."""
-    if job.data not in DATASETS or DATASETS[job.data].train == 0:
+    if known_data(job.data) is None:
         return "image folders have none"
     if job.settings[AUGMENTATION.name] not in FINITE_VIEWS:
         return f"{AUGMENTATION.name} = {shown(job.settings[AUGMENTATION.name])} has no end of views"

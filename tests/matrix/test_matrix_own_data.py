@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from study_lab import HEAD, TAU, Lab
+from study_lab import HEAD, ROOT, TAU, Lab, configs
 
+from ablate.matrix.expand import expand
 from ablate.matrix.inputs import DATA, input_digest
 from ablate.matrix.plan import Matrix
+from ablate.methods.catalog import data_info
+from ablate.methods.session import JobConfig
+from ablate.study.parse import read_study
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +85,28 @@ def test_faults_of_a_folder_are_told_where_it_was_chosen(lab: Lab, images: Path)
     problems = lab.problems(HEAD + TAU, overrides={"data": f"folder:{images}@16"})
     assert [(problem.where, problem.key) for problem in problems] == [("--set", "data")]
     assert "train/dark/9.png" in problems[0].message
+
+
+def test_a_part_of_a_data_set_is_planned_by_its_facts(lab: Lab) -> None:
+    tabulated = [kind for kind in map(attrgetter("kind"), part_of_digits(lab)) if "table" in kind]
+    assert tabulated == ["teacher_table"]
+    assert lab.problem(
+        HEAD + TAU, overrides={"data": "digits[300]", "views.augmentation": "crop-flip-jitter"}
+    )
+
+
+def part_of_digits(lab: Lab) -> list[JobConfig]:
+    matrix = lab.expand(HEAD + TAU, overrides={"data": "digits[300]", "epochs": 16})
+    return list(matrix.configs.values())
+
+
+def test_the_middle_profile_plans_the_plans_first_study(lab: Lab) -> None:
+    study = read_study(ROOT / "studies" / "lpred_symmetry.toml")
+    matrix = expand(study, lab.settings, "fashion")
+    assert matrix.plan.pairs == ("resnet20/resnet8",)
+    assert len(matrix.plan.seeds) == 5
+    [student, *_] = configs(matrix, "student")
+    info = data_info(student.data)
+    steps = int(student.settings["epochs"]) * info.train // int(student.settings["batch_size"])
+    assert steps == 2000
+    assert student.settings["head.width"] == 256

@@ -91,9 +91,8 @@ def test_an_unknown_name_says_what_would_be_right(name, right, tmp_path):
 
 def test_registered_sets_have_info_and_no_content():
     for name, info in DATASETS.items():
-        if name != "folder":
-            assert data_info(name) is info
-            assert info.content == ""
+        assert data_info(name) is info
+        assert info.content == ""
 
 
 # The MNIST family
@@ -327,3 +326,23 @@ def test_a_broken_download_leaves_nothing_behind(cifar, server, tmp_path):
     with pytest.raises(InputError, match="can't be downloaded"):
         load("cifar100", folder)
     assert list(folder.iterdir()) == []
+
+
+# Parts of a data set
+
+
+def test_a_part_has_the_same_images_of_each_class_for_everyone(tmp_path, monkeypatch, offline):
+    shrink(monkeypatch, "fashion-mnist", train=60, test=20)
+    write_idx(tmp_path, idx_arrays("fashion-mnist"))
+    whole, part = load("fashion-mnist", tmp_path), load("fashion-mnist[25]", tmp_path)
+    assert sorted(part.train_labels.bincount().tolist()) == [2] * 5 + [3] * 5
+    assert torch.equal(part.test_images, whole.test_images)
+    assert torch.equal(part.train_images, load("fashion-mnist[25]", tmp_path).train_images)
+    pixels = {image.numpy().tobytes() for image in whole.train_images}
+    assert all(image.numpy().tobytes() in pixels for image in part.train_images)
+
+
+@pytest.mark.parametrize("count", [0, 9, 60_001])
+def test_a_part_larger_than_the_whole_or_without_all_classes_is_refused(count):
+    with pytest.raises(InputError, match="10 to 60,000"):
+        data_info(f"fashion-mnist[{count}]")
