@@ -84,5 +84,17 @@ class AttemptOutcome(StrEnum):
     MACHINE = "machine"
     """The machine failed it (a full disk, no process to be had): the job is not to blame."""
 
+    PREEMPTED = "preempted"
+    """The cluster took its node for a job of higher priority."""
+
+    NODE_FAILED = "node failed"
+    """The cluster lost the node that it ran on."""
+
+    TIME_LIMIT = "time limit"
+    """It reached the cluster's time limit."""
+
+    CANCELLED = "cancelled"
+    """Somebody cancelled it on the cluster."""
+
     BUSY = "busy"
     """Another worker holds the job, so this one did nothing."""

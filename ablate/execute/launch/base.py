@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from ablate.errors import StoreError
 from ablate.execute.worker.order import Order
+from ablate.methods.lifecycle import AttemptOutcome
 from ablate.store.files import atomic_write
 
 HANDLE_FILE = "handle.json"
@@ -60,6 +61,7 @@ class Exit:
     exit_code: int | None  #: None if killed by a signal, or if nobody knows
     signal: int | None = None
     trouble: str = ""  #: why it never started, or what the launcher knows of its end
+    outcome: AttemptOutcome | None = None  #: what only the launcher can know: it was preempted
 
 
 Report = Queued | Began | Exit

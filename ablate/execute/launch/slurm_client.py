@@ -19,6 +19,7 @@ from ablate.errors import AblateError
 
 _SEPARATOR = "|"
 _UNKNOWN_ID = "Invalid job id"
+_OVER = (_UNKNOWN_ID, "already completing or completed")  #: what scancel says of tasks that ended
 _MANY = 500  #: ids in one call, far below the longest command line
 
 
@@ -229,12 +230,24 @@ class SlurmClient:
 
         Raises SlurmUnavailable.
         """
+        self._scancel(tasks)
+
+    def ask_to_leave(self, tasks: Iterable[str]) -> None:
+        """Send SIGTERM to the scripts of tasks that run, and cancel those that wait.
+
+        Raises SlurmUnavailable.
+        """
+        every = sorted(set(tasks))
+        self._scancel(every, "--state=PENDING")
+        self._scancel(every, "--batch", "--signal=TERM")
+
+    def _scancel(self, tasks: Iterable[str], *options: str) -> None:
         every = sorted(set(tasks))
         for start in range(0, len(every), _MANY):
             try:
-                self._ask(["scancel", "--quiet", *every[start : start + _MANY]])
+                self._ask(["scancel", "--quiet", *options, *every[start : start + _MANY]])
             except SlurmRefused as refused:
-                if _UNKNOWN_ID not in str(refused):
+                if not any(word in str(refused) for word in _OVER):
                     raise
 
     def limits(self) -> Limits:

@@ -19,7 +19,8 @@ class Order:
     run: Path  #: the job's run directory
     attempt: int
     machine: Machine
-    upstream: Mapping[str, Path]  #: role -> run directory of the finished upstream job
+    upstream: Mapping[str, Path]  #: role -> run directory of the upstream job
+    kind: str = ""  #: what the job makes: "teacher", "student"
     interval: tuple[float, str] = (1, "epoch")  #: between checkpoints
     method_file: str = ""  #: the user's file that holds the program, "" for the package's own
     method_code: str = ""  #: digest of that file's code when the study was planned

@@ -1,0 +1,182 @@
+"""A cluster without processes: it answers Slurm's commands from a simulated queue.
+
+`FakeSlurm()` is a `Runner`: hand it to a `SlurmClient`. Time passes only in `advance`. What a task
+does when it starts and how long it takes is the test's to say, through `work`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Work = Callable[["Task"], float]  #: what a task does at its start; returns seconds until its end
+
+SILENT = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+
+
+@dataclass
+class Task:
+    """One task of an array."""
+
+    array: int
+    index: int
+    order: Path
+    comment: str
+    after: tuple[str, ...] = ()
+    state: str = "PENDING"
+    reason: str = "None"
+    ends_at: float = 0.0
+    ended_at: float = 0.0
+    starts: int = 0
+    signalled: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.array}_{self.index}"
+
+    @property
+    def over(self) -> bool:
+        return self.state not in ("PENDING", "RUNNING")
+
+
+@dataclass
+class FakeSlurm:
+    """A queue of tasks on so many places; `work` decides what a task does."""
+
+    work: Work
+    places: int = 2
+    max_array: int = 1001
+    remembers_s: float = 300.0  #: how long squeue lists tasks that ended
+    accounting: bool = False
+    silent: bool = False  #: the controller does not answer
+    loses_answers: int = 0  #: so many submissions are taken without an answer
+    finish: Callable[[Task], None] = lambda task: None  #: at a task's natural end
+    now: float = 0.0
+    tasks: dict[str, Task] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    submitted: list[str] = field(default_factory=list)  #: scripts
+    _next: int = 1
+    _live: dict[str, Task] = field(default_factory=dict)
+
+    def __call__(
+        self, command: Sequence[str], text: str | None, timeout_s: float
+    ) -> subprocess.CompletedProcess[str]:
+        name = command[0]
+        self.calls.append(name)
+        if self.silent and name != "sacct":
+            return subprocess.CompletedProcess(list(command), 1, "", SILENT)
+        if name == "sbatch":
+            return self._sbatch(list(command), text or "")
+        if name == "squeue":
+            return self._ok(self._squeue())
+        if name == "scancel":
+            return self._ok(self._scancel(list(command[1:])))
+        if name == "sacct":
+            return self._sacct(list(command))
+        if name == "scontrol":
+            return self._ok(f"MaxArraySize = {self.max_array}\nMaxJobCount = 10000\n")
+        return subprocess.CompletedProcess(list(command), 1, "", f"no {name} here")
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: tasks end, and others start in their place."""
+        until = self.now + seconds
+        while True:
+            self._start()
+            running = [task for task in self._live.values() if task.state == "RUNNING"]
+            first = min(running, key=lambda task: (task.ends_at, task.id), default=None)
+            if first is None or first.ends_at > until:
+                break
+            self.now = max(self.now, first.ends_at)
+            self.finish(first)
+            self.end(first, "COMPLETED")
+        self.now = until
+        for task in [t for t in self.tasks.values() if t.over]:
+            if self.now - task.ended_at > self.remembers_s and not self.accounting:
+                del self.tasks[task.id]
+
+    def end(self, task: Task, state: str) -> None:
+        """End a task now."""
+        task.state, task.ended_at = state, self.now
+        self._live.pop(task.id, None)
+
+    def requeue(self, task: Task) -> None:
+        """Put a running task back into the queue, as after the death of its node."""
+        task.state, task.reason = "PENDING", "BeginTime"
+
+    @property
+    def running(self) -> list[Task]:
+        return [task for task in self._live.values() if task.state == "RUNNING"]
+
+    def _start(self) -> None:
+        free = self.places - len(self.running)
+        for task in list(self._live.values()):
+            if task.state != "PENDING":
+                continue
+            upstream = [self.tasks.get(name) for name in task.after]
+            if any(up is not None and up.over and up.state != "COMPLETED" for up in upstream):
+                self.end(task, "CANCELLED")
+            elif any(up is not None and not up.over for up in upstream):
+                task.reason = "Dependency"
+            elif free > 0:
+                free -= 1
+                task.state, task.reason = "RUNNING", "None"
+                task.starts += 1
+                task.ends_at = self.now + self.work(task)
+            else:
+                task.reason = "Resources"
+
+    def _sbatch(self, command: list[str], script: str) -> subprocess.CompletedProcess[str]:
+        options = dict(re.findall(r"^#SBATCH --([\w-]+)=(.*)$", script, re.M))
+        if "--test-only" in command:
+            return self._ok("")
+        orders = dict(re.findall(r"^orders\[(\d+)\]=(.*)$", script, re.M))
+        if len(orders) > self.max_array:
+            return subprocess.CompletedProcess(command, 1, "", "Invalid job array specification")
+        self.submitted.append(script)
+        array, self._next = self._next, self._next + 1
+        after = tuple(options.get("dependency", "").removeprefix("afterok:").split(":"))
+        for index, quoted in orders.items():
+            path = Path(shlex.split(quoted)[0])
+            names = after if after != ("",) else ()
+            task = Task(array, int(index), path, options["comment"], names)
+            self.tasks[task.id] = self._live[task.id] = task
+        if self.loses_answers:
+            self.loses_answers -= 1
+            raise subprocess.TimeoutExpired(command, 1)
+        return self._ok(f"{array}\n")
+
+    def _squeue(self) -> str:
+        lines = []
+        for task in self.tasks.values():
+            if not task.over or self.now - task.ended_at <= self.remembers_s:
+                lines.append(f"{task.id}|{task.state}|{task.reason}|{task.comment}\n")
+        return "".join(lines)
+
+    def _scancel(self, words: list[str]) -> str:
+        pending_only, signal_only = "--state=PENDING" in words, "--signal=TERM" in words
+        for name in (word for word in words if not word.startswith("--")):
+            task = self.tasks.get(name)
+            if task is None or task.over:
+                continue
+            if signal_only and task.state == "RUNNING":
+                task.signalled = True
+                task.ends_at = self.now
+            elif not signal_only and (not pending_only or task.state == "PENDING"):
+                self.end(task, "CANCELLED")
+        return ""
+
+    def _sacct(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        if not self.accounting:
+            words = "Slurm accounting storage is disabled"
+            return subprocess.CompletedProcess(command, 1, "", words)
+        wanted = next(w for w in command if w.startswith("--jobs="))[7:].split(",")
+        found = [self.tasks[name] for name in wanted if name in self.tasks]
+        return self._ok("".join(f"{task.id}|{task.state}|0:0\n" for task in found))
+
+    @staticmethod
+    def _ok(out: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 0, out, "")
