@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,10 +21,19 @@ from ablate.cli.common import (
 )
 from ablate.errors import InputError, Problem, did_you_mean
 
-AllOption = Annotated[bool, typer.Option("--all", help="Also jobs that are done or waiting.")]
+if TYPE_CHECKING:
+    from ablate.store.query import JobState, StudySummary
 
-#: From here on, jobs that simply wait or are done are counted, not listed.
-MANY = 60
+AllOption = Annotated[bool, typer.Option("--all", help="Also jobs that are done or waiting.")]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Show it again every few seconds until Ctrl-C.")
+]
+
+MANY = 60  #: from here on, jobs that simply wait or are done are counted, not listed
+_WATCH_S = 3.0
+_CLEAR = "\x1b[H\x1b[2J"
+
+Found = list[tuple["StudySummary", "list[JobState]"]]
 
 
 @guarded
@@ -29,44 +41,94 @@ def status(
     study: StudyNameArgument = None,
     results: ResultsOption = None,
     all_: AllOption = False,
+    watch: WatchOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show each job's state and attempts, and for a resumed one the step it resumed from."""
-    from ablate.cli.describe import status_lines, study_line
+    """Show how studies and jobs stand, and which jobs resumed from where.
+
+    Example: ablate status lpred_symmetry --watch
+    """
+    folder = existing_results(results)
+    if as_json and watch:
+        raise InputError(Problem("--watch", "", "prints no JSON", "one of --watch and --json"))
+    if not watch:
+        _show(folder, study, all_=all_, as_json=as_json)
+        return
+    _repeat(lambda: _show(folder, study, all_=all_, as_json=False))
+
+
+def _repeat(show: Callable[[], None], pause: Callable[[float], None] = time.sleep) -> None:
+    """Show again and again; Ctrl-C ends it as it ends every command."""
+    import sys
+
+    while True:
+        if sys.stdout.isatty():
+            typer.echo(_CLEAR, nl=False)
+        show()
+        pause(_WATCH_S)
+
+
+def _show(folder: Path, study: str | None, *, all_: bool, as_json: bool) -> None:
+    from ablate.cli.glance import glance
+
+    found, seconds, doubled = _read(folder, study)
+    if as_json:
+        records = [_record(summary, jobs, seconds) for summary, jobs in found]
+        typer.echo(json.dumps(records, indent=2))
+        return
+    tell(glance((job for _, jobs in found for job in jobs), seconds).sentence())
+    for summary, jobs in found:
+        for line in _lines(summary, jobs, by_key=summary.plan.name in doubled, all_=all_):
+            tell(line)
+
+
+def _read(folder: Path, study: str | None) -> tuple[Found, dict[str, float], set[str]]:
+    """The chosen studies with their jobs, the seconds of each job, and names that two have."""
     from ablate.store import query
     from ablate.store.index import Index
 
-    with Index.open(existing_results(results)) as index:
-        found = query.studies(index)
-        names = [s.plan.name for s in found]
-        chosen = [s for s in found if study in (None, s.plan.name, s.plan.key)]
+    with Index.open(folder) as index:
+        summaries = query.studies(index)
+        names = [summary.plan.name for summary in summaries]
+        chosen = [s for s in summaries if study in (None, s.plan.name, s.plan.key)]
         if study is not None and not chosen:
             hint = did_you_mean(study, list(dict.fromkeys(names)))
             raise InputError(Problem(str(index.results), "", f'no study "{study}"', hint))
-        states = {s.plan.key: query.job_states(index, s.plan.key) for s in chosen}
-    if as_json:
-        typer.echo(json.dumps([_record(s, states[s.plan.key]) for s in chosen], indent=2))
-        return
-    for summary in chosen:
-        tell(study_line(summary, by_key=names.count(summary.plan.name) > 1))
-        jobs = states[summary.plan.key]
-        listed = jobs if all_ or len(jobs) <= MANY else [j for j in jobs if _tells_something(j)]
-        for line in status_lines(listed):
-            tell(line)
-        if len(listed) < len(jobs):
-            typer.echo(f"  and {len(jobs) - len(listed)} jobs done or waiting (--all lists them)")
+        found = [(summary, query.job_states(index, summary.plan.key)) for summary in chosen]
+        seconds = query.seconds_worked(index)
+    return found, seconds, {name for name in names if names.count(name) > 1}
 
 
-def _tells_something(job: Any) -> bool:
+def _lines(
+    summary: StudySummary, jobs: list[JobState], *, by_key: bool, all_: bool
+) -> Iterator[str]:
+    from ablate.cli.describe import moment, status_lines, study_line
+
+    yield study_line(summary, by_key=by_key)
+    yield f"  {summary.plan.title}; last run {moment(summary.registered)}"
+    listed = jobs if all_ or len(jobs) <= MANY else [j for j in jobs if _tells_something(j)]
+    yield from status_lines(listed)
+    if len(listed) < len(jobs):
+        yield f"  and {len(jobs) - len(listed)} jobs done or waiting (--all lists them)"
+
+
+def _tells_something(job: JobState) -> bool:
     return bool(job.resumptions or job.error) or job.status not in ("done", "waiting")
 
 
-def _record(summary: Any, jobs: list[Any]) -> dict[str, Any]:
+def _record(summary: StudySummary, jobs: list[JobState], seconds: dict[str, float]) -> Any:
+    from ablate.cli.glance import glance
+
+    plan = summary.plan
     return {
-        "study": summary.plan.name,
-        "key": summary.plan.key,
-        "profile": summary.plan.profile,
+        "study": plan.name,
+        "key": plan.key,
+        "title": plan.title,
+        "profile": plan.profile,
+        "overrides": dict(plan.overrides),
+        "last_run": summary.registered,
+        "glance": glance(jobs, seconds).to_json(),
         "counts": {str(status): count for status, count in summary.counts.items()},
         "jobs": [{**vars(job), "resumptions": [vars(r) for r in job.resumptions]} for job in jobs],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +45,7 @@ __all__ = [
     "export",
     "job",
     "job_states",
+    "seconds_worked",
     "studies",
     "study_plan",
     "study_results",
@@ -118,6 +120,11 @@ def study_plan(index: Index, key: str) -> StudyPlan:
 def job_states(index: Index, key: str, alive: Alive = is_alive) -> list[JobState]:
     """Every job of a study in the plan's order."""
     return index.read(partial(_job_states, key=key, alive=alive))
+
+
+def seconds_worked(index: Index) -> dict[str, float]:
+    """Job -> how long its attempts have worked so far, by the events that they wrote."""
+    return index.read(_seconds_worked)
 
 
 def job(index: Index, identifier: str, alive: Alive = is_alive) -> JobDetails:
@@ -203,6 +210,19 @@ def _resumptions(connection: Connection, key: str) -> dict[str, list[Resumption]
     for identifier, *resumption in connection.execute(query):
         found.setdefault(identifier, []).append(Resumption(*resumption))
     return found
+
+
+def _seconds_worked(connection: Connection) -> dict[str, float]:
+    a, now = schema.attempts.c, time.time()
+    query = select(_JOBS.id, _JOBS.status, a.started, a.ended).join(
+        schema.attempts, a.job == _JOBS.number
+    )
+    worked: dict[str, float] = {}
+    for identifier, status, started, ended in connection.execute(query):
+        end = now if ended is None and status == JobStatus.RUNNING else ended
+        if started is not None and end is not None:
+            worked[identifier] = worked.get(identifier, 0.0) + max(0.0, end - started)
+    return worked
 
 
 def _job(
