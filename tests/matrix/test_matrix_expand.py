@@ -658,7 +658,7 @@ def test_a_folder_of_images_is_found_from_where_it_is_named(
         assert here[0].configs == here[1].configs
         assert here[0].plan.key == here[1].plan.key
         lab.use('[profiles.quick]\ndata = "folder:images@32"\n')
-        assert {c.data for c in lab.expand(HEAD + TAU).configs.values()} == {f"folder:{root}@32"}
+        assert set(lab.expand(HEAD + TAU).files.values()) == {root}
     lab.use('[profiles.quick]\ndata = "folder:none"\n')
     assert f"no folder {lab.folder}/none/train" in str(lab.problems(HEAD + TAU)[0])
 
@@ -668,7 +668,8 @@ def test_a_folders_name_may_look_like_a_size(lab: Lab) -> None:
     for name, size in ((f"{root}@224", 224), (f"{root}@64", 64)):
         matrix = lab.expand(HEAD + TAU, overrides={"data": f"folder:{name}"})
         assert matrix.plan.data == f"images@32 ({size}×{size}, image folder)"
-        assert {config.data for config in matrix.configs.values()} == {f"folder:{name}"}
+        assert {config.data for config in matrix.configs.values()} == {f"folder@{size}"}
+        assert set(matrix.files.values()) == {root}
 
 
 def checkpoint(path: Path, content: bytes = b"weights") -> str:

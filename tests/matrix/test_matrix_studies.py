@@ -38,7 +38,7 @@ def test_every_study_expands_under_every_profile(
         assert plan.variants[0].role is Role.BASELINE
         assert len(plan.variants) > 1
         assert len(set(labels(matrix))) == len(plan.variants)
-        assert plan.seeds == (0, 1, 2)
+        assert plan.seeds[:3] == (0, 1, 2)
         rows = [job for job in plan.jobs if job.variant is not None]
         assert len(rows) == len(plan.variants) * len(plan.pairs) * len(plan.seeds)
         assert {job.id for job in plan.jobs} == matrix.configs.keys()
