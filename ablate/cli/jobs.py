@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from ablate.cli import complete
 from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
-from ablate.errors import InputError, Problem
+from ablate.errors import InputError, Problem, StoreError
 from ablate.matrix.identity import short
 
 if TYPE_CHECKING:
@@ -61,17 +62,26 @@ def logs(
     position = 0
     while True:
         over = not (follow and _may_grow(run, folder))  # first, so that no last words are missed
-        if run.log.exists():
-            with run.log.open("rb") as log:
-                log.seek(position)
-                text = log.read()
-            position += len(text)
-            typer.echo(text.decode(errors="replace"), nl=False)
+        text = _read_log(run, position)
+        position += len(text)
+        typer.echo(text.decode(errors="replace"), nl=False)
         if over:
             break
         time.sleep(0.3)
     if not position:
         tell(_silent(run, folder), err=True)  # the log itself is what stdout is for
+
+
+def _read_log(run: RunDirectory, position: int) -> bytes:
+    """What a job's log holds from `position` on; StoreError if it is no file or cannot be read."""
+    try:
+        with os.fdopen(run.folder.open(run.log.name, os.O_RDONLY), "rb") as log:
+            log.seek(position)
+            return log.read()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise StoreError(f"{run.log}: {error.strerror}") from error
 
 
 def _silent(run: RunDirectory, results: Path) -> str:

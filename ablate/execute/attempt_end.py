@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import time
 from dataclasses import dataclass
 
@@ -82,9 +82,7 @@ def _result_left(run: RunDirectory) -> JobResult | None:
     try:
         return run.result()
     except StoreError:
-        with contextlib.suppress(OSError):
-            return JobResult() if run.result_file.exists() else None
-        return None
+        return JobResult() if run.has_result_file() else None
 
 
 def write_end(
@@ -127,7 +125,7 @@ def how_it_ended(exit_: Exit) -> str:
 def log_tail(run: RunDirectory, lines: int = TAIL_LINES) -> list[str]:
     """The last lines that a job's workers printed."""
     try:
-        with run.log.open("rb") as log:
+        with os.fdopen(run.folder.open(run.log.name, os.O_RDONLY), "rb") as log:
             log.seek(0, 2)
             log.seek(max(0, log.tell() - _TAIL_BYTES))
             text = log.read().decode(errors="replace")

@@ -64,7 +64,7 @@ def read_past(configs: Configs, runs: Runs, held: Mapping[str, str] = {}) -> Pas
     done, failed, attempts, steps, resumable, epochs = set(), {}, {}, {}, set(), {}
     for job in configs:
         run = runs(job)
-        if run.result_file.exists():
+        if run.has_result_file():
             done.add(job)
             continue
         events = run.events().events
@@ -111,7 +111,7 @@ def mend_configs(configs: Configs, runs: Runs, say: Callable[[str], None]) -> No
     for job, config in configs.items():
         run = runs(job)
         try:
-            begun = run.result_file.exists() or run.events_size()
+            begun = run.has_result_file() or run.events_size()
             if begun and run.mend_config(config):
                 say(f"{run.path}: its config was damaged or missing and has been written anew")
         except OSError as error:
@@ -167,7 +167,7 @@ def _strays(configs: Configs, runs: Runs) -> dict[str, Attempt]:
     strays = {}
     for job in configs:
         run = runs(job)
-        done = run.result_file.exists()
+        done = run.has_result_file()
         if done and not _has_checkpoints(run):
             continue
         if (last := _open_attempt(run)) is not None:
@@ -200,7 +200,7 @@ def _outlast(
 def _write_down(run: RunDirectory, attempt: Attempt) -> None:
     """Close an attempt whose worker is gone, and clear away what it would have cleared away."""
     _kill_left_behind(run, attempt)
-    if run.result_file.exists():  # it was killed between its result and its last word
+    if run.has_result_file():  # it was killed between its result and its last word
         checkpoints.remove_all(run.checkpoints)
     elif _open_attempt(run) is not None:  # it may have written its own end meanwhile
         _write_lost(run, attempt, "lost with its orchestrator")
@@ -249,7 +249,7 @@ def _is_at_work(
     """
     told = lives(attempt, alive)
     if told is None and local(run):
-        lock = FolderLock(run.lock, "looking for its worker")
+        lock = FolderLock(run.lock, "looking for its worker", depth=2)
         told = not lock.try_acquire()
         lock.release()
     return told

@@ -78,9 +78,9 @@ def prove(
         folder = scratch / name
         for upstream in part.configs:
             done = RunDirectory.of(results, upstream)
-            if upstream != job and done.result_file.exists():
+            if upstream != job and done.has_result_file():
                 copy = RunDirectory.of(folder, upstream).path
-                shutil.copytree(done.path, copy, dirs_exist_ok=True)
+                shutil.copytree(done.path, copy, symlinks=True, dirs_exist_ok=True)
         ours = RunDirectory.of(folder, job)
         with saboteur(ours, count, pause_s, random.Random(seed)):  # noqa: S311 - no secret
             run(part, folder)

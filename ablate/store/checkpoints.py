@@ -12,9 +12,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablate.store.files import CORRUPT, atomic_write, remove_temporaries
+from ablate.store.files import CORRUPT
+from ablate.store.folders import MIB, Folder, NotPlainError
 
 KEPT = 2  #: the newest, and one to fall back on
+MOST_BYTES = 64 * 1024 * MIB  #: of a checkpoint
+_DEPTH = 3  #: of a job's folder of checkpoints in a results folder
 
 _NAME = re.compile(r"step-(\d+)-([0-9a-f]{16})\.ckpt")
 
@@ -34,15 +37,16 @@ def save(folder: Path, step: int, payload: bytes) -> Path:
     Only the process that holds the job's lock may call this. Raises OSError as the system gives
     it (a full disk: ENOSPC); the checkpoints from before are then untouched.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_temporaries(folder)  # of writers that were killed, so they don't fill the disk
-    path = folder / f"step-{step:09d}-{_digest(payload)}.ckpt"
-    atomic_write(path, payload)
-    older = [found for found in _newest_first(folder) if found != path]
+    place = Folder(folder, _DEPTH)
+    place.make()
+    place.remove_temporaries()  # of writers that were killed, so they don't fill the disk
+    name = f"step-{step:09d}-{_digest(payload)}.ckpt"
+    place.write(name, payload)
+    older = [found for found in _newest_first(place) if found != name]
     for outdated in older[KEPT - 1 :]:
         with contextlib.suppress(OSError):  # one too many does no harm
-            outdated.unlink()
-    return path
+            place.remove(outdated)
+    return folder / name
 
 
 def newest(folder: Path) -> tuple[Checkpoint | None, tuple[Path, ...]]:
@@ -51,19 +55,23 @@ def newest(folder: Path) -> tuple[Checkpoint | None, tuple[Path, ...]]:
     Corrupt files are renamed to end in ".corrupt", so that each is reported once and none takes
     the place of a sound one.
     """
+    place = Folder(folder, _DEPTH)
     rejected: list[Path] = []
-    for path in _newest_first(folder):
-        step, digest = _parsed(path)
+    for name in _newest_first(place):
+        step, digest = _parsed(name)
         try:
-            payload = path.read_bytes()
+            payload = place.read(name, most_bytes=MOST_BYTES)
         except FileNotFoundError:  # pruned while we looked
             continue
+        except NotPlainError:
+            rejected.append(_set_aside(place, name))
+            continue
         except OSError:  # perhaps only for now, so it keeps its name
-            rejected.append(path)
+            rejected.append(folder / name)
             continue
         if _digest(payload) == digest:
-            return Checkpoint(step, payload, path), tuple(rejected)
-        rejected.append(_set_aside(path))
+            return Checkpoint(step, payload, folder / name), tuple(rejected)
+        rejected.append(_set_aside(place, name))
     return None, tuple(rejected)
 
 
@@ -72,30 +80,34 @@ def remove_all(folder: Path) -> None:
 
     What cannot be removed now does no harm, and is tried again by the next run.
     """
+    place = Folder(folder, _DEPTH)
     with contextlib.suppress(OSError):
-        remove_temporaries(folder)
-        for path in [*folder.glob("step-*.ckpt"), *folder.glob(f"step-*{CORRUPT}")]:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        place.remove_temporaries()
+        for name in place.names():
+            if name.startswith("step-") and name.endswith((".ckpt", CORRUPT)):
+                with contextlib.suppress(OSError):
+                    place.remove(name)
 
 
-def _newest_first(folder: Path) -> list[Path]:
-    found = [path for path in folder.glob("step-*.ckpt") if _NAME.fullmatch(path.name)]
-    return sorted(found, key=lambda path: (_parsed(path)[0], path.name), reverse=True)
+def _newest_first(place: Folder) -> list[str]:
+    try:
+        found = [name for name in place.names() if _NAME.fullmatch(name)]
+    except OSError:
+        return []
+    return sorted(found, key=lambda name: (_parsed(name)[0], name), reverse=True)
 
 
-def _parsed(path: Path) -> tuple[int, str]:
-    match = _NAME.fullmatch(path.name)
-    assert match, path
+def _parsed(name: str) -> tuple[int, str]:
+    match = _NAME.fullmatch(name)
+    assert match, name
     return int(match[1]), match[2]
 
 
-def _set_aside(path: Path) -> Path:
-    aside = path.with_name(path.name + CORRUPT)
+def _set_aside(place: Folder, name: str) -> Path:
     try:
-        return path.replace(aside)
+        return place.rename(name, name + CORRUPT)
     except OSError:  # a folder that cannot be written to: report it all the same
-        return path
+        return place.path / name
 
 
 def _digest(payload: bytes) -> str:

@@ -17,8 +17,10 @@ from types import TracebackType
 import psutil
 
 from ablate.errors import BusyError, StoreError
+from ablate.store.folders import Folder
 
 _POLL_SECONDS = 0.1
+_MOST_BYTES = 64 * 1024
 _HELD: weakref.WeakSet[FolderLock] = weakref.WeakSet()
 
 
@@ -52,10 +54,15 @@ class FolderLock:
     file of that name.
     """
 
-    def __init__(self, path: Path, command: str = "") -> None:
-        """Name a lock, without taking it; `command` is shown to those who find it taken."""
+    def __init__(self, path: Path, command: str = "", *, depth: int = 0) -> None:
+        """Name a lock, without taking it.
+
+        `command` is shown to those who find it taken; the last `depth` folders on the way to
+        it may be no links.
+        """
         self.path = path
         self.command = command
+        self._folder = Folder(path.parent, depth)
         self._descriptor: int | None = None
 
     @property
@@ -81,7 +88,7 @@ class FolderLock:
         if self._descriptor is not None:
             return True
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = self._folder.open(self.path.name, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be locked: {error.strerror}") from error
         try:
@@ -132,8 +139,10 @@ class FolderLock:
 def holder_of(path: Path) -> Holder | None:
     """Who signed a lock file last; None if nobody did. It may have died since."""
     try:
-        return Holder(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        found = json.loads(Folder(path.parent).read(path.name, most_bytes=_MOST_BYTES))
+        return Holder(int(found["pid"]), str(found["host"]), float(found["since"]),
+                      str(found["command"]))  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from ablate.matrix.identity import canonical
 from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.lifecycle import JobStatus
-from ablate.store.files import atomic_write
+from ablate.store.folders import Folder
 from ablate.store.results import StudyResults
 
 FOLDER = "looks"
@@ -97,23 +97,29 @@ def record_looks(folder: Path, results: StudyResults) -> list[Look]:
     OSError if the folder cannot be written.
     """
     looks = looks_of(results)
+    place = Folder(folder / FOLDER, depth=1)
+    if looks:
+        place.make()
     for look in looks:
         text = canonical(look.to_json())
-        path = folder / FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            atomic_write(path, text.encode())
+        name = f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+        if not (place.path / name).exists():
+            place.write(name, text.encode())
     return looks
 
 
 def read_looks(folder: Path) -> tuple[Look, ...]:
     """All looks on record; a file that is no look is passed over."""
     found = []
-    for path in sorted((folder / FOLDER).glob("*.json")):
+    place = Folder(folder / FOLDER, depth=1)
+    try:
+        names = [name for name in place.names() if name.endswith(".json")]
+    except OSError:
+        return ()
+    for name in names:
         try:
-            if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
-                continue
-            found.append(Look.from_json(json.loads(path.read_bytes())))
+            content = place.read(name, most_bytes=_MOST_BYTES)
+            found.append(Look.from_json(json.loads(content)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return tuple(found)

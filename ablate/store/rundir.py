@@ -18,6 +18,7 @@ import errno
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -27,12 +28,13 @@ from ablate.errors import StoreError
 from ablate.matrix.identity import job_id
 from ablate.methods.session import JobConfig
 from ablate.store.events import Event, from_line, to_line
-from ablate.store.files import CORRUPT, atomic_write, sync_folder
+from ablate.store.files import CORRUPT
+from ablate.store.folders import MIB, Folder, NotPlainError
 from ablate.store.job_result import JobResult, ResultError, from_bytes, to_text
 
-__all__ = ["EventLog", "RunDirectory", "atomic_write", "run_directories"]
-
 _JOB_ID = re.compile(r"[0-9a-f]{64}")
+_MOST_EVENTS = 256 * MIB  #: of an event log
+_MOST_DOCUMENT = 16 * MIB  #: of a config or a result
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,16 @@ class RunDirectory:
         return self.path.name
 
     @property
+    def folder(self) -> Folder:
+        """The folder itself, for reading and writing the files in it."""
+        return Folder(self.path, depth=2)
+
+    @property
+    def artifact_folder(self) -> Folder:
+        """The folder of artifacts, for reading and writing them."""
+        return Folder(self.artifacts, depth=3)
+
+    @property
     def log(self) -> Path:
         """What workers print goes here."""
         return self.path / "log.txt"
@@ -104,7 +116,7 @@ class RunDirectory:
 
     def exists(self) -> bool:
         """Whether it was fully created."""
-        return (self.path / "config.json").exists()
+        return _is_file(self.path / "config.json")
 
     def create(self, config: JobConfig) -> RunDirectory:
         """Make the folders and write the config, unless that was done before.
@@ -114,10 +126,10 @@ class RunDirectory:
         """
         if job_id(config) != self.id:
             raise StoreError(f"{self.path}: the config belongs to job {job_id(config)}")
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        self.artifacts.mkdir(exist_ok=True)
+        Folder(self.checkpoints, depth=3).make()
+        self.artifact_folder.make()
         if self.mend_config(config):
-            sync_folder(self.path.parent)
+            Folder(self.path.parent, depth=1).sync()
         return self
 
     def mend_config(self, config: JobConfig) -> bool:
@@ -131,13 +143,13 @@ class RunDirectory:
         except (StoreError, ValueError):
             pass  # absent or damaged, a NaN or half a character in it included
         text = json.dumps(vars(config), sort_keys=True, indent=2, ensure_ascii=False)
-        atomic_write(self.path / "config.json", text.encode() + b"\n")
+        self.folder.write("config.json", text.encode() + b"\n")
         return True
 
     def config(self) -> JobConfig:
         """Read what the job computes; StoreError if that is absent or damaged."""
         file = self.path / "config.json"
-        found = _read_object(file)
+        found = self._read_object(file.name)
         known = fields(JobConfig)
         needed = [f.name for f in known if f.default is MISSING and f.default_factory is MISSING]
         lacks = [name for name in needed if name not in found]
@@ -155,8 +167,8 @@ class RunDirectory:
         the system gives it; a line that a full disk cut short is skipped by readers.
         """
         line = to_line(event) + b"\n"
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        descriptor = os.open(self.events_file, flags, 0o666)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+        descriptor = self.folder.open(self.events_file.name, flags)
         try:
             size = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
@@ -168,12 +180,12 @@ class RunDirectory:
         finally:
             os.close(descriptor)
         if not size:
-            sync_folder(self.path)
+            self.folder.sync()
 
     def events_size(self) -> int:
         """Bytes of the event log, 0 if there is none: it changed if and only if it grew."""
         try:
-            return self.events_file.stat().st_size
+            return self.events_file.lstat().st_size
         except OSError:
             return 0
 
@@ -183,7 +195,7 @@ class RunDirectory:
         Raises StoreError if the file cannot be read at all.
         """
         try:
-            content = self.events_file.read_bytes()
+            content = self.folder.read(self.events_file.name, most_bytes=_MOST_EVENTS)
         except FileNotFoundError:
             return EventLog()
         except OSError as error:
@@ -192,7 +204,7 @@ class RunDirectory:
 
     def write_result(self, result: JobResult) -> None:
         """Write the result, atomically; from then on the job is done. Raises OSError."""
-        atomic_write(self.result_file, to_text(result).encode())
+        self.folder.write(self.result_file.name, to_text(result).encode())
 
     def read_result(self) -> JobResult:
         """Read the result.
@@ -202,7 +214,7 @@ class RunDirectory:
         """
         file = self.result_file
         try:
-            return from_bytes(_content(file))
+            return from_bytes(self._content(file.name))
         except ResultError as error:
             raise DamagedError(f"{file}: damaged: {error}") from error
 
@@ -221,9 +233,35 @@ class RunDirectory:
 
         Only for the holder of the orchestrator's lock. Raises OSError and StoreError.
         """
-        if not self.result_file.exists() or self.result() is not None:
+        if not self.has_result_file() or self.result() is not None:
             return None
-        return self.result_file.replace(self.result_file.with_name("result.json" + CORRUPT))
+        name = self.result_file.name
+        return self.folder.rename(name, name + CORRUPT)
+
+    def has_result_file(self) -> bool:
+        """Whether anything stands in the place of the result, sound or not."""
+        return os.path.lexists(self.result_file)
+
+    def _content(self, name: str) -> bytes:
+        path = self.path / name
+        try:
+            return self.folder.read(name, most_bytes=_MOST_DOCUMENT)
+        except FileNotFoundError as error:
+            raise AbsentError(f"{path}: {error.strerror}") from error
+        except (IsADirectoryError, NotPlainError) as error:
+            raise DamagedError(f"{path}: damaged: {error.strerror}") from error
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}") from error
+
+    def _read_object(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            value = json.loads(self._content(name))
+        except (ValueError, RecursionError) as error:
+            raise DamagedError(f"{path}: damaged: {error}") from error
+        if not isinstance(value, dict):
+            raise DamagedError(f"{path}: damaged: not a JSON object")
+        return value
 
 
 def _check_id(name: str) -> None:
@@ -233,11 +271,14 @@ def _check_id(name: str) -> None:
 
 def run_directories(results: Path) -> Iterator[RunDirectory]:
     """All run directories of a results folder that were fully created, by id."""
-    runs = results / "runs"
-    if runs.is_dir():
-        for path in sorted(runs.iterdir()):
-            if _JOB_ID.fullmatch(path.name) and RunDirectory(path).exists():
-                yield RunDirectory(path)
+    try:
+        names = Folder(results / "runs", depth=1).names()
+    except OSError:
+        return
+    for name in names:
+        run = RunDirectory(results / "runs" / name) if _JOB_ID.fullmatch(name) else None
+        if run is not None and not run.path.is_symlink() and run.exists():
+            yield run
 
 
 def parse_events(content: bytes) -> EventLog:
@@ -250,22 +291,8 @@ def parse_events(content: bytes) -> EventLog:
     return EventLog(events, damaged, bool(last) and unfinished is None, len(content))
 
 
-def _content(path: Path) -> bytes:
+def _is_file(path: Path) -> bool:
     try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise AbsentError(f"{path}: {error.strerror}") from error
-    except IsADirectoryError as error:
-        raise DamagedError(f"{path}: damaged: {error.strerror}") from error
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(_content(path))
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(f"{path}: damaged: {error}") from error
-    if not isinstance(value, dict):
-        raise DamagedError(f"{path}: damaged: not a JSON object")
-    return value
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False

@@ -5,6 +5,7 @@ results/studies/<key of the plan>.json
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -14,7 +15,9 @@ from pathlib import Path
 
 from ablate.errors import StoreError
 from ablate.matrix.plan import PlannedJob, StudyPlan
-from ablate.store.files import atomic_write
+from ablate.store.folders import MIB, Folder
+
+_MOST_BYTES = 256 * MIB
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,16 @@ class StudyDocument:
 def write_document(results: Path, document: StudyDocument) -> None:
     """Write a study document atomically; OSError as the system gives it."""
     path = document_path(results, document.plan.key)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Folder(path.parent, depth=1)
+    folder.make()
     content = {"registered": document.registered, "plan": document.plan.to_json()}
-    atomic_write(path, json.dumps(content, ensure_ascii=False).encode() + b"\n")
+    folder.write(path.name, json.dumps(content, ensure_ascii=False).encode() + b"\n")
 
 
 def read_document(path: Path) -> StudyDocument:
     """Read a study document; StoreError if it is absent or damaged."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(Folder(path.parent, depth=1).read(path.name, most_bytes=_MOST_BYTES))
         return StudyDocument(StudyPlan.from_json(content["plan"]), float(content["registered"]))
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
@@ -53,7 +57,14 @@ def document_path(results: Path, key: str) -> Path:
 
 def document_paths(results: Path) -> Iterator[Path]:
     """All study documents of a results folder, by key."""
-    yield from sorted((results / "studies").glob("[!.]*.json"))
+    folder = Folder(results / "studies", depth=1)
+    with contextlib.suppress(OSError):
+        names = folder.names()
+        yield from (folder.path / name for name in names if _is_document(name))
+
+
+def _is_document(name: str) -> bool:
+    return name.endswith(".json") and not name.startswith(".")
 
 
 def merge(earlier: StudyPlan, new: StudyPlan) -> StudyPlan:

@@ -17,6 +17,7 @@ from ablate.matrix.plan import Matrix
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import Machine
 from ablate.store.events import CheckpointSaved, CheckpointsRejected, Started
+from ablate.store.folders import Folder
 from ablate.store.rundir import RunDirectory
 
 
@@ -34,14 +35,14 @@ def test_a_result_that_cannot_be_read_keeps_no_other_job_from_running(
 ) -> None:
     matrix, (unreadable, damaged, sound) = finished(tmp_path, 3)
     damaged.result_file.write_bytes(b"")
-    read = Path.read_bytes
+    read = Folder.read
 
-    def read_bytes(path: Path) -> bytes:
-        if path == unreadable.result_file:
+    def refuse(folder: Folder, name: str, *, most_bytes: int) -> bytes:
+        if folder.path / name == unreadable.result_file:
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-        return read(path)
+        return read(folder, name, most_bytes=most_bytes)
 
-    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(Folder, "read", refuse)
     said: list[str] = []
     set_damaged_aside(matrix.configs, lambda job: RunDirectory.of(tmp_path, job), said.append)
     assert said[0] == f"{unreadable.result_file}: Permission denied; its job counts as done"
@@ -58,10 +59,10 @@ def test_a_damaged_result_that_cannot_be_set_aside_is_told(
     matrix, (damaged,) = finished(tmp_path, 1)
     damaged.result_file.write_bytes(b"")
 
-    def refuse(path: Path, target: Path) -> Path:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(StoreError, match=r"result\.json: Read-only file system"):
         set_damaged_aside(matrix.configs, lambda job: RunDirectory.of(tmp_path, job), print)
 
@@ -72,10 +73,10 @@ def test_a_config_that_cannot_be_mended_keeps_no_job_from_running(
     matrix, (damaged, _) = finished(tmp_path, 2)
     (damaged.path / "config.json").write_bytes(b"")
 
-    def refuse(path: Path, target: Path) -> Path:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     said: list[str] = []
     mend_configs(matrix.configs, lambda job: RunDirectory.of(tmp_path, job), said.append)
     why = "its config cannot be written anew: Read-only file system"

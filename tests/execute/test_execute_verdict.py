@@ -18,6 +18,7 @@ from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import Machine
+from ablate.store.folders import Folder
 from ablate.store.rundir import RunDirectory
 
 Spoil = Callable[..., None]
@@ -29,15 +30,15 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Spoil:
 
     def order(name: str, times: int = 1) -> None:
         left = [None] * times
-        read = Path.read_bytes
+        read = Folder.read
 
-        def read_bytes(path: Path) -> bytes:
-            if path.name == name and left:
+        def stale(folder: Folder, file: str, *, most_bytes: int) -> bytes:
+            if file == name and left:
                 left.pop()
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-            return read(path)
+            return read(folder, file, most_bytes=most_bytes)
 
-        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        monkeypatch.setattr(Folder, "read", stale)
 
     return order
 
@@ -77,11 +78,13 @@ def test_what_cannot_even_be_looked_for_is_not_taken_for_a_result(
     finish(run, Order(run.path, 1, Machine(), {}))
     spoil("result.json")
 
-    def stale(path: Path) -> bool:
+    def stale(path: Path) -> os.stat_result:
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
-    monkeypatch.setattr(Path, "exists", stale)
-    assert read_end(run, 1, Exit(run.id, 0)).event.outcome is AttemptOutcome.CRASHED
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "lstat", stale)
+        end = read_end(run, 1, Exit(run.id, 0))
+    assert end.event.outcome is AttemptOutcome.CRASHED
 
 
 def test_a_worker_leaves_a_sound_result_alone(run: RunDirectory, spoil: Spoil) -> None:

@@ -3,7 +3,6 @@ import errno
 import json
 import math
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from ablate.errors import StoreError
 from ablate.matrix.identity import job_id
 from ablate.store.events import EpochEnded, Failed, Resumed, Started, Unknown, to_line
+from ablate.store.folders import Folder
 from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory, parse_events, run_directories
 
@@ -114,14 +114,13 @@ def test_a_folder_in_the_place_of_a_result_is_a_damaged_one(run_directory):
 def test_a_result_that_cannot_be_read_is_neither_sound_nor_damaged(run_directory, monkeypatch):
     run_directory.write_result(JobResult())
 
-    def stale(path):
+    def stale(*_, **__):
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "read_bytes", stale)
+        patched.setattr(Folder, "read", stale)
         with pytest.raises(StoreError, match=r"result\.json: Stale file handle"):
             run_directory.set_damaged_aside()
-        patched.setattr(Path, "stat", stale)
         with pytest.raises(StoreError, match=r"result\.json: Stale file handle"):
             run_directory.result()
     assert run_directory.result() == JobResult()

@@ -22,9 +22,10 @@ from typing import ClassVar
 from ablate.errors import StoreError
 from ablate.execute.worker.order import Order
 from ablate.methods.lifecycle import AttemptOutcome
-from ablate.store.files import atomic_write
+from ablate.store.folders import Folder
 
 HANDLE_FILE = "handle.json"
+_MOST_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,14 @@ class Launcher(ABC):
 
 def write_handle(run: Path, handle: Handle) -> None:
     """Write a handle into a run directory, atomically; OSError as the system gives it."""
-    atomic_write(run / HANDLE_FILE, json.dumps(asdict(handle)).encode() + b"\n")
+    content = json.dumps(asdict(handle)).encode() + b"\n"
+    Folder(run, depth=2).write(HANDLE_FILE, content)
 
 
 def read_handle(run: Path) -> Handle | None:
     """The handle of a job's newest attempt; None if there is none, or none that can be read."""
     try:
-        found = json.loads((run / HANDLE_FILE).read_bytes())
+        found = json.loads(Folder(run, depth=2).read(HANDLE_FILE, most_bytes=_MOST_BYTES))
     except (OSError, ValueError, RecursionError, StoreError):
         return None
     known = {field.name: {"int": int}.get(str(field.type), str) for field in fields(Handle)}

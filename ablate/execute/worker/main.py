@@ -44,7 +44,6 @@ from ablate.methods.registry import import_file
 from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
 from ablate.store.events import Failed, Finished, Started
-from ablate.store.files import remove_temporaries
 from ablate.store.job_result import JobResult
 from ablate.store.locks import FolderLock
 from ablate.store.processes import process_start
@@ -64,13 +63,13 @@ _LASTING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, Permission
 def main(order: Order) -> None:
     """Entry point in the worker process; ends the process."""
     own_group()
-    _redirect(order.run / "log.txt")
+    _redirect(RunDirectory(order.run))
     stop = StopFlag()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda number, _: stop.request(signal.Signals(number).name))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _watch_orchestrator(stop, order.grace_s)
-    lock = FolderLock(RunDirectory(order.run).lock, f"attempt {order.attempt}")
+    lock = FolderLock(RunDirectory(order.run).lock, f"attempt {order.attempt}", depth=2)
     if not lock.try_acquire():
         sys.exit(EXIT_BUSY)
     code = attempt(order, stop)
@@ -87,10 +86,11 @@ def own_group() -> None:
         os.setsid()
 
 
-def _redirect(log: Path) -> None:
+def _redirect(run: RunDirectory) -> None:
     """Send what the program prints, and what C libraries print, to the job's log."""
     try:
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        descriptor = run.folder.open(run.log.name, flags, 0o644)
     except OSError:  # a full disk: the training may still get through, without its words
         descriptor = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
@@ -129,8 +129,8 @@ def attempt(order: Order, stop: StopFlag) -> int:
     os.environ.update(order.device.environment)
     run = RunDirectory(order.run)
     session = WorkerSession(order, stop)
-    for folder in (run.path, run.artifacts):
-        remove_temporaries(folder)  # of attempts that were killed as they wrote
+    for folder in (run.folder, run.artifact_folder):
+        folder.remove_temporaries()  # of attempts that were killed as they wrote
     try:
         if run.result() is not None:  # nobody could read it when it was looked for
             return 0

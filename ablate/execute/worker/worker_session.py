@@ -24,10 +24,11 @@ from ablate.store.events import (
     Resumed,
     Stopped,
 )
-from ablate.store.files import atomic_write
+from ablate.store.job_result import is_artifact_name
 from ablate.store.rundir import RunDirectory
 
 PULSE_S = 0.5  #: how often a worker notes how far it is
+_MOST_PULSE = 4096  #: bytes of that note
 
 
 @dataclass(frozen=True, order=True)
@@ -47,7 +48,7 @@ def pulse_file(run: RunDirectory) -> Path:
 def write_pulse(run: RunDirectory, pulse: Pulse) -> None:
     """Overwrite the note in place, in one write of always the same length."""
     line = json.dumps(vars(pulse)).ljust(120).encode() + b"\n"
-    descriptor = os.open(pulse_file(run), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = run.folder.open(pulse_file(run).name, os.O_WRONLY | os.O_CREAT)
     try:
         os.pwrite(descriptor, line, 0)
     finally:
@@ -57,8 +58,11 @@ def write_pulse(run: RunDirectory, pulse: Pulse) -> None:
 def read_pulse(run: RunDirectory) -> Pulse | None:
     """The last note; None if there is none, or none that can be read."""
     try:
-        return Pulse(**json.loads(pulse_file(run).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        found = json.loads(run.folder.read(pulse_file(run).name, most_bytes=_MOST_PULSE))
+        pulse = Pulse(**found)
+        sound = isinstance(pulse.step, int) and isinstance(pulse.epoch, int)
+        return pulse if sound and isinstance(pulse.trained_s, int | float) else None
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
@@ -242,10 +246,11 @@ class WorkerSession:
 
     def forget_pulse(self) -> None:
         """Remove the note of a job that is done."""
-        pulse_file(self._run).unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            self._run.folder.remove(pulse_file(self._run).name)
 
     def save_artifact(self, name: str, content: bytes) -> None:
         """Write a file, atomically, that downstream jobs and users read."""
-        if Path(name).name != name or name.startswith("."):
+        if not is_artifact_name(name):
             raise StoreError(f"an artifact's name may not be a path: {name!r}")
-        atomic_write(self._run.artifacts / name, content)
+        self._run.artifact_folder.write(name, content)
