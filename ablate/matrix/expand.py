@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ablate.errors import did_you_mean
+from ablate.matrix.baselines import Setup, baseline_values
+from ablate.matrix.checks import (
+    baseline_problems,
+    conflict_problems,
+    conflicts_of_baselines,
+    effect_problems,
+    teacher_problems,
+)
 from ablate.matrix.contrasts import find_contrasts, find_pair_groups
 from ablate.matrix.identity import canonical, file_code, training_code
 from ablate.matrix.inputs import data_files, data_inputs
-from ablate.matrix.jobs import Jobs
+from ablate.matrix.jobs import (
+    Jobs,
+    RowOnPair,
+    plan_jobs,
+    reference_teachers,
+    rows_on_pairs,
+    upstream_jobs,
+)
 from ablate.matrix.pairs import Pair, find_pairs
 from ablate.matrix.plan import Matrix, StudyPlan
-from ablate.matrix.resolve import Conditions, conditions
-from ablate.matrix.rows import Rows, TableRow, left_out
-from ablate.methods.catalog import by_content, content_name
+from ablate.matrix.resolve import find_conditions
+from ablate.matrix.rows import TableRow, left_out, table_rows
+from ablate.methods.catalog import DataInfo, by_content, content_name
 from ablate.methods.method import Method
-from ablate.methods.metrics import Metric
-from ablate.methods.parts import Value, format_value
+from ablate.methods.parts import format_value
+from ablate.methods.session import JobConfig
 from ablate.methods.teachers import TEACHER, TEACHER_SEED
 from ablate.study.parse import Study
 from ablate.study.seeds import SeedRule
 from ablate.study.settings import Settings, TomlValue
-from ablate.study.variants import baseline_changes, chosen_metrics, rows
+from ablate.study.variants import Row, baseline_changes, chosen_metrics, rows
+
+MOST_JOBS = 100_000  #: of one study; a larger one is a slip of the pen
 
 _DEFAULT_SEEDS = (0, 1, 2)
 
@@ -36,77 +52,147 @@ def expand(
     overrides: Mapping[str, TomlValue] | None = None,
     seeds: Sequence[int] | None = None,
 ) -> Matrix:
-    """All jobs of a study under a profile; InputError holds every problem of the file at once."""
+    """All jobs of a study under a profile; InputError holds every problem of the file at once.
+
+    `seeds` stand in for those of the study, and for its rule if it has one.
+    """
     study = study.copy()
     method, references = _methods(study)
     _check_profiles(study, settings)
-    metrics = chosen_metrics(study, method) if method else ()
     methods = [m for m in (method, *references.values()) if m is not None]
-    under, problems = conditions(settings, profile, overrides or {}, methods)
+    conditions, problems = find_conditions(settings, profile, overrides or {}, methods)
     study.problems += problems
     if method is None:
         study.check()
         raise AssertionError("a missing method is a problem")
-    said = baseline_changes(study, method, profile)
-    wanted = rows(study, method)
+    metrics = chosen_metrics(study, method)
+    declared = baseline_changes(study, method, profile)
+    asked = rows(study, method)
     pairs = find_pairs(study, methods, settings, profile)
-    if under is None:
+    if conditions is None:
         study.check()
         raise AssertionError("a missing profile is a problem")
-    data, problems = under.find_data() if method.uses_data else (None, [])
+    data, problems = conditions.find_data() if method.uses_data else (None, [])
     study.problems += problems
-    jobs = Jobs(
-        study,
-        method,
-        under,
-        said,
-        data_inputs(data) if data else {},
-        files=data_files(data) if data else {},
-        footnotes=dict.fromkeys(data.notes) if data else {},
-    )
-    own = {name: one.value for name, one in said.items() if name not in under.overrides}
-    if own:
-        changes = ", ".join(f"{name} = {format_value(value)}" for name, value in own.items())
-        jobs.footnotes[f"the study's own baseline: {changes}"] = None
-    baselines = _baselines(study, jobs, methods, pairs or [Pair()])
-    table = Rows(study, method, baselines)
-    mine = [row for row in wanted if row.belongs(profile)]
-    table.add_baseline(mine)
-    table.add(mine)
-    table.add_references(references)
-    if len(table.found) == 1 and not references and not study.problems:
-        right = "a value that differs from the baseline's" if mine else "see `profiles`"
-        study.problem("", f"the study changes nothing under profile {profile}", right)
-    declared = list(seeds) if seeds is not None else _seeds(study, settings, profile)
-    rule = declared if isinstance(declared, SeedRule) else None
-    chosen = declared.seeds if isinstance(declared, SeedRule) else declared
-    if not pairs:  # a problem, but others may be known all the same
-        jobs.check_conflicts(table.found, Pair())
-    contrasts, notes = find_contrasts(study, method, table.found, pairs, table.baseline)
-    groups, more = find_pair_groups(study, pairs)
-    jobs.footnotes.update(dict.fromkeys([*notes, *more]))
-    for pair in pairs:
-        if TEACHER in references.values() and pair.teacher:
-            jobs.add_teacher(next(filter(_chooses_teacher, methods), method), pair)
-        for row in table.found:
-            jobs.add(row, pair, chosen)
+    inputs = data_inputs(data) if data else {}
+    setup = Setup(method, conditions, declared, inputs, training_code())
+    places = pairs or [Pair()]  # where no pair could be read, other problems may be known
+    own = [row for row in asked if row.belongs(profile)]
+    table = _table(study, setup, references, places, own)
+    chosen, rule = _seeds(study, settings, profile, seeds)
+    _check_size(study, len(table) * len(places), len(chosen))
+    baseline = baseline_values(setup, method, places[0])
+    contrasts, notes = find_contrasts(study, method, table, pairs, baseline)
+    groups, more_notes = find_pair_groups(study, pairs)
+    lines = rows_on_pairs(setup, table, places)
+    teachers = _teachers(setup, methods, pairs) if TEACHER in references.values() else {}
+    _check_rows(study, setup, lines, teachers, complete=bool(pairs))
     study.check()
-    jobs.footnotes.update(dict.fromkeys(left_out(wanted, table.found, profile)))
-    title = data.title if data else ""
-    about = settings.profiles[profile].title
-    matrix = _matrix(jobs, method, title, table, pairs, chosen, metrics, about)
-    plan = replace(
-        matrix.plan,
+    jobs = plan_jobs(setup, lines, teachers, chosen)
+    footnotes = [
+        *(data.notes if data else ()), *_own_baseline(setup), *notes, *more_notes,
+        *(note for line in lines for note in line.method.footnotes(line.config)),
+        *left_out(asked, table, profile),
+    ]  # fmt: skip
+    plan = StudyPlan(
+        name=study.name,
+        title=study.file.title,
+        question=study.file.question,
+        answers=study.file.answers,
+        profile=profile,
+        data=data.title if data else "",
+        metrics=metrics,
+        pairs=tuple(pair.name for pair in pairs),
+        seeds=tuple(chosen),
+        baseline=baseline,
+        overrides=dict(conditions.overrides),
+        variants=tuple(row.variant for row in table),
+        jobs=jobs.planned,
+        rows=jobs.rows,
+        part_labels={part.name: part.symbol or part.label for part in method.parts},
+        footnotes=tuple(dict.fromkeys(footnotes)),
+        code=training_code(method.file),
+        conditions=_digest(setup, pairs),
+        profile_title=settings.profiles[profile].title,
         margin=study.file.margin,
         seed_rule=rule,
         contrasts=contrasts,
         pair_groups=groups,
     )
-    return replace(matrix, plan=plan)
+    return _matrix(plan, jobs, table, pairs, data)
 
 
-def _chooses_teacher(method: Method) -> bool:
-    return method.has_part(TEACHER_SEED)
+def _table(
+    study: Study,
+    setup: Setup,
+    references: Mapping[str, Method],
+    pairs: Sequence[Pair],
+    asked: Sequence[Row],
+) -> list[TableRow]:
+    """The rows of the table; InputError if a method declares a baseline that it forbids."""
+    for method in (setup.method, *references.values()):
+        try:
+            for pair in pairs:
+                baseline_values(setup, method, pair)
+        except ValueError as error:
+            study.problem("method", f"{method.name} declares a wrong baseline: {error}")
+    if any(problem.key == "method" for problem in study.problems):
+        study.check()
+    baselines = {pair: baseline_values(setup, setup.method, pair) for pair in pairs}
+    table = table_rows(study, setup.method, baselines, asked, references)
+    if len(table) == 1 and not references and not study.problems:
+        right = "a value that differs from the baseline's" if asked else "see `profiles`"
+        message = f"the study changes nothing under profile {setup.conditions.name}"
+        study.problem("", message, right)
+    return table
+
+
+def _check_size(study: Study, lines: int, seeds: int) -> None:
+    """A matrix that nobody can run is refused before it is made."""
+    if lines * seeds > MOST_JOBS:
+        message = f"the study has {lines * seeds:,} jobs, and at most {MOST_JOBS:,} are planned"
+        study.problem("", message, "fewer seeds, pairs or rows, or several studies")
+        study.check()
+
+
+def _check_rows(
+    study: Study,
+    setup: Setup,
+    lines: Sequence[RowOnPair],
+    teachers: Mapping[Pair, JobConfig],
+    *,
+    complete: bool,
+) -> None:
+    """Add what is wrong with finished rows to the study's problems.
+
+    `complete` is false where the study has no pair that could be read: then only conflicts that
+    hold on any pair are looked for.
+    """
+    where = str(study.path)
+    known = conflicts_of_baselines(setup, lines)
+    study.problems += baseline_problems(setup, where, lines, known)
+    study.problems += conflict_problems(where, lines, known)
+    if complete:
+        waited_for = [(line.method, line.pair, job) for line, job in upstream_jobs(lines)]
+        reference = [(setup.method, pair, job) for pair, job in teachers.items()]
+        study.problems += teacher_problems(setup, [*reference, *waited_for], known)
+        study.problems += effect_problems(setup, where, lines, known)
+
+
+def _teachers(
+    setup: Setup, methods: Sequence[Method], pairs: Sequence[Pair]
+) -> dict[Pair, JobConfig]:
+    """Each pair's teacher as a row of its own, with the seed that the first method chooses."""
+    choosing = [method for method in methods if method.has_part(TEACHER_SEED)]
+    return reference_teachers(setup, (choosing or [setup.method])[0], pairs)
+
+
+def _own_baseline(setup: Setup) -> list[str]:
+    """A footnote on what the study's own baseline changes."""
+    overridden = setup.conditions.overrides
+    own = {n: one.value for n, one in setup.declared.items() if n not in overridden}
+    changes = ", ".join(f"{name} = {format_value(value)}" for name, value in own.items())
+    return [f"the study's own baseline: {changes}"] if own else []
 
 
 def _methods(study: Study) -> tuple[Method | None, dict[str, Method]]:
@@ -144,74 +230,41 @@ def _check_profiles(study: Study, settings: Settings) -> None:
             study.problem(key, f'no profile "{name}" in ablate.toml', hint)
 
 
-def _baselines(
-    study: Study, jobs: Jobs, methods: Sequence[Method], pairs: Sequence[Pair]
-) -> dict[Pair, dict[str, Value]]:
-    """The study's baseline on each pair; InputError if a method declares what it forbids."""
-    for method in methods:
-        try:
-            for pair in pairs:
-                jobs.baseline(method, pair)
-        except ValueError as error:
-            study.problem("method", f"{method.name} declares a wrong baseline: {error}")
-    if any(problem.key == "method" for problem in study.problems):
-        study.check()
-    return {pair: jobs.baseline(methods[0], pair) for pair in pairs}
+def _seeds(
+    study: Study, settings: Settings, profile: str, chosen: Sequence[int] | None
+) -> tuple[list[int], SeedRule | None]:
+    """The seeds to start with, and the rule that adds others.
 
-
-def _seeds(study: Study, settings: Settings, profile: str) -> list[int] | SeedRule:
-    """Seeds of the study under the profile: of its section for it, of the study, of the profile."""
+    Seeds of the command count first, then those of the study's section for the profile, of the
+    study, and of the profile.
+    """
+    if chosen is not None:
+        return list(chosen), None
     entry = study.file.profiles.get(profile)
-    of_section = entry.seeds if entry else None
     of_profile = settings.profiles[profile].seeds
-    return of_section or study.file.seeds or of_profile or list(_DEFAULT_SEEDS)
+    seeds = (entry and entry.seeds) or study.file.seeds or of_profile or list(_DEFAULT_SEEDS)
+    return (seeds.seeds, seeds) if isinstance(seeds, SeedRule) else (seeds, None)
 
 
 def _matrix(
+    plan: StudyPlan,
     jobs: Jobs,
-    method: Method,
-    data: str,
-    table: Rows,
+    table: Sequence[TableRow],
     pairs: Sequence[Pair],
-    seeds: Sequence[int],
-    metrics: Sequence[Metric],
-    profile_title: str,
+    data: DataInfo | None,
 ) -> Matrix:
-    study, under = jobs.study.file, jobs.under
-    found: list[TableRow] = table.found
-    plan = StudyPlan(
-        name=jobs.study.name,
-        title=study.title,
-        question=study.question,
-        answers=study.answers,
-        profile=under.name,
-        data=data,
-        metrics=tuple(metrics),
-        pairs=tuple(pair.name for pair in pairs),
-        seeds=tuple(seeds),
-        baseline=dict(table.baseline),
-        overrides=dict(under.overrides),
-        variants=tuple(row.variant for row in found),
-        jobs=tuple(jobs.planned),
-        rows=jobs.rows,
-        part_labels={part.name: part.symbol or part.label for part in method.parts},
-        footnotes=tuple(jobs.footnotes),
-        code=training_code(method.file),
-        conditions=_digest(under, jobs.inputs, pairs),
-        profile_title=profile_title,
-    )
-    files = {row.method.name: row.method.file for row in found if ".py:" in row.method.name}
-    codes = {name: file_code(Path(file)) for name, file in files.items()}
-    return Matrix(plan, jobs.configs, jobs.files, files, codes)
+    used = {config.inputs.get("checkpoint") for config in jobs.configs.values()}
+    weights = dict(pair.checkpoint for pair in pairs if pair.checkpoint)
+    files = {digest: path for digest, path in weights.items() if digest in used}
+    files |= data_files(data) if data else {}
+    own = {row.method.name: row.method.file for row in table if ".py:" in row.method.name}
+    codes = {name: file_code(Path(file)) for name, file in own.items()}
+    return Matrix(plan, jobs.configs, files, own, codes)
 
 
-def _digest(under: Conditions, inputs: Mapping[str, str], pairs: Sequence[Pair]) -> str:
+def _digest(setup: Setup, pairs: Sequence[Pair]) -> str:
     """Digest of what all jobs share beside the baseline: data, teachers' recipe, given weights."""
     weights = {pair.name: pair.checkpoint[0] for pair in pairs if pair.checkpoint}
-    shared = [
-        content_name(under.data),
-        inputs,
-        {**under.settings, **by_content(under.overrides)},
-        weights,
-    ]
+    settings = {**setup.conditions.settings, **by_content(setup.conditions.overrides)}
+    shared = [content_name(setup.conditions.data), setup.inputs, settings, weights]
     return hashlib.sha256(canonical(shared).encode()).hexdigest()

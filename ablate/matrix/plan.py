@@ -35,6 +35,8 @@ class Variant:
     method: str
     changes: Mapping[str, Value] = field(default_factory=dict)  #: part -> value, against baseline
     group: str = ""  #: heading of the ablation it belongs to, e.g. "τ" or "m_c × m_r"
+    #: Label of an earlier row that is the same: the two share their jobs and count once.
+    same_as: str = ""
 
 
 @dataclass(frozen=True)

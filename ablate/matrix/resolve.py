@@ -74,7 +74,7 @@ class Conditions:
             return None, found
 
 
-def conditions(
+def find_conditions(
     settings: Settings,
     profile: str,
     overrides: Mapping[str, TomlValue],

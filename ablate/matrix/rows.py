@@ -7,7 +7,7 @@ that silently does nothing is the worst result there could be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ablate.matrix.pairs import Pair
 from ablate.matrix.plan import Role, Variant
@@ -17,6 +17,7 @@ from ablate.methods.teachers import TEACHER
 from ablate.study.parse import Study
 from ablate.study.variants import Row, describe
 
+Changes = frozenset[tuple[str, Value]]
 _MOST_NAMED = 4  #: rows that a footnote names one by one
 
 
@@ -30,98 +31,137 @@ class TableRow:
     key: str = ""
 
 
-@dataclass
-class Rows:
-    """Gathers the table's rows; what is wrong goes to the study's problems."""
+def table_rows(
+    study: Study,
+    method: Method,
+    baselines: Mapping[Pair, Values],
+    wanted: Sequence[Row],
+    references: Mapping[str, Method],
+) -> list[TableRow]:
+    """The rows of the table in order; what is wrong with one goes to the study's problems.
 
-    study: Study
-    method: Method
-    baselines: Mapping[Pair, Values]
-    found: list[TableRow] = field(default_factory=list)
-    _seen: dict[str, str] = field(default_factory=dict)  #: label -> where it comes from
+    `baselines`: the settings of the method's baseline on each pair; the first pair's count where a
+    row is compared with the baseline. `references`: key in the file -> method.
+    """
+    baseline = next(iter(baselines.values()))
+    first = _baseline_row(method, baseline, wanted)
+    own = _variant_rows(study, method, baselines, wanted, first.variant.label)
+    return [first, *own, *_reference_rows(study, references, [first, *own])]
 
-    @property
-    def baseline(self) -> Values:
-        """The baseline's settings on the first pair."""
-        return next(iter(self.baselines.values()))
 
-    def add_baseline(self, wanted: Sequence[Row]) -> None:
-        """The reference row, labelled by the values of the ablated part where there is but one."""
-        touched = {name: None for row in wanted for name in row.changes}
-        groups = {row.group for row in wanted}
-        one_group = len(groups) == 1 and "variants" not in groups
-        together = len(touched) <= 2 and any(len(row.changes) > 1 for row in wanted)
-        label = self.method.title
-        if touched and (one_group or together):
-            label = describe(self.method, {name: self.baseline[name] for name in touched})
-        group = next(iter(groups)) if one_group else ""
-        self._seen[label] = "the baseline's label"
-        variant = Variant(label, Role.BASELINE, self.method.name, {}, group)
-        self.found.append(TableRow(variant, self.method, None, "baseline"))
+def _baseline_row(method: Method, baseline: Values, wanted: Sequence[Row]) -> TableRow:
+    """The reference row, labelled by the values of the ablated part where there is but one."""
+    touched = {name: None for row in wanted for name in row.changes}
+    groups = {row.group for row in wanted}
+    one_group = len(groups) == 1 and "variants" not in groups
+    together = len(touched) <= 2 and any(len(row.changes) > 1 for row in wanted)
+    label = method.title
+    if touched and (one_group or together):
+        label = describe(method, {name: baseline[name] for name in touched})
+    group = next(iter(groups)) if one_group else ""
+    return TableRow(Variant(label, Role.BASELINE, method.name, {}, group), method, None, "baseline")
 
-    def add(self, wanted: Iterable[Row]) -> None:
-        """Rows that the file asks for, but for the cells of a grid that are the baseline."""
-        ambiguous = self._ambiguous(wanted)
-        for row in wanted:
-            if ambiguous & row.changes.keys():
-                continue
-            if row.adds:
-                self._check_added(row)
-            if all(same(self.baseline[name], value) for name, value in row.changes.items()):
-                if not row.may_equal_baseline:
-                    self._equals_baseline(row)
-            elif row.label in self._seen:
-                message = f'"{row.label}" is {self._seen[row.label]} already'
-                self.study.problem(row.key, message, "each row once, under a label of its own")
-            else:
-                self._seen[row.label] = row.key
-                changes = dict(row.changes)
-                variant = Variant(row.label, Role.VARIANT, self.method.name, changes, row.group)
-                self.found.append(TableRow(variant, self.method, row, row.key))
 
-    def add_references(self, references: Mapping[str, Method]) -> None:
-        """Other methods, as they are; a teacher has no row, since its job is no student's."""
-        for key, method in references.items():
-            if method.name == TEACHER.name:
-                continue
-            if method.title in self._seen:
-                where = self._seen[method.title]
-                self.study.problem(key, f'"{method.title}" is {where} already', "another method")
-                continue
-            self._seen[method.title] = key
-            variant = Variant(method.title, Role.REFERENCE, method.name)
-            self.found.append(TableRow(variant, method, None, key))
+def _variant_rows(
+    study: Study,
+    method: Method,
+    baselines: Mapping[Pair, Values],
+    wanted: Sequence[Row],
+    baseline_label: str,
+) -> list[TableRow]:
+    """Rows that the file asks for, but for the cells of a grid that are the baseline."""
+    baseline = next(iter(baselines.values()))
+    ambiguous = _ambiguous_parts(study, baselines, wanted)
+    places = {baseline_label: "the baseline's label"}
+    found: list[TableRow] = []
+    first_with: dict[Changes, TableRow] = {}
+    for row in wanted:
+        if ambiguous & row.changes.keys():
+            continue
+        if row.adds:
+            _check_added(study, method, baseline, row)
+        changes = frozenset((n, v) for n, v in row.changes.items() if not same(baseline[n], v))
+        twin = first_with.get(changes)
+        if not changes:
+            if not row.may_equal_baseline:
+                _equals_baseline(study, row)
+        elif row.label in places:
+            if twin is None or twin.variant.label != row.label or not _is_shared(row, twin):
+                message = f'"{row.label}" is {places[row.label]} already'
+                study.problem(row.key, message, "each row once, under a label of its own")
+        else:
+            places[row.label] = row.key
+            same_as = twin.variant.label if twin is not None and _is_shared(row, twin) else ""
+            variant = Variant(
+                row.label, Role.VARIANT, method.name, dict(row.changes), row.group, same_as
+            )
+            found.append(TableRow(variant, method, row, row.key))
+            first_with.setdefault(changes, found[-1])
+    return found
 
-    def _ambiguous(self, wanted: Iterable[Row]) -> set[str]:
-        """Ablated parts whose baseline depends on the pair, so that no row could be labelled."""
-        first = {name: row for row in reversed(list(wanted)) for name in row.changes}
-        found: set[str] = set()
-        for name, row in first.items():
-            values: dict[Value, str] = {}
-            for pair, settings in self.baselines.items():
-                values.setdefault(settings[name], pair.name)
-            if len(values) > 1:
-                found.add(name)
-                each = ", ".join(f"{shown(v)} on {pair}" for v, pair in values.items())
-                message = f"the baseline of {name} differs between pairs ({each})"
-                self.study.problem(row.key, message, f"say [baseline] {name} = ...")
-        return found
 
-    def _check_added(self, row: Row) -> None:
-        for name in row.changes:
-            off, value = self.method.part(name).off, self.baseline[name]
-            if off is not None and not same(value, off):
-                message = f"{name} is on in the baseline already ({shown(value)})"
-                self.study.problem(row.key, message, 'action = "REPLACE", or "REMOVE"')
+def _is_shared(row: Row, twin: TableRow) -> bool:
+    """Whether two rows with the same changes are one, shown twice.
 
-    def _equals_baseline(self, row: Row) -> None:
-        values = ", ".join(f"{name} = {shown(value)}" for name, value in row.changes.items())
-        right = "another value"
-        if row.key.startswith("ablation"):
-            right += f", or `baseline = {shown(next(iter(row.changes.values())))}` in this ablation"
-        self.study.problem(
-            row.key, f"equals the baseline ({values}), so it would ablate nothing", right
+    The cell of a grid may be a row of another ablation; a row that was written twice is a mistake.
+    """
+    return twin.row is not None and (row.of_grid or twin.row.of_grid)
+
+
+def _reference_rows(
+    study: Study, references: Mapping[str, Method], table: Sequence[TableRow]
+) -> list[TableRow]:
+    """Other methods, as they are; a teacher has no row, since its job is no student's."""
+    places = {row.variant.label: row.key for row in table[1:]}
+    places[table[0].variant.label] = "the baseline's label"
+    found = []
+    for key, method in references.items():
+        if method.name == TEACHER.name:
+            continue
+        if method.title in places:
+            message = f'"{method.title}" is {places[method.title]} already'
+            study.problem(key, message, "another method")
+            continue
+        places[method.title] = key
+        found.append(
+            TableRow(Variant(method.title, Role.REFERENCE, method.name), method, None, key)
         )
+    return found
+
+
+def _ambiguous_parts(
+    study: Study, baselines: Mapping[Pair, Values], wanted: Sequence[Row]
+) -> set[str]:
+    """Ablated parts whose baseline depends on the pair, so that no row could be labelled."""
+    first = {name: row for row in reversed(wanted) for name in row.changes}
+    found: set[str] = set()
+    for name, row in first.items():
+        values: dict[Value, str] = {}
+        for pair, settings in baselines.items():
+            values.setdefault(settings[name], pair.name)
+        if len(values) > 1:
+            found.add(name)
+            each = ", ".join(f"{shown(v)} on {pair}" for v, pair in values.items())
+            message = f"the baseline of {name} differs between pairs ({each})"
+            study.problem(row.key, message, f"say [baseline] {name} = ...")
+    return found
+
+
+def _check_added(study: Study, method: Method, baseline: Values, row: Row) -> None:
+    for name in row.changes:
+        off, value = method.part(name).off, baseline[name]
+        if off is not None and not same(value, off):
+            message = f"{name} is on in the baseline already ({shown(value)})"
+            study.problem(row.key, message, 'action = "REPLACE", or "REMOVE"')
+
+
+def _equals_baseline(study: Study, row: Row) -> None:
+    values = ", ".join(f"{name} = {shown(value)}" for name, value in row.changes.items())
+    right = "another value"
+    if row.key.startswith("ablation"):
+        right += f", or `baseline = {shown(next(iter(row.changes.values())))}` in this ablation"
+    message = f"equals the baseline ({values}), so it would ablate nothing"
+    study.problem(row.key, message, right)
 
 
 def left_out(rows: Iterable[Row], kept: Iterable[TableRow], profile: str) -> list[str]:

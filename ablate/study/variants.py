@@ -29,13 +29,18 @@ class Row:
     profiles: Sequence[str] = ()  #: the only ones that the row belongs to; (): to all
     adds: bool = False  #: its part has to be off in the baseline
 
+    @property
+    def of_grid(self) -> bool:
+        """Whether the row is a cell of a grid; all others were written one by one."""
+        return self.key.startswith("grid")
+
     def belongs(self, profile: str) -> bool:
         """Whether the row is part of the study under this profile."""
         return not self.profiles or profile in self.profiles
 
 
 @dataclass(frozen=True)
-class Said:
+class BaselineValue:
     """What the file says of one part of the baseline, and where."""
 
     value: Value
@@ -57,14 +62,16 @@ def rows(study: Study, method: Method) -> list[Row]:
     return found
 
 
-def baseline_changes(study: Study, method: Method, profile: str) -> dict[str, Said]:
+def baseline_changes(study: Study, method: Method, profile: str) -> dict[str, BaselineValue]:
     """What the file says of the baseline under a profile: in [baseline] tables and in ablations."""
-    said: dict[str, Said] = {}
+    declared: dict[str, BaselineValue] = {}
     for prefix, section in study.file.sections().items():
         key = f"{prefix}baseline"
         values = parse_values(study, method, section.baseline, key)
         if prefix in ("", f"profiles.{profile}."):
-            said |= {name: Said(value, f"{key}.{name}") for name, value in values.items()}
+            declared |= {
+                name: BaselineValue(value, f"{key}.{name}") for name, value in values.items()
+            }
     for i, ablation in enumerate(study.file.ablation):
         if ablation is None or ablation.baseline is None:
             continue
@@ -74,11 +81,11 @@ def baseline_changes(study: Study, method: Method, profile: str) -> dict[str, Sa
         value = _value(study, part, ablation.baseline, key)
         if value is None or not ablation.belongs(profile):
             continue
-        before = said.setdefault(part.name, Said(value, key))
+        before = declared.setdefault(part.name, BaselineValue(value, key))
         if not same(before.value, value):
             message = f"{shown(value)} contradicts {before.key} = {shown(before.value)}"
             study.problem(key, message, "one of the two")
-    return said
+    return declared
 
 
 def chosen_metrics(study: Study, method: Method) -> tuple[Metric, ...]:
@@ -120,14 +127,14 @@ def _ablation_rows(study: Study, method: Method, entry: AblationEntry, key: str)
     if part is None:
         return
     declared = entry.baseline is not None
-    for place, value in _wanted(study, part, entry, key):
+    for place, value in _values_of(study, part, entry, key):
         label = part.off_label if entry.action == "REMOVE" and part.off_label else ""
         label = label or part.describe(value)
         adds = entry.action == "ADD"
         yield Row(place, label, {part.name: value}, part.label, declared, entry.profiles, adds)
 
 
-def _wanted(
+def _values_of(
     study: Study, part: Part, entry: AblationEntry, key: str
 ) -> Iterator[tuple[str, Value]]:
     """(where in the file, value) for each value that the action sets."""

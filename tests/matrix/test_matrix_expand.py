@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from study_lab import HEAD, TAU, Lab, configs, jobs_of, labels
 
+from ablate.matrix.expand import MOST_JOBS
 from ablate.matrix.plan import Matrix, Role
 from ablate.methods.parts import Value
 from ablate.methods.registry import BUILT_IN
@@ -479,12 +480,53 @@ def test_so_is_a_row_that_would_compute_what_another_does(lab: Lab) -> None:
     assert right == "head.width counts where head.depth is above 1"
 
 
-def test_a_grid_and_a_list_that_overlap_are_told(lab: Lab) -> None:
-    grid = "[[grid]]\nparts.temperature = [0.2]\nparts.loss.pred = [4, 8]\n"
-    key, message, right = lab.problem(HEAD + TAU + grid)
-    assert key == "grid[0]"
-    assert message == ('τ = 0.2, λ_pred = 4: computes the same as "τ = 0.2" on resnet14/resnet8')
+GRID = "[[grid]]\nparts.temperature = [0.2]\nparts.loss.pred = [4, 8]\n"
+
+
+@pytest.mark.parametrize("text", [TAU + GRID, GRID + TAU])
+def test_a_row_of_a_grid_and_of_a_list_runs_once_and_is_shown_in_both(lab: Lab, text: str) -> None:
+    plan = lab.expand(HEAD + text).plan
+    twins = {"τ = 0.2", "τ = 0.2, λ_pred = 4"}
+    shared = [variant for variant in plan.variants if variant.same_as]
+    assert len(shared) == 1
+    assert {shared[0].label, shared[0].same_as} == twins
+    first, second = (
+        {(job.pair, job.seed, job.id) for job in plan.jobs if job.variant == label}
+        for label in twins
+    )
+    assert first == second
+    assert len(first) == len(plan.seeds)
+
+
+def test_rows_of_two_grids_are_shared_too(lab: Lab) -> None:
+    other = "[[grid]]\nparts.temperature = [0.2, 0.5]\nparts.lr = [0.01]\n"
+    plan = lab.expand(HEAD + GRID + other).plan
+    assert {v.label: v.same_as for v in plan.variants if v.same_as} == {
+        "τ = 0.2, lr = 0.01": "τ = 0.2, λ_pred = 4"
+    }
+
+
+def test_grids_of_the_same_parts_may_overlap(lab: Lab) -> None:
+    other = GRID.replace("[4, 8]", "[8, 2]")
+    assert len(labels(lab.expand(HEAD + GRID + other))) == 4
+
+
+def test_a_row_that_was_written_twice_is_told(lab: Lab) -> None:
+    variant = "[[variant]]\nlabel = 'cold'\nset.temperature = 0.2\n"
+    key, message, right = lab.problem(HEAD + TAU + variant)
+    assert key == "variant[0].set"
+    assert message == 'cold: computes the same as "τ = 0.2" on resnet14/resnet8'
     assert right == "each row once"
+
+
+def test_a_matrix_that_nobody_can_run_is_refused_before_it_is_made(lab: Lab) -> None:
+    text = HEAD + "seeds = '0-9999'\n" + TAU.replace("0.2, 0.5", "0.2, 0.3, 0.4, 0.5, 0.6, 0.7")
+    for i in range(1, 5):
+        text += TAU.replace("temperature", "loss.ctr").replace("0.2, 0.5", f"0.{i}1")
+    key, message, _ = lab.problem(text)
+    assert key == ""
+    assert "110,000" in message
+    assert f"{MOST_JOBS:,}" in message
 
 
 def test_a_part_that_counts_on_one_pair_only_is_told_with_the_other(lab: Lab) -> None:
