@@ -3,14 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check chaos benchmarks clean
+.PHONY: run test check chaos slurm benchmarks clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablate run studies/lpred_symmetry.toml
 	$(BIN)/ablate report lpred_symmetry --table
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -m "not slow" -n logical --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -q -m "not slow and not slurm" -n logical --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -20,6 +20,10 @@ check: $(VENV)/.installed-test
 # Long: kills workers and orchestrators at random moments and compares every digest.
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -m slow tests/execute
+
+# On a real Slurm of two nodes that the tests start on this machine; needs root, slurm-wlm and munge.
+slurm: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -m slurm tests/execute
 
 benchmarks: $(VENV)/.installed-test
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

@@ -6,9 +6,11 @@ does when it starts and how long it takes is the test's to say, through `work`.
 
 from __future__ import annotations
 
+import heapq
 import re
 import shlex
 import subprocess
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +62,10 @@ class FakeSlurm:
     calls: list[str] = field(default_factory=list)
     submitted: list[str] = field(default_factory=list)  #: scripts
     _next: int = 1
-    _live: dict[str, Task] = field(default_factory=dict)
+    _pending: dict[str, Task] = field(default_factory=dict)  #: in the queue's order
+    _running: dict[str, Task] = field(default_factory=dict)
+    _ends: list[tuple[float, str]] = field(default_factory=list)  #: heap of planned ends
+    _over: deque[Task] = field(default_factory=deque)  #: in the order in which they ended
 
     def __call__(
         self, command: Sequence[str], text: str | None, timeout_s: float
@@ -84,50 +89,62 @@ class FakeSlurm:
     def advance(self, seconds: float) -> None:
         """Let time pass: tasks end, and others start in their place."""
         until = self.now + seconds
-        while True:
+        self._start()
+        while self._ends and self._ends[0][0] <= until:
+            at, name = heapq.heappop(self._ends)
+            task = self._running.get(name)
+            if task is None or task.ends_at != at:
+                continue  # it ended otherwise, or was signalled
+            self.now = max(self.now, at)
+            self.finish(task)
+            self.end(task, "COMPLETED")
             self._start()
-            running = [task for task in self._live.values() if task.state == "RUNNING"]
-            first = min(running, key=lambda task: (task.ends_at, task.id), default=None)
-            if first is None or first.ends_at > until:
-                break
-            self.now = max(self.now, first.ends_at)
-            self.finish(first)
-            self.end(first, "COMPLETED")
         self.now = until
-        for task in [t for t in self.tasks.values() if t.over]:
-            if self.now - task.ended_at > self.remembers_s and not self.accounting:
-                del self.tasks[task.id]
+        while self._over and self.now - self._over[0].ended_at > self.remembers_s:
+            forgotten = self._over.popleft()
+            if not self.accounting and forgotten.over:
+                self.tasks.pop(forgotten.id, None)
 
     def end(self, task: Task, state: str) -> None:
         """End a task now."""
+        self._pending.pop(task.id, None)
+        self._running.pop(task.id, None)
         task.state, task.ended_at = state, self.now
-        self._live.pop(task.id, None)
+        self._over.append(task)
 
     def requeue(self, task: Task) -> None:
         """Put a running task back into the queue, as after the death of its node."""
         task.state, task.reason = "PENDING", "BeginTime"
+        del self._running[task.id]
+        self._pending[task.id] = task
 
     @property
     def running(self) -> list[Task]:
-        return [task for task in self._live.values() if task.state == "RUNNING"]
+        return list(self._running.values())
 
     def _start(self) -> None:
-        free = self.places - len(self.running)
-        for task in list(self._live.values()):
-            if task.state != "PENDING":
-                continue
-            upstream = [self.tasks.get(name) for name in task.after]
-            if any(up is not None and up.over and up.state != "COMPLETED" for up in upstream):
+        free = self.places - len(self._running)
+        for task in list(self._pending.values()) if free > 0 else ():
+            if free <= 0:
+                break
+            waits = self._waits(task)
+            if waits is None:
                 self.end(task, "CANCELLED")
-            elif any(up is not None and not up.over for up in upstream):
-                task.reason = "Dependency"
-            elif free > 0:
+            elif not waits:
                 free -= 1
+                del self._pending[task.id]
+                self._running[task.id] = task
                 task.state, task.reason = "RUNNING", "None"
                 task.starts += 1
                 task.ends_at = self.now + self.work(task)
-            else:
-                task.reason = "Resources"
+                heapq.heappush(self._ends, (task.ends_at, task.id))
+
+    def _waits(self, task: Task) -> bool | None:
+        """Whether a task waits for another; None if it never can run."""
+        upstream = [self.tasks[name] for name in task.after if name in self.tasks]
+        if any(up.over and up.state != "COMPLETED" for up in upstream):
+            return None
+        return any(not up.over for up in upstream)
 
     def _sbatch(self, command: list[str], script: str) -> subprocess.CompletedProcess[str]:
         options = dict(re.findall(r"^#SBATCH --([\w-]+)=(.*)$", script, re.M))
@@ -143,7 +160,8 @@ class FakeSlurm:
             path = Path(shlex.split(quoted)[0])
             names = after if after != ("",) else ()
             task = Task(array, int(index), path, options["comment"], names)
-            self.tasks[task.id] = self._live[task.id] = task
+            task.reason = "Dependency" if names else "Resources"
+            self.tasks[task.id] = self._pending[task.id] = task
         if self.loses_answers:
             self.loses_answers -= 1
             raise subprocess.TimeoutExpired(command, 1)
@@ -165,6 +183,7 @@ class FakeSlurm:
             if signal_only and task.state == "RUNNING":
                 task.signalled = True
                 task.ends_at = self.now
+                heapq.heappush(self._ends, (task.ends_at, task.id))
             elif not signal_only and (not pending_only or task.state == "PENDING"):
                 self.end(task, "CANCELLED")
         return ""
