@@ -61,6 +61,15 @@ def as_they_are(job: JobConfig) -> Values:
 
 
 @dataclass(frozen=True)
+class Qualifier:
+    """Words of a plan that choose a study's pairs, such as "in cross-architecture distillation"."""
+
+    words: tuple[str, ...]  #: each of which says it
+    pairs: tuple[str, ...]  #: "teacher/student"
+    profile_pairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Method:
     """One trainable method and everything that can be ablated in it."""
 
@@ -90,6 +99,10 @@ class Method:
     core: tuple[str, ...] = ()
     #: Parts whose whole effect is in upstream jobs, by whose ids the job itself is known.
     upstream_parts: tuple[str, ...] = ()
+    #: Pairs of a study whose plan names none, and those of a profile.
+    usual_pairs: tuple[str, ...] = ()
+    usual_profile_pairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    qualifiers: tuple[Qualifier, ...] = ()
     #: The code that declares it: the user's file, or a plug-in's package; "" for the package's own.
     file: str = ""
 

@@ -10,7 +10,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, Self
 
 from ablate.errors import did_you_mean
 
@@ -89,6 +91,9 @@ class Part:
     off_label: str = ""  #: "w/o prediction loss"
     on: Value | None = None  #: what ADD sets; None where the baseline already has the part
     help: str = ""
+    aliases: tuple[str, ...] = ()  #: other words for the part, as plans and papers use them
+    value_aliases: Mapping[Value, tuple[str, ...]] = field(default_factory=dict)
+    source: str = ""  #: where its publication ablates or defines it: "section 4.3.2 (Table 6)"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name in _RESERVED:
@@ -97,7 +102,7 @@ class Part:
             value = getattr(self, role)
             if value is not None:
                 object.__setattr__(self, role, self._own(role, value))
-        for value in self.value_labels:
+        for value in (*self.value_labels, *self.value_aliases):
             self._own("value_labels", value)
 
     def _own(self, role: str, value: Value) -> Value:
@@ -115,7 +120,7 @@ class Part:
         """
         if isinstance(value, str):
             for known, label in self.value_labels.items():
-                if plain(label) == plain(value):
+                if plain(value) in map(plain, (label, *self.value_aliases.get(known, ()))):
                     return self.allowed.parse(known)
             if isinstance(self.allowed, Choice):
                 return self.allowed.parse(value, tuple(self.value_labels.values()))
@@ -123,7 +128,7 @@ class Part:
 
     def words(self) -> Iterator[str]:
         """What people call it who don't know its name: "τ", "tau", "temperature of the ..."."""
-        yield from filter(None, (self.symbol, spelled(self.symbol), self.label))
+        yield from filter(None, (self.symbol, spelled(self.symbol), self.label, *self.aliases))
 
     def describe(self, value: Value) -> str:
         """Label of this part at `value`, as a table's row prints it."""
@@ -132,6 +137,44 @@ class Part:
         if self.off_label and same(value, self.off):
             return self.off_label
         return f"{self.symbol or self.label} = {format_value(value)}"
+
+
+def declared(name: str, baseline: Value, allowed: Choice | Range, **words: Any) -> Any:
+    """A field of a typed config that is a part; `words` are the other fields of `Part`.
+
+    >>> class Config(Declared):
+    ...     lr: float = declared("lr", 0.05, Range(0, 100), label="learning rate")
+    """
+    part = Part(name, words.pop("label"), words.pop("symbol", ""), baseline, allowed, **words)
+    return field(default=part.baseline, metadata={"part": part})
+
+
+class Declared:
+    """Base of typed configs whose every field is `declared`: the one place of a part's default.
+
+    The planner reads the parts, the training reads the values; neither needs torch.
+    """
+
+    @classmethod
+    def parts(cls) -> tuple[Part, ...]:
+        """All parts, in the order of the fields."""
+        return tuple(one.metadata["part"] for one in fields(cls))  # type: ignore[arg-type]
+
+    @classmethod
+    def part(cls, name: str) -> Part:
+        """The part of this dotted name."""
+        return next(part for part in cls.parts() if part.name == name)
+
+    @classmethod
+    def from_settings(cls, settings: Values) -> Self:
+        """Read a job's settings, whose values were checked; it may have other parts, too."""
+        return cls(**{field_name: settings[name] for field_name, name in _names(cls)})  # type: ignore[arg-type]
+
+
+@cache
+def _names(config: type[Declared]) -> tuple[tuple[str, str], ...]:
+    """(field, name of its part) of a typed config."""
+    return tuple((one.name, one.metadata["part"].name) for one in fields(config))  # type: ignore[arg-type]
 
 
 def spelled(symbol: str) -> str:

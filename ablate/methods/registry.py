@@ -19,13 +19,13 @@ from types import ModuleType
 from ablate.errors import did_you_mean
 from ablate.methods.cocord import COCORD, COCORD_KD
 from ablate.methods.method import Method, NotFoundError
-from ablate.methods.references import CRD, KD, STUDENT
+from ablate.methods.references import CRD, CRD_KD, KD, STUDENT
 from ablate.methods.teachers import TEACHER
 
 GROUP = "ablate.methods"  #: of entry points
 
 BUILT_IN: dict[str, Method] = {
-    method.name: method for method in (COCORD, COCORD_KD, TEACHER, STUDENT, KD, CRD)
+    method.name: method for method in (COCORD, COCORD_KD, TEACHER, STUDENT, KD, CRD, CRD_KD)
 }
 
 

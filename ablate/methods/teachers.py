@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Protocol, Self
 
 from ablate.methods.catalog import NETWORKS, DataInfo, known_data
 from ablate.methods.method import Conflict, Method, Recipe
 from ablate.methods.metrics import CLASSIFICATION, Better, Metric
 from ablate.methods.parts import Choice, Part, Range, Value, Values, shown
-from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS, RECIPE, recipe_for, recipe_inert
+from ablate.methods.recipe import RECIPE, recipe_for, recipe_inert
+from ablate.methods.recipe_config import AUGMENTATION, FINITE_VIEWS
 from ablate.methods.session import TEACHER_ROLE, JobConfig
 
 SUPERVISED = "ablate.training.programs:supervised"
@@ -81,40 +83,35 @@ TEACHER = Method(
 )
 
 
-def counts(settings: Values, *losses: str) -> bool:
-    """Whether any of these losses has a weight: `counts(settings, "loss.kd", "loss.crd")`."""
-    return any(float(settings.get(loss, 0)) > 0 for loss in losses)
+class DistillationConfig(Protocol):
+    """What the typed config of a distillation method tells of a step."""
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Term -> weight, of the terms that count."""
+
+    @property
+    def teacher_views(self) -> tuple[str, ...]:
+        """Views of which the teacher's features are read."""
+
+    @classmethod
+    def from_settings(cls, settings: Values) -> Self:
+        """Read a job's settings."""
 
 
-def encodes(settings: Values, encoder: str) -> bool:
-    """Whether a loss that counts looks at what `encoder` makes of a view."""
-    return (counts(settings, "loss.ctr") and settings.get("encoder.contrastive") == encoder) or (
-        counts(settings, "loss.pred") and settings.get("encoder.cognate") == encoder
-    )
-
-
-def needs_teacher(settings: Values) -> bool:
-    """Whether any loss that counts looks at the teacher."""
-    return counts(settings, "loss.kd", "loss.crd") or encodes(settings, "teacher")
-
-
-def distillation_inert(job: JobConfig) -> dict[str, str]:
+def distillation_inert(job: JobConfig, config: DistillationConfig) -> dict[str, str]:
     """Parts that distillation methods share and that change nothing -> when they would count."""
     inert = recipe_inert(job)
-    if not counts(job.settings, "loss.kd"):
+    if "kd" not in config.weights:
         inert["kd.temperature"] = "where loss.kd is above 0"
-    if not needs_teacher(job.settings):
+    if not config.teacher_views:
         return inert | {part.name: "where a loss looks at the teacher" for part in TEACHER_PARTS}
     # What another value would choose too is no choice; a table and none differ in their last bits.
     usual = {part.name: part.baseline for part in TEACHER_PARTS if part.name.startswith(_TABLE)}
     for name, value in usual.items():
-        if table_serves(job) == table_serves(_with(job, name, value)):
+        if table_serves(job) == table_serves(job.with_settings({name: value})):
             inert[name] = "where it decides whether there is a table"
     return inert
-
-
-def _with(job: JobConfig, name: str, value: Value) -> JobConfig:
-    return replace(job, settings={**job.settings, name: value})
 
 
 def table_mib(data: DataInfo, teacher: str, augmentation: Value) -> float:
@@ -152,27 +149,23 @@ def table_obstacle(job: JobConfig) -> str:
     return "" if teacher in NETWORKS else f"the width of {teacher} is not known"
 
 
-def table_conflicts(job: JobConfig) -> Iterable[Conflict]:
-    """A table that is asked for has to be possible."""
-    obstacle = table_obstacle(job)
-    if job.settings[_TABLE] == "on" and needs_teacher(job.settings) and obstacle:
-        yield Conflict(_TABLE, f"there can be no table of teacher features: {obstacle}", '"auto"')
-
-
-def no_loss_conflicts(job: JobConfig) -> Iterable[Conflict]:
-    """Something must be trained."""
-    weights = [name for name in job.settings if name.startswith("loss.")]
-    if not counts(job.settings, *weights):
+def distillation_conflicts(job: JobConfig, config: DistillationConfig) -> Iterable[Conflict]:
+    """Something must be trained, jitter needs colours, a table asked for has to be possible."""
+    if not config.weights:
         yield Conflict(
             "loss.cls",
             "every loss has weight 0, so nothing would be trained",
-            f"one of {', '.join(weights)} above 0",
+            f"one of {', '.join(n for n in job.settings if n.startswith('loss.'))} above 0",
         )
+    yield from jitter_conflicts(job)
+    obstacle = table_obstacle(job)
+    if job.settings[_TABLE] == "on" and config.teacher_views and obstacle:
+        yield Conflict(_TABLE, f"there can be no table of teacher features: {obstacle}", '"auto"')
 
 
-def classifier_footnotes(job: JobConfig) -> Iterable[str]:
+def classifier_footnotes(config: DistillationConfig) -> Iterable[str]:
     """What accuracy means where no loss trains the classifier."""
-    if not counts(job.settings, "loss.cls", "loss.kd"):
+    if not {"cls", "kd"} & config.weights.keys():
         yield (
             "where neither L_cls nor L_kd counts, no gradient reaches the student's classifier: "
             "its accuracy is that of random weights on trained features"
@@ -193,13 +186,15 @@ def teacher_of(job: JobConfig, recipe: Recipe) -> JobConfig:
     )
 
 
-def upstream_of(job: JobConfig, recipe: Recipe) -> Mapping[str, JobConfig]:
+def upstream_of(
+    job: JobConfig, recipe: Recipe, config: type[DistillationConfig]
+) -> Mapping[str, JobConfig]:
     """The teacher of a distillation job, and the table of its features where one serves.
 
     The teacher follows the profile's recipe, never the variant's: an ablated learning rate or
     augmentation must not change the teacher too.
     """
-    if not needs_teacher(job.settings):
+    if not config.from_settings(job.settings).teacher_views:
         return {}
     teacher = teacher_of(job, recipe)
     if not table_serves(job):

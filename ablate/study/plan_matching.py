@@ -16,7 +16,7 @@ from functools import cached_property
 from ablate.methods.method import Method
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import Choice, Part, Value, same, shown
-from ablate.methods.recipe import ON_OFF
+from ablate.methods.recipe_config import ON_OFF
 from ablate.study.phrases import content_words, number_of, repaired
 
 _BASELINE = frozenset({"baseline", "default"})  #: words that mark a value as the baseline's

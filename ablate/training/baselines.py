@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ablate.methods.parts import Values
+from ablate.methods.reference_configs import KDConfig
 from ablate.training import losses
 from ablate.training.networks import Network
 from ablate.training.step import (
@@ -11,7 +11,6 @@ from ablate.training.step import (
     StepLosses,
     Trainable,
     frozen,
-    positive,
     weighted_sum,
 )
 
@@ -38,15 +37,12 @@ class Supervised(Trainable):
 class KD(Trainable):
     """Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015."""
 
-    def __init__(self, settings: Values, student: Network, teacher: Network | None) -> None:
+    def __init__(self, config: KDConfig, student: Network, teacher: Network | None) -> None:
         super().__init__()
         self.student = student
         self.teacher = frozen(teacher)
-        self.temperature = float(settings["kd.temperature"])
-        self.weights = positive(
-            {"cls": float(settings["loss.cls"]), "kd": float(settings["loss.kd"])}
-        )
-        self.needs = Needs(teacher=("q",) if "kd" in self.weights else ())
+        self.temperature, self.weights = config.temperature, config.weights
+        self.needs = Needs(teacher=config.teacher_views)
         self.train()
 
     def forward(self, batch: Batch) -> StepLosses:

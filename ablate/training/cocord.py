@@ -10,16 +10,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from ablate.methods.parts import Values
+from ablate.methods.cocord_config import (
+    BY_SLOW_STUDENT,
+    BY_STUDENT,
+    BY_TEACHER,
+    CoCoRDConfig,
+    Encoded,
+)
+from ablate.methods.session import Outcome, Session
 from ablate.training import losses
 from ablate.training.heads import predictor, projection_head
 from ablate.training.networks import Network
+from ablate.training.programs import Setting, distill
 from ablate.training.randomness import generator, initialising
 from ablate.training.step import (
     Batch,
@@ -27,75 +33,8 @@ from ablate.training.step import (
     StepLosses,
     Trainable,
     frozen,
-    positive,
     weighted_sum,
 )
-
-#: Loss -> (view that predicts, view whose target is predicted).
-_DIRECTIONS = {"pred": ("q", "k"), "pred_sym": ("k", "q")}
-
-#: (encoder, view), of which a step computes each embedding at most once.
-Encoded = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class CoCoRDConfig:
-    """The parts of the method, typed; each field says which part it is."""
-
-    weight_ctr: float = 1.0  #: loss.ctr
-    weight_cls: float = 1.0  #: loss.cls
-    weight_pred: float = 4.0  #: loss.pred, of each direction
-    weight_kd: float = 0.0  #: loss.kd
-    direction: str = "both"  #: prediction.direction: "both", "pred" or "pred_sym"
-    kd_temperature: float = 4.0  #: kd.temperature
-    temperature: float = 0.1  #: temperature
-    dictionary: int = 2048  #: dictionary.size
-    teacher_head_momentum: float = 0.999  #: momentum.teacher_head, m_c
-    slow_momentum: float = 0.9  #: momentum.slow_student, m_r
-    mismatch: str = "matching-layers"  #: mismatch, or "adapter"
-    contrastive: str = "teacher"  #: encoder.contrastive: "teacher", "student", "slow_student"
-    cognate: str = "slow_student"  #: encoder.cognate: the same three
-    contrastive_view: str = "t"  #: encoder.contrastive_view: "t", "k" or "q"
-    depth: int = 2  #: head.depth
-    width: int = 2048  #: head.width
-    embedding: int = 2048  #: head.embedding
-    norm: str = "batch"  #: head.norm: "batch", "layer" or "none"
-    predictor: bool = True  #: predictor.enabled
-    predictor_width: int = 512  #: predictor.width
-
-    @classmethod
-    def from_settings(cls, settings: Values) -> Self:
-        """Read a job's settings, whose values the parts have checked."""
-        return cls(
-            weight_ctr=float(settings["loss.ctr"]),
-            weight_cls=float(settings["loss.cls"]),
-            weight_pred=float(settings["loss.pred"]),
-            weight_kd=float(settings["loss.kd"]),
-            direction=str(settings["prediction.direction"]),
-            kd_temperature=float(settings["kd.temperature"]),
-            temperature=float(settings["temperature"]),
-            dictionary=int(settings["dictionary.size"]),
-            teacher_head_momentum=float(settings["momentum.teacher_head"]),
-            slow_momentum=float(settings["momentum.slow_student"]),
-            mismatch=str(settings["mismatch"]),
-            contrastive=str(settings["encoder.contrastive"]),
-            cognate=str(settings["encoder.cognate"]),
-            contrastive_view=str(settings["encoder.contrastive_view"]),
-            depth=int(settings["head.depth"]),
-            width=int(settings["head.width"]),
-            embedding=int(settings["head.embedding"]),
-            norm=str(settings["head.norm"]),
-            predictor=bool(settings["predictor.enabled"]),
-            predictor_width=int(settings["predictor.width"]),
-        )
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Loss -> weight, of the losses that count."""
-        predictions = _DIRECTIONS if self.direction == "both" else [self.direction]
-        weights = {"ctr": self.weight_ctr, "cls": self.weight_cls, "kd": self.weight_kd}
-        weights.update(dict.fromkeys(predictions, self.weight_pred))
-        return positive(weights)
 
 
 class CoCoRD(Trainable):
@@ -128,7 +67,10 @@ class CoCoRD(Trainable):
         self.register_buffer("queue", losses.unit(random))
         self.register_buffer("queue_ptr", torch.zeros((), dtype=torch.long))
         self._keys: Tensor | None = None
-        self._plan_passes()
+        passes = self.passes = config.passes
+        averages = {BY_SLOW_STUDENT: self._slow_average, BY_TEACHER: self._teacher_average}
+        self._averages = [averages[name] for name in averages if name in passes.encoders]
+        self.needs = Needs(passes.rendered, passes.teacher)
         self.train()
 
     def _build_heads(self, teacher_dim: int, seed: int) -> None:
@@ -167,29 +109,10 @@ class CoCoRD(Trainable):
             if _shapes(mine) == _shapes(fast):
                 self._teacher_average.follow(mine, fast)
 
-    def _plan_passes(self) -> None:
-        """Find the views that need a gradient, and what the encoders have to look at."""
-        config = self.config
-        self._weights = counts = config.weights
-        self._directions = {name: _DIRECTIONS[name] for name in _DIRECTIONS if name in counts}
-        directions = self._directions.values()
-        contrast = [(config.contrastive, config.contrastive_view)] if "ctr" in counts else []
-        encoded = {*contrast, *((config.cognate, target) for _, target in directions)}
-        embedded = {source for source, _ in directions} | ({"q"} if contrast else set())
-        seen = embedded | ({"q"} if {"cls", "kd"} & counts.keys() else set())
-        self._embedded, self._seen = (sorted(views, reverse=True) for views in (embedded, seen))
-        averages = {"slow_student": self._slow_average, "teacher": self._teacher_average}
-        self._averages = [averages[name] for name in averages if name in dict(encoded)]
-        by_teacher = {view for encoder, view in encoded if encoder == "teacher"}
-        by_teacher |= {"q"} if "kd" in counts else set()
-        others = {view for encoder, view in encoded if encoder != "teacher"}
-        self._has_slow = "slow_student" in dict(encoded)
-        self.needs = Needs(tuple(sorted(seen | others)), tuple(sorted(by_teacher)))
-
     @property
     def slow(self) -> Network | None:  # type: ignore[override]
         """The slow student, where a loss looks at it; its statistics are its own."""
-        return self.slow_student if self._has_slow else None
+        return self.slow_student if BY_SLOW_STUDENT in self.passes.encoders else None
 
     def forward(self, batch: Batch) -> StepLosses:
         """Run one step up to its losses, in the order of the paper's algorithm.
@@ -197,10 +120,10 @@ class CoCoRD(Trainable):
         Student passes; momentum updates, which so see the weights of the previous optimizer step;
         then, without gradient, keys and targets. The keys wait for `finish_step`.
         """
-        config, counts = self.config, self._weights
+        config, passes, counts = self.config, self.passes, self.passes.weights
         seen = self.teacher_features(batch)
-        features = {view: self.student.features(batch.views[view]) for view in self._seen}
-        z = {view: self.student_head(self.adapter(features[view])) for view in self._embedded}
+        features = {view: self.student.features(batch.views[view]) for view in passes.student}
+        z = {view: self.student_head(self.adapter(features[view])) for view in passes.embedded}
         for average in self._averages:
             average.update()
         encode = _Encoder(self, batch, seen, z)
@@ -212,7 +135,7 @@ class CoCoRD(Trainable):
             alike = losses.similarities(z["q"], self._keys, self.queue, config.temperature)
             terms["ctr"] = losses.info_nce(alike)
             measured["contrast_acc"] = losses.contrastive_accuracy(alike)
-        for name, (source, target) in self._directions.items():
+        for name, (source, target) in passes.directions.items():
             terms[name] = losses.prediction(
                 self.predictor(z[source]), encode(config.cognate, target)
             )
@@ -246,7 +169,7 @@ class _Encoder:
         self, method: CoCoRD, batch: Batch, seen: Mapping[str, Tensor], z: Mapping[str, Tensor]
     ) -> None:
         self.method, self.batch, self.seen = method, batch, seen
-        self.done: dict[Encoded, Tensor] = {("student", view): z[view].detach() for view in z}
+        self.done: dict[Encoded, Tensor] = {(BY_STUDENT, view): z[view].detach() for view in z}
 
     @torch.no_grad()
     def __call__(self, encoder: str, view: str) -> Tensor:
@@ -258,9 +181,9 @@ class _Encoder:
     def _encode(self, encoder: str, view: str) -> Tensor:
         method = self.method
         embedding: Tensor
-        if encoder == "teacher":
+        if encoder == BY_TEACHER:
             embedding = method.teacher_head(self.seen[view])
-        elif encoder == "student":
+        elif encoder == BY_STUDENT:
             features = method.student.features(self.batch.views[view])
             embedding = method.student_head(method.adapter(features))
         else:
@@ -291,3 +214,13 @@ class _Average:
 
 def _shapes(layer: nn.Module) -> list[torch.Size]:
     return [parameter.shape for parameter in layer.parameters()]
+
+
+def train(session: Session) -> Outcome:
+    """Train a student by CoCoRD: the program of its jobs."""
+
+    def build(setting: Setting, student: Network, teacher: Network | None) -> CoCoRD:
+        config = CoCoRDConfig.from_settings(setting.config.settings)
+        return CoCoRD(config, student, teacher, setting.teacher_width, setting.config.seed)
+
+    return distill(session, build)

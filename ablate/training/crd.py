@@ -8,15 +8,15 @@ of other classes (their section 3.2), which bounds the mutual information of the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from ablate.methods.parts import Values
+from ablate.methods.reference_configs import CRDConfig
+from ablate.methods.session import Outcome, Session
 from ablate.training import losses
 from ablate.training.networks import Network
+from ablate.training.programs import Setting, distill
 from ablate.training.randomness import generator, initialising
 from ablate.training.step import (
     Batch,
@@ -24,42 +24,8 @@ from ablate.training.step import (
     StepLosses,
     Trainable,
     frozen,
-    positive,
     weighted_sum,
 )
-
-
-@dataclass(frozen=True)
-class CRDConfig:
-    """The parts of the method, typed; each field says which part it is."""
-
-    weight_cls: float  #: loss.cls
-    weight_kd: float  #: loss.kd
-    weight_crd: float  #: loss.crd
-    kd_temperature: float  #: kd.temperature
-    temperature: float  #: crd.temperature
-    negatives: int  #: crd.negatives, K; may exceed the training images
-    momentum: float  #: crd.momentum
-    embedding: int  #: crd.embedding
-
-    @classmethod
-    def from_settings(cls, settings: Values) -> Self:
-        """Read a job's settings, whose values the parts have checked."""
-        return cls(
-            weight_cls=float(settings["loss.cls"]),
-            weight_kd=float(settings["loss.kd"]),
-            weight_crd=float(settings["loss.crd"]),
-            kd_temperature=float(settings["kd.temperature"]),
-            temperature=float(settings["crd.temperature"]),
-            negatives=int(settings["crd.negatives"]),
-            momentum=float(settings["crd.momentum"]),
-            embedding=int(settings["crd.embedding"]),
-        )
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Loss -> weight, of the losses that count."""
-        return positive({"cls": self.weight_cls, "kd": self.weight_kd, "crd": self.weight_crd})
 
 
 class CRD(Trainable):
@@ -97,10 +63,8 @@ class CRD(Trainable):
         self.register_buffer("log_z", torch.zeros(2))
         self._entering: tuple[Tensor, Tensor, Tensor] | None = None
         self._weights = config.weights
-        contrasts = "crd" in self._weights
-        sees_teacher = contrasts or "kd" in self._weights
-        negatives = config.negatives if contrasts else 0
-        self.needs = Needs(teacher=("q",) if sees_teacher else (), negatives=negatives)
+        negatives = config.negatives if "crd" in self._weights else 0
+        self.needs = Needs(teacher=config.teacher_views, negatives=negatives)
         self.train()
 
     def forward(self, batch: Batch) -> StepLosses:
@@ -164,3 +128,14 @@ class CRD(Trainable):
             mixed = torch.lerp(v, memory[index], self.config.momentum)
             memory.index_copy_(0, index, losses.unit(mixed))
         self._entering = None
+
+
+def train(session: Session) -> Outcome:
+    """Train a student by CRD: the program of its jobs."""
+
+    def build(setting: Setting, student: Network, teacher: Network | None) -> CRD:
+        config = CRDConfig.from_settings(setting.config.settings)
+        images, seed = len(setting.data.train_labels), setting.config.seed
+        return CRD(config, student, teacher, setting.teacher_width, images=images, seed=seed)
+
+    return distill(session, build)

@@ -1,13 +1,12 @@
-"""The recipe's settings, typed: how long, how fast, in which arithmetic."""
+"""The recipe in training: the learning rate of each epoch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
-from ablate.methods.parts import Values
+from ablate.methods.recipe_config import RecipeConfig
 
 
 def _step(epoch: int, epochs: int) -> float:
@@ -28,33 +27,8 @@ _SCHEDULES: dict[str, Callable[[int, int], float]] = {
 
 
 @dataclass(frozen=True)
-class Hyper:
-    """Settings of `ablate.methods.recipe`; each field says which part it is."""
-
-    epochs: int
-    batch_size: int
-    lr: float
-    lr_schedule: str
-    sgd_momentum: float
-    weight_decay: float
-    augmentation: str  #: views.augmentation
-    precision: str
-    validation: float = 0.0  #: val, the share of training images that are held out
-
-    @classmethod
-    def from_settings(cls, settings: Values) -> Self:
-        """Read a job's settings, whose values the parts have checked."""
-        return cls(
-            epochs=int(settings["epochs"]),
-            batch_size=int(settings["batch_size"]),
-            lr=float(settings["lr"]),
-            lr_schedule=str(settings["lr_schedule"]),
-            sgd_momentum=float(settings["sgd_momentum"]),
-            weight_decay=float(settings["weight_decay"]),
-            augmentation=str(settings["views.augmentation"]),
-            precision=str(settings["precision"]),
-            validation=float(settings["val"]),
-        )
+class Hyper(RecipeConfig):
+    """The recipe, and the learning rates that follow from it."""
 
     def lr_at(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 1."""

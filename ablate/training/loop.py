@@ -19,7 +19,6 @@ from torch import Tensor
 
 from ablate.errors import DivergedError, InputError, Problem
 from ablate.methods.metrics import Metric
-from ablate.methods.recipe import selection_metric
 from ablate.methods.session import Position, Session
 from ablate.training import checkpoint
 from ablate.training.batchnorm import reestimated
@@ -117,7 +116,7 @@ class Run:
         self.trainable.train()
         self._require_finite(metrics)
         self.session.log_epoch(self.progress.epoch, steps, metrics)
-        if self.progress.end_epoch(metrics, selection_metric(self.session.config.settings)):
+        if self.progress.end_epoch(metrics, self.hyper.selection):
             state = self.trainable.student.state_dict()
             self.best_weights = {key: value.cpu().clone() for key, value in state.items()}
 

@@ -1,7 +1,8 @@
 """The programs that jobs name: what a worker runs from a session to an outcome.
 
 `supervised` trains a teacher or a student on labels, or takes up a teacher the user has;
-`teacher_table` tabulates a teacher's features; `distill` trains a student from a teacher.
+`teacher_table` tabulates a teacher's features; `kd` trains a student from a teacher, as do the
+programs of other methods, which stand beside their methods and share `distill`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ import torch
 from torch import Tensor
 
 from ablate.methods.catalog import NETWORKS, located
+from ablate.methods.reference_configs import KDConfig
 from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig, Outcome, Session
 from ablate.training import checkpoint, data, networks
 from ablate.training.baselines import KD, Supervised
-from ablate.training.cocord import CoCoRD, CoCoRDConfig
-from ablate.training.crd import CRD, CRDConfig
 from ablate.training.device import facts, memory_errors, peak_memory, prepare
 from ablate.training.evaluate import Split, evaluate
 from ablate.training.feed import Feed
@@ -67,6 +67,11 @@ class Setting:
         """Where passes run."""
         return self.precision.device
 
+    @property
+    def teacher_width(self) -> int:
+        """Width of the teacher's features, whether or not the teacher has to run."""
+        return NETWORKS[self.config.networks[TEACHER_ROLE]]
+
     def build(self, name: str, purpose: str) -> Network:
         """Build a network for the data; its first weights follow from seed and purpose."""
         info = self.data.info
@@ -109,6 +114,10 @@ class Setting:
         self.session.save_artifact(file, checkpoint.pack(content))
 
 
+#: (what it starts from, student, teacher or None where only its table is read) -> what is trained
+Builder = Callable[[Setting, Network, Network | None], Trainable]
+
+
 def supervised(session: Session) -> Outcome:
     """Train a network on labels alone: a teacher, or a student as reference.
 
@@ -148,8 +157,8 @@ def teacher_table(session: Session) -> Outcome:
         return setting.outcome(None, metrics={}, weights_digest=checkpoint.digest(content))
 
 
-def distill(session: Session) -> Outcome:
-    """Train a student by the method whose parts the job's settings are."""
+def distill(session: Session, build: Builder) -> Outcome:
+    """Train a student by what `build` makes of it and of its teacher, where that has to run."""
     with memory_errors(session.machine):
         setting = Setting.of(session)
         config = session.config
@@ -158,8 +167,16 @@ def distill(session: Session) -> Outcome:
         runs_teacher = TEACHER in config.upstream and (table is None or needs_logits)
         teacher = _teacher(setting) if runs_teacher else None
         student = setting.build(config.networks[STUDENT_ROLE], STUDENT_ROLE)
-        build = next(build for part, build in _METHODS.items() if part in config.settings)
         return setting.train(build(setting, student, teacher), table)
+
+
+def kd(session: Session) -> Outcome:
+    """Train a student by Hinton's distillation."""
+
+    def build(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
+        return KD(KDConfig.from_settings(setting.config.settings), student, teacher)
+
+    return distill(session, build)
 
 
 def _npy(array: Tensor) -> bytes:
@@ -183,29 +200,3 @@ def _table(setting: Setting) -> Tensor:
     content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     table: Tensor = content["features"].to(setting.device)
     return table
-
-
-def _cocord(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
-    config = setting.config
-    parts = CoCoRDConfig.from_settings(config.settings)
-    return CoCoRD(parts, student, teacher, NETWORKS[config.networks[TEACHER_ROLE]], config.seed)
-
-
-def _crd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
-    config = setting.config
-    parts, images = CRDConfig.from_settings(config.settings), len(setting.data.train_labels)
-    return CRD(
-        parts, student, teacher, NETWORKS[config.networks[TEACHER_ROLE]], images, config.seed
-    )
-
-
-def _kd(setting: Setting, student: Network, teacher: Network | None) -> Trainable:
-    return KD(setting.config.settings, student, teacher)
-
-
-#: A part that only one method has -> its builder; the first that a job's settings have counts.
-_METHODS: dict[str, Callable[[Setting, Network, Network | None], Trainable]] = {
-    "prediction.direction": _cocord,
-    "crd.temperature": _crd,
-    "kd.temperature": _kd,
-}

@@ -61,11 +61,6 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
     return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
 
 
-def positive(weights: Mapping[str, float]) -> dict[str, float]:
-    """Return the weights of the losses that count."""
-    return {name: weight for name, weight in weights.items() if weight > 0}
-
-
 def frozen(teacher: Network | None) -> Network | None:
     """Keep autograd and the optimizer away from a teacher; return it."""
     return None if teacher is None else teacher.requires_grad_(False)

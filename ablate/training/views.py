@@ -19,7 +19,7 @@ from torch import Generator, Tensor
 
 from ablate.errors import InputError, Problem
 from ablate.methods.catalog import DataInfo
-from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS
+from ablate.methods.recipe_config import AUGMENTATION, FINITE_VIEWS
 from ablate.training import colour
 from ablate.training.randomness import generator
 

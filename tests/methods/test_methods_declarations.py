@@ -10,10 +10,10 @@ import pytest
 from ablate.methods.catalog import DATASETS, NETWORKS
 from ablate.methods.method import Method, NotFoundError
 from ablate.methods.metrics import COSTS, Metric
-from ablate.methods.parts import Part, Range, Value
+from ablate.methods.parts import Part, Range, Value, plain
 from ablate.methods.registry import BUILT_IN, find_method
 from ablate.methods.session import JobConfig
-from ablate.methods.teachers import TEACHER, needs_teacher, table_mib, teacher_of, upstream_of
+from ablate.methods.teachers import TEACHER, table_mib, teacher_of
 
 COCORD = BUILT_IN["cocord"]
 
@@ -74,7 +74,7 @@ def test_methods_are_found_by_the_name_they_have(method: str) -> None:
 
 def test_titles_tell_methods_apart() -> None:
     titles = [method.title for method in BUILT_IN.values()]
-    assert sorted(titles) == ["CRD", "CoCoRD", "CoCoRD+KD", "KD", "Student", "Teacher"]
+    assert sorted(titles) == ["CRD", "CRD+KD", "CoCoRD", "CoCoRD+KD", "KD", "Student", "Teacher"]
 
 
 def test_an_unknown_part_is_told_with_the_one_that_was_meant() -> None:
@@ -150,15 +150,14 @@ def test_the_teacher_is_needed_where_a_loss_looks_at_it(
     changes: dict[str, Value], needed: bool
 ) -> None:
     made = job(**changes)
-    assert needs_teacher(made.settings) is needed
-    assert ("teacher" in upstream_of(made, lambda m, n: m.baseline({"teacher": n}))) is needed
+    assert ("teacher" in COCORD.upstream(made, lambda m, n: m.baseline({"teacher": n}))) is needed
 
 
 def test_a_teacher_depends_on_nothing_that_a_variant_sets() -> None:
     changes = {"lr": 0.3, "batch_size": 8, "epochs": 3, "views__augmentation": "none",
                "weight_decay": 0.0, "precision": "bf16", "temperature": 1.0}  # fmt: skip
     one, other = (
-        upstream_of(made, lambda m, n: m.baseline({"teacher": n}))["teacher"]
+        COCORD.upstream(made, lambda m, n: m.baseline({"teacher": n}))["teacher"]
         for made in (job(), job(**changes))
     )
     assert one == other
@@ -172,7 +171,7 @@ def test_a_teachers_seed_is_a_part() -> None:
 
 def test_tables_are_made_where_views_are_few_and_fit() -> None:
     def roles(**changes: Value) -> set[str]:
-        return set(upstream_of(job(**changes), lambda m, n: m.baseline({"teacher": n})))
+        return set(COCORD.upstream(job(**changes), lambda m, n: m.baseline({"teacher": n})))
 
     assert roles() == {"teacher", "teacher_table"}
     assert roles(views__augmentation="none") == {"teacher", "teacher_table"}
@@ -312,13 +311,38 @@ def test_footnotes_say_where_the_paper_freezes_the_teacher_head() -> None:
     def notes(pair: str = "resnet8x4/resnet8", **changes: Value) -> list[str]:
         return [n for n in COCORD.footnotes(job(pair=pair, **changes)) if "freezes" in n]
 
-    assert notes() == [
-        "m_c = 0.999 also where feature widths differ; the paper freezes the teacher head there "
-        "(m_c = 1)"
-    ]
+    (note,) = notes(momentum__teacher_head=0.999)
+    assert note.startswith("m_c = 0.999 also where feature widths differ")
     assert notes("resnet14/resnet8") == []
-    assert notes(momentum__teacher_head=1.0) == []
-    assert notes(loss__ctr=0.0) == [], "nobody looks at the teacher head"
+    assert notes() == [], "the baseline freezes it, too"
+    assert notes(momentum__teacher_head=0.999, loss__ctr=0.0) == [], "nobody looks at it"
+
+
+@pytest.mark.parametrize(
+    ("pair", "m_c"),
+    [("resnet110/resnet32", 0.999), ("wrn_40_1/resnet20", 0.999), ("wrn_40_2/wrn_40_1", 1.0),
+     ("resnet32x4/ShuffleV2", 1.0), ("ResNet50/vgg8", 1.0)],
+)  # fmt: skip
+def test_the_teacher_head_is_frozen_where_widths_differ_as_published(pair: str, m_c: float) -> None:
+    assert job(pair=pair).settings["momentum.teacher_head"] == m_c
+    assert job("cocord+kd", pair).settings["momentum.teacher_head"] == m_c
+
+
+def test_one_direction_says_from_how_many_views_the_student_learns() -> None:
+    def notes(direction: str) -> list[str]:
+        return [n for n in COCORD.footnotes(job(prediction__direction=direction)) if "learns" in n]
+
+    assert notes("both") == []
+    assert [("one view" in n, "two views" in n) for n in notes("pred")] == [(True, False)]
+    assert [("one view" in n, "two views" in n) for n in notes("pred_sym")] == [(False, True)]
+
+
+@pytest.mark.parametrize("method", BUILT_IN.values(), ids=lambda method: method.name)
+def test_names_and_aliases_of_parts_are_told_apart(method: Method) -> None:
+    whole: dict[str, str] = {}
+    for part in method.parts:
+        for word in {plain(word) for word in (part.name, *part.words())}:
+            assert whole.setdefault(word, part.name) == part.name, word
 
 
 @pytest.mark.parametrize("method", ["cocord", "crd"])

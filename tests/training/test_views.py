@@ -13,7 +13,7 @@ from torchvision.transforms import functional as tv
 
 from ablate.errors import InputError
 from ablate.methods.catalog import DATASETS, DataInfo
-from ablate.methods.recipe import AUGMENTATION, FINITE_VIEWS
+from ablate.methods.recipe_config import AUGMENTATION, FINITE_VIEWS
 from ablate.training import colour
 from ablate.training.views import Draw, all_views, draw, plain, render, view_index
 
