@@ -115,3 +115,10 @@ class Session(Protocol):
 
     def save_artifact(self, name: str, content: bytes) -> None:
         """Write a file, atomically, that downstream jobs and users read."""
+
+    def open_artifact(self, name: str) -> int:
+        """Descriptor, to read and write, of an artifact that is too large for `save_artifact`.
+
+        The program closes it. Nobody reads the file before the job is done, and a resumed attempt
+        finds what is there.
+        """

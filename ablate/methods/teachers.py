@@ -29,7 +29,7 @@ TEACHER_PARTS: tuple[Part, ...] = (
     Part("teacher.table", "teacher features from a table", "teacher table", "auto",
          Choice(("auto", "on", "off")),
          help="auto: the features of all views are computed once, where that fits and pays"),
-    Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 2048,
+    Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 8192,
          Range(0, whole=True)),
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from ablate.training.negatives import Negatives
 from ablate.training.precision import Precision
 from ablate.training.randomness import generator, order
 from ablate.training.step import Batch, Needs
+from ablate.training.teacher_table import TeacherTable
 from ablate.training.views import Draw, draw, render, view_index
 
 #: How many batches of how many images estimate BatchNorm statistics; fewer where an epoch has
@@ -36,7 +37,7 @@ class Feed:
     seed: int
     precision: Precision
     needs: Needs = field(default_factory=Needs)  #: what the step reads of a batch
-    table: Tensor | None = None  #: the teacher's features (views, n, width), if in a table
+    table: TeacherTable | None = None  #: the teacher's features, where they are tabulated
 
     @property
     def device(self) -> torch.device:
@@ -77,28 +78,57 @@ class Feed:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of one epoch from step `start` on."""
+        batches = self._batches(epoch, start)
+        # On a GPU one batch ahead: its rows of the table are read while the step before runs.
+        return _ahead(batches) if self.device.type == "cuda" else batches
+
+    def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         needs, numbers, size = self.needs, self._numbers[1], self.hyper.batch_size
-        looked_up = needs.teacher if self.table is not None else ()
-        rendered = {*needs.views} if looked_up else {*needs.views, *needs.teacher}
-        draws = self._draws({*rendered, *looked_up}, epoch)
+        rendered = {*needs.views} if self.table else {*needs.views, *needs.teacher}
+        draws = self._draws(rendered, epoch, self.device)
+        features = self._features(epoch)
         negatives = self._negatives.epoch(epoch) if needs.negatives else None
-        visits = order(self.seed, epoch, len(numbers)).to(self.device)
+        visits = order(self.seed, epoch, len(numbers))
+        on_device = visits.to(self.device)
         for step in range(start, self.steps):
-            index = visits[step * size : (step + 1) * size]
+            batch = slice(step * size, (step + 1) * size)
+            index = on_device[batch]
             number = numbers[index]
             yield Batch(
                 views=self._render(number, {view: draws[view][number] for view in rendered}),
                 labels=self.labels[index],
                 index=index,
                 step=(epoch - 1) * self.steps + step,
-                teacher={view: self._look_up(draws[view], number) for view in looked_up},
+                teacher=features(visits[batch]),
                 negatives=negatives(index) if negatives else None,
             )
+
+    def _features(self, epoch: int) -> Callable[[Tensor], dict[str, Tensor]]:
+        """Function: images (n,) on the CPU → view -> the teacher's features on the device."""
+        table = self.table
+        if table is None:
+            return lambda _: {}
+        numbers = self._numbers[1].cpu()
+        draws = self._draws(self.needs.teacher, epoch, torch.device("cpu"))
+
+        def look_up(index: Tensor) -> dict[str, Tensor]:
+            number = numbers[index]
+            return {
+                view: self._to_device(table.rows(view_index(draws[view])[number], number))
+                for view in self.needs.teacher
+            }
+
+        return look_up
+
+    def _to_device(self, rows: Tensor) -> Tensor:
+        # From pageable memory the copy would wait for the step before.
+        rows = rows.pin_memory() if self.device.type == "cuda" else rows
+        return rows.to(self.device, non_blocking=True)
 
     def statistics(self, epoch: int) -> Iterator[Tensor]:
         """Yield the batches of training views (n, C, H, W) that estimate BatchNorm statistics."""
         view, numbers = "statistics", self._numbers[1]
-        draws = self._draws([view], epoch)[view]
+        draws = self._draws([view], epoch, self.device)[view]
         visits = order(self.seed, epoch, len(numbers), "order of statistics").to(self.device)
         for index in torch.split(visits[: STATISTICS_BATCHES * STATISTICS_BATCH], STATISTICS_BATCH):
             if len(index) > 1:
@@ -108,12 +138,12 @@ class Feed:
     def _negatives(self) -> Negatives:
         return Negatives(self.labels, self.needs.negatives, self.seed)
 
-    def _draws(self, views: Iterable[str], epoch: int) -> dict[str, Draw]:
+    def _draws(self, views: Iterable[str], epoch: int, device: torch.device) -> dict[str, Draw]:
         """View -> its random parameters for all images in one epoch."""
         data, n = self.data, len(self.data.train_labels)
         return {
             view: draw(
-                self.hyper.augmentation, data.info, n, self.seed, view, epoch, self.device
+                self.hyper.augmentation, data.info, n, self.seed, view, epoch, device
             )
             for view in sorted(views)
         }  # fmt: skip
@@ -125,6 +155,13 @@ class Feed:
             for view, parameters in draws.items()
         }
 
-    def _look_up(self, draws: Draw, number: Tensor) -> Tensor:
-        assert self.table is not None
-        return self.table[view_index(draws)[number], number]
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Prepare each batch before the one that precedes it is used."""
+    current = next(batches, None)
+    for following in batches:
+        assert current is not None
+        yield current
+        current = following
+    if current is not None:
+        yield current

@@ -30,10 +30,10 @@ from ablate.training.networks import Network
 from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
 from ablate.training.step import Trainable
-from ablate.training.teacher_table import fill_table
+from ablate.training.teacher_table import TeacherTable, fill_table
 from ablate.training.teacher_weights import load_weights
 
-WEIGHTS, BEST, HITS, FEATURES = "weights.pt", "best.pt", "hits.npy", "features.pt"
+WEIGHTS, BEST, HITS = "weights.pt", "best.pt", "hits.npy"
 TEACHER, TABLE = "teacher", "teacher_table"  # roles of upstream jobs
 CHECKPOINT = "checkpoint"  # the user's own teacher, an input
 DATA = "data"  # the user's own data set, an input
@@ -85,7 +85,7 @@ class Setting:
         results["facts"] = facts(self.device) | results.get("facts", {})
         return Outcome(**results, peak_memory=peak_memory(self.device))
 
-    def train(self, trainable: Trainable, table: Tensor | None = None) -> Outcome:
+    def train(self, trainable: Trainable, table: TeacherTable | None = None) -> Outcome:
         """Train up to the last epoch and save the student: of the last epoch and of the best.
 
         Beside the weights it leaves which test images the student classifies right at the end.
@@ -149,12 +149,10 @@ def teacher_table(session: Session) -> Outcome:
     with memory_errors(session.machine):
         setting = Setting.of(session)
         augmentation = str(session.config.settings["views.augmentation"])
-        table = fill_table(
+        digest = fill_table(
             session, _teacher(setting), setting.data, augmentation, setting.precision
         )
-        content = {"features": table}
-        session.save_artifact(FEATURES, checkpoint.pack(content))
-        return setting.outcome(None, metrics={}, weights_digest=checkpoint.digest(content))
+        return setting.outcome(None, metrics={}, weights_digest=digest)
 
 
 def distill(session: Session, build: Builder) -> Outcome:
@@ -194,9 +192,10 @@ def _teacher(setting: Setting) -> Network:
     return teacher.eval().requires_grad_(False)
 
 
-def _table(setting: Setting) -> Tensor:
-    """The upstream table (views, n, width); on a CPU it stays in its file until it is read."""
-    path = setting.session.upstream(TABLE) / FEATURES
-    content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    table: Tensor = content["features"].to(setting.device)
-    return table
+def _table(setting: Setting) -> TeacherTable:
+    """The upstream table."""
+    info, settings = setting.data.info, setting.config.settings
+    views = info.crop_views if settings["views.augmentation"] != "none" else 1
+    width = NETWORKS[setting.config.networks[TEACHER_ROLE]]
+    folder = setting.session.upstream(TABLE)
+    return TeacherTable.open(folder, views, len(setting.data.train_labels), width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -60,6 +61,10 @@ class FakeSession:
     def save_artifact(self, name: str, content: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_bytes(content)
+
+    def open_artifact(self, name: str) -> int:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o666)
 
     def run(self) -> Outcome:
         module, _, function = self.config.program.partition(":")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,16 @@ SEED = 4
 NEEDS = Needs(("k", "q"), ("t",))
 
 
+@dataclass(frozen=True)
+class FakeTable:
+    """A table in memory, whose features are the numbers of view and image."""
+
+    features: Tensor  #: (views, n, 1)
+
+    def rows(self, view: Tensor, image: Tensor) -> Tensor:
+        return self.features[view, image]
+
+
 def hyper(batch_size: int, validation: float) -> Hyper:
     return Hyper(
         epochs=1, batch_size=batch_size, lr=0.1, lr_schedule="constant", sgd_momentum=0.9,
@@ -30,9 +40,9 @@ def hyper(batch_size: int, validation: float) -> Hyper:
     )  # fmt: skip
 
 
-def feed(batch_size: int = 64, table: Tensor | None = None, validation: float = 0.0) -> Feed:
+def feed(batch_size: int = 64, table: FakeTable | None = None, validation: float = 0.0) -> Feed:
     fp32 = Precision("fp32", torch.device("cpu"))
-    return Feed(DIGITS, hyper(batch_size, validation), SEED, fp32, NEEDS, table)
+    return Feed(DIGITS, hyper(batch_size, validation), SEED, fp32, NEEDS, table)  # type: ignore[arg-type]
 
 
 def shown(batches: list[Batch]) -> Tensor:
@@ -72,7 +82,7 @@ def test_a_table_is_read_at_the_image_and_the_view_that_are_shown() -> None:
     views = DIGITS.info.crop_views
     numbers = torch.arange(views)[:, None] * N + torch.arange(N)
     drawn = draw("crop-flip", DIGITS.info, N, SEED, "t", 1, "cpu")
-    for batch in feed(table=numbers[..., None].float()).epoch(1):
+    for batch in feed(table=FakeTable(numbers[..., None].float())).epoch(1):
         assert batch.teacher.keys() == {"t"}
         assert batch.views.keys() == {"k", "q"}, "no image is rendered for a teacher in a table"
         read = batch.teacher["t"].flatten().long()
@@ -123,7 +133,7 @@ def test_the_validation_split_is_that_of_the_data_set() -> None:
 
 def test_a_table_is_read_by_the_images_number_in_the_data_set() -> None:
     numbers = torch.arange(DIGITS.info.crop_views)[:, None] * N + torch.arange(N)
-    part = feed(table=numbers[..., None].float(), validation=0.2)
+    part = feed(table=FakeTable(numbers[..., None].float()), validation=0.2)
     for batch in part.epoch(1):
         read = batch.teacher["t"].flatten().long() % N
         assert torch.equal(DIGITS.train_labels[read], batch.labels)

@@ -251,6 +251,14 @@ class WorkerSession:
 
     def save_artifact(self, name: str, content: bytes) -> None:
         """Write a file, atomically, that downstream jobs and users read."""
+        self._check_artifact_name(name)
+        self._run.artifact_folder.write(name, content)
+
+    def open_artifact(self, name: str) -> int:
+        """Descriptor of an artifact that the program writes by itself, since it is large."""
+        self._check_artifact_name(name)
+        return self._run.artifact_folder.open(name, os.O_RDWR | os.O_CREAT)
+
+    def _check_artifact_name(self, name: str) -> None:
         if not is_artifact_name(name):
             raise StoreError(f"an artifact's name may not be a path: {name!r}")
-        self._run.artifact_folder.write(name, content)
