@@ -1,0 +1,110 @@
+"""The docs show what there is: every command, option and key, and commands that work."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from ablate.cli.app import app
+from ablate.study.json_schema import settings_schema, study_schema
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+GROUP: Any = typer.main.get_command(app)
+_CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+
+
+def commands_of(page: Path) -> Iterator[str]:
+    """Command lines of a page: in blocks of console, in indented blocks, and in backquotes."""
+    text = page.read_text(encoding="utf-8")
+    for block in _CONSOLE.findall(text):
+        yield from block.splitlines()
+    yield from re.findall(r"^    (ablate [^#\n]*)", text, re.MULTILINE)
+    yield from re.findall(r"`(ablate [^`]*)`", text)
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    for name, command in GROUP.commands.items():
+        section = text.partition(f"### ablate {name}")[2].partition("\n### ")[0]
+        assert section, f"ablate {name} is not in docs/reference.md: python docs/generate.py"
+        for option in (o for p in command.params for o in p.opts if o.startswith("--")):
+            assert option in section, f"{name} {option}: python docs/generate.py"
+        assert command.help, f"ablate {name} has no help"
+
+
+def test_every_key_is_documented() -> None:
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    for schema in (study_schema(), settings_schema()):
+        for table in (schema, *schema["$defs"].values()):
+            found = next((one for one in table.get("anyOf", ()) if "properties" in one), table)
+            for key in found.get("properties", ()):
+                assert f"| `{key}` |" in text, f"{key}: python docs/generate.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_exist_with_their_options(page: Path) -> None:
+    if page.name == "reference.md":
+        return
+    for line in commands_of(page):
+        words = [word for word in shlex.split(line.replace("...", "").replace("…", "")) if word]
+        if len(words) < 2 or words[1].startswith("-"):
+            continue
+        name, rest = words[1].strip(","), words[2:]
+        assert name in GROUP.commands, f"{page.name}: {line}"
+        known = {option for p in GROUP.commands[name].params for option in p.opts} | {"--help"}
+        for word in rest:
+            if word.startswith("-"):
+                assert word.partition("=")[0] in known, f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["plan_to_table.md", "agents.md"])
+def test_commands_that_a_page_shows_run_in_an_empty_folder(page: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    lines = [line for line in commands_of(DOCS / page) if "STUDY" not in line and "JOB" not in line]
+    shown = _CONSOLE.findall((DOCS / page).read_text(encoding="utf-8"))[0].splitlines()
+    assert shown == lines[: len(shown)]
+    for line in shown:
+        command = [sys.executable, "-m", *shlex.split(line)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+
+
+def test_the_method_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ablate
+
+    code = re.findall(r"```python\n(.*?)```", (DOCS / "own_method.md").read_text(), re.DOTALL)[0]
+    (tmp_path / "my_method.py").write_text(code)
+    (tmp_path / "ablate.toml").write_text('[profiles.quick]\ndata = "digits"\n')
+    (tmp_path / "walk.toml").write_text(
+        'title = "Walk"\nmethod = "my_method.py:METHOD"\nseeds = [0, 1]\nmetrics = ["distance"]\n'
+        '[[ablation]]\nablated_part = "step.kind"\nreplacement = ["uniform"]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    summary = ablate.run(ablate.expand("walk.toml"), "results")
+    assert summary.exit_code == 0
+    with ablate.open_results("results") as results:
+        assert len(results.frame().query("metric == 'distance'")) == 4
+        assert "uniform" in results.table("walk")
