@@ -39,7 +39,7 @@ class Styled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table as the terminal needs it; all columns but the first are right-aligned."""
+    """A table as the terminal needs it; columns of numbers are right-aligned."""
 
     title: str
     subtitle: str
@@ -47,6 +47,8 @@ class Grid:
     rows: tuple[tuple[Styled, ...], ...]  #: a row of one piece is a heading over all columns
     notes: tuple[str, ...]
     series: str = ""  #: tables of one series share what they have in common
+    lead: tuple[str, ...] = ()  #: sentences above the table
+    words: frozenset[int] = frozenset()  #: columns besides the first that hold words
 
 
 class Line(NamedTuple):
@@ -115,6 +117,8 @@ def grids_lines(grids: Sequence[Grid], width: int) -> Iterator[Line]:
         if grid.subtitle and (grid.series, grid.subtitle) not in introduced:
             introduced.add((grid.series, grid.subtitle))
             yield from _prose(grid.subtitle, "italic", width)
+        for sentence in grid.lead:
+            yield from _prose(sentence, "", width)
         yield Line("")
         yield from table_lines(grid, width)
         yield Line("")
@@ -136,15 +140,16 @@ def table_lines(grid: Grid, width: int) -> Iterator[Line]:
     ]
     tallest = max(map(len, heads))
     for pieces in zip(*([""] * (tallest - len(head)) + head for head in heads), strict=True):
-        yield _line([Styled(piece) for piece in pieces], list(map(size_of, pieces)), widths)
+        cells = [Styled(piece) for piece in pieces]
+        yield _line(cells, list(map(size_of, pieces)), widths, grid.words)
     yield rule
     for row, own in zip(grid.rows, sizes, strict=True):
         if len(row) == 1:
             yield _styled(row[0].text, row[0].style)
         elif all(map(le, own, widths)):
-            yield _line(row, own, widths)
+            yield _line(row, own, widths, grid.words)
         else:
-            yield from _wrapped_row(row, widths)
+            yield from _wrapped_row(row, widths, grid.words)
     yield rule
 
 
@@ -157,24 +162,31 @@ def _styled(text: str, style: str) -> Line:
     return Line(text, ((style, 0, len(text)),) if style else ())
 
 
-def _wrapped_row(row: Sequence[Styled], widths: Sequence[int]) -> Iterator[Line]:
+def _wrapped_row(
+    row: Sequence[Styled], widths: Sequence[int], words: frozenset[int]
+) -> Iterator[Line]:
     """A row of cells of which some take several lines, from the top."""
     columns = [_wrapped(cell.text, size) for cell, size in zip(row, widths, strict=True)]
     for pieces in zip_longest(*columns, fillvalue=""):
         cells = [Styled(piece, cell.style) for piece, cell in zip(pieces, row, strict=True)]
-        yield _line(cells, list(map(size_of, pieces)), widths)
+        yield _line(cells, list(map(size_of, pieces)), widths, words)
 
 
-def _line(pieces: Sequence[Styled], sizes: Sequence[int], widths: Sequence[int]) -> Line:
-    """Cells beside each other, padded to their widths: the first on its right, others before."""
+def _line(
+    pieces: Sequence[Styled], sizes: Sequence[int], widths: Sequence[int], words: frozenset[int]
+) -> Line:
+    """Cells beside each other, padded to their widths: words on their right, numbers before."""
     texts: list[str] = []
     spans: list[tuple[str, int, int]] = []
     at = 0
-    for (piece, style), size, width in zip(pieces, sizes, widths, strict=True):
-        room = width - size + len(piece)
-        text = piece.rjust(_GAP + room) if texts else piece.ljust(room)
+    columns = zip(pieces, sizes, widths, strict=True)
+    for index, ((piece, style), size, width) in enumerate(columns):
+        before = _GAP if index else 0
+        room = width - size
+        before, after = (before, room) if not index or index in words else (before + room, 0)
+        text = " " * before + piece + " " * after
         if style:
-            start = at + len(text) - len(piece) if texts else 0
+            start = at + before
             spans.append((style, start, start + len(piece)))
         at += len(text)
         texts.append(text)

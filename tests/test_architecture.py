@@ -30,7 +30,7 @@ MOST_LINES = 400
 #: Of the store, what a report may ask.
 TOLD = (
     "results", "query", "index", "history", "events", "job_result", "rundir", "files", "find",
-    "processes",
+    "processes", "looks",
 )  # fmt: skip
 
 #: Room -> what it may import of the package, besides itself; a longer name allows that part only.
@@ -43,7 +43,8 @@ ALLOWED: dict[str, set[str]] = {
     "statistics": {"errors"},
     "execute": {"statistics", "store", "matrix", "study", "methods", "errors"},
     "report": {
-        *(f"store.{told}" for told in TOLD), "statistics", "matrix", "methods", "console", "errors",
+        *(f"store.{told}" for told in TOLD), "execute.decide", "statistics", "matrix", "methods",
+        "console", "errors",
     },
     "training": {"methods", "errors"},
     "console": {"errors"},

@@ -14,19 +14,24 @@ if TYPE_CHECKING:
 
 
 def study_tables(
-    results: StudyResults, metric: str | None = None, selection: str = "last"
+    results: StudyResults,
+    metric: str | None = None,
+    selection: str = "last",
+    notes: str = "short",
 ) -> list[Table]:
     """Tables that fit the study, for one metric (by name or label) or all of its plan.
 
-    `selection` is "last" (epoch) or "best" (epoch on the test set). Raises InputError for a metric
-    that the plan does not have, ValueError for another selection.
+    `selection` is "last" (epoch) or "best" (epoch on the test set), `notes` "short" (at most four
+    lines below a table) or "full". Raises InputError for a metric that the plan does not have,
+    ValueError for another selection.
     """
     from ablate.report.tables.analysis import metric_of
+    from ablate.report.tables.footer import Notes
     from ablate.report.tables.layouts import choose
     from ablate.report.tables.table import Selection
 
     metrics = None if metric is None else (metric_of(results.plan, metric),)
-    return choose(results, metrics, Selection(selection))
+    return choose(results, metrics, Selection(selection), Notes(notes))
 
 
 def render(tables: Sequence[Table], format: str) -> str:  # noqa: A002
@@ -37,31 +42,35 @@ def render(tables: Sequence[Table], format: str) -> str:  # noqa: A002
 
 
 def power_report(
-    results: StudyResults, effect: float, metric: str | None = None, selection: str = "last"
+    results: StudyResults,
+    half_width: float,
+    metric: str | None = None,
+    selection: str = "last",
+    notes: str = "short",
 ) -> Table:
-    """Per comparison: how many seeds would detect `effect`, in the metric's unit.
+    """Per comparison: how many seeds give intervals of this half-width, in the metric's unit.
 
-    The metric defaults to the plan's first. Raises InputError for an effect that is not positive
+    The metric defaults to the plan's first. Raises InputError for a half-width that is not positive
     and for a metric that the plan does not have.
     """
     from ablate.report.tables.analysis import metric_of
+    from ablate.report.tables.footer import Notes
     from ablate.report.tables.power_table import power_table
     from ablate.report.tables.table import Selection
 
     chosen = metric_of(results.plan, metric or results.plan.metrics[0].name)
-    return power_table(results, effect, chosen, Selection(selection))
+    return power_table(results, half_width, chosen, Selection(selection), Notes(notes))
 
 
 def verdicts(
     results: StudyResults, metric: str | None = None, selection: str = "last"
 ) -> tuple[str, ...]:
-    """The study in a sentence, then a sentence per comparison if there are several."""
+    """What the study found: its headline, then a sentence per comparison if there are several."""
     from ablate.report.tables.analysis import analyse, metric_of
-    from ablate.report.tables.findings import study_verdict
-    from ablate.report.tables.findings import verdicts as each
+    from ablate.report.tables.findings import headline, sentences
     from ablate.report.tables.table import Selection
 
     chosen = metric_of(results.plan, metric or results.plan.metrics[0].name)
     analysis = analyse(results, chosen, Selection(selection))
-    sentences = each(analysis)
-    return (study_verdict(analysis), *(sentences if len(sentences) > 1 else ()))
+    each = sentences(analysis)
+    return (*headline(analysis), *(each if len(each) > 1 else ()))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from ablate.methods.metrics import COSTS
 from ablate.store import schema
 from ablate.store.find import find_study
 from ablate.store.index import Index
+from ablate.store.looks import read_looks
 from ablate.store.processes import Alive, is_alive
 from ablate.store.results import Run, StudyResults, TeacherRun
 from ablate.store.states import (
@@ -62,7 +64,8 @@ def study_results(index: Index, key: str, alive: Alive = is_alive) -> StudyResul
 
     Costs belong to a whole run, so they stand in the columns of the last and of the best epoch.
     """
-    return index.read(partial(_study_results, key=key, alive=alive))
+    results = index.read(partial(_study_results, key=key, alive=alive))
+    return replace(results, looks=read_looks(index.results))
 
 
 def _records(connection: Connection, study: str | None, alive: Alive) -> list[Record]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ablate.matrix.plan import StudyPlan
 from ablate.methods.lifecycle import JobStatus
+
+if TYPE_CHECKING:
+    from ablate.store.looks import Look
 
 
 class Run(NamedTuple):
@@ -55,6 +58,7 @@ class StudyResults:
     runs: tuple[Run, ...]  #: in the plan's order
     teachers: tuple[TeacherRun, ...]
     facts: Mapping[str, tuple[str, ...]]  #: "device", "torch", ... -> distinct values, sorted
+    looks: tuple[Look, ...] = ()  #: on record in the results folder, of all studies
 
     def values(self, metric: str, pair: str) -> dict[str, dict[int, float]]:
         """Row -> seed -> finite value of the last epoch, of the jobs that are done."""

@@ -18,7 +18,6 @@ from ablate.errors import InputError
 from ablate.report.figures.draw import planned_figures
 from ablate.report.tables.table import Cell
 from ablate.report.tables.text import interval_text, show
-from ablate.statistics.paired import Mark
 
 
 def cells_of(table):

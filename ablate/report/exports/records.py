@@ -5,10 +5,10 @@ Fields of a record, in this order; what does not exist is None:
 study, key (differs where profile, overrides or code do), profile, data, metric, unit,
 higher_is_better, selection ("last" or "best"),
 pair, variant, role, group,
-planned, n, missing ({seed: reason}), mean, std, values ({seed: value}), rank,
-difference_n, difference, difference_std, low, high, confidence (paired t interval, unadjusted),
-p (unadjusted), p_adjusted (Holm), adjusted_low, adjusted_high, adjusted_confidence, mde,
-mark ("better", "worse", "none", "descriptive"), undefined,
+planned, n, diverged, missing ({seed: reason}), mean, sd, values ({seed: value}), rank,
+difference_n, difference, difference_sd, low, high, p, df (the simultaneous interval that tables
+print, its p value and degrees of freedom), verdict, tested ("yes", or why not), family,
+plain_low, plain_high, plain_p (paired t interval and test of the row alone, not adjusted),
 published (value of the source that the table's footer names; no part of any statistic).
 
 Rows that stand beside a study's own, Teacher and a published Student, have a record per pair with
@@ -16,9 +16,9 @@ no role, mean being the teacher's value, and none of what needs seeds.
 
 A cell that stands in several tables gives one record; its rank is that among all rows of its pair.
 
-A table on power gives a record per comparison instead: study, key, metric, selection, effect (the
-difference to detect, in the metric's unit), row, group (the pair, where there are several), then
-what the table shows, and notes ({column: why it is None}, such as "over 10,000" seeds).
+A table on seeds needed gives a record per comparison instead: study, key, metric, selection,
+wanted_half_width (in the metric's unit), row, group (the pair, where there are several), then what
+the table shows, and notes ({column: why it is None}, such as "over 10,000" seeds).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from ablate.methods.metrics import Metric
 from ablate.report.tables.table import Cell, Comparison, Quantity, Row, Table
 
 Record = dict[str, Any]
+
+_PLAIN = ("plain_low", "plain_high", "plain_p")
 
 
 def records(tables: Sequence[Table]) -> list[Record]:
@@ -72,7 +74,7 @@ def _plain_records(tables: Sequence[Table]) -> list[Record]:
             "key": table.key,
             "metric": table.metric.name if table.metric else None,
             "selection": table.selection.value,
-            "effect": finite(table.effect),
+            "wanted_half_width": finite(table.half_width),
             "row": row.label,
             "group": row.group,
         }
@@ -80,7 +82,7 @@ def _plain_records(tables: Sequence[Table]) -> list[Record]:
         | {"notes": {name: quantity.note for name, quantity in _quantities(table, row)
                      if quantity.note}}
         for table in tables
-        if not table.cells
+        if table.layout == "power"
         for row in table.rows
     ]  # fmt: skip
 
@@ -101,9 +103,10 @@ def _record(table: Table, row: Row, cell: Cell) -> Record:
         "group": row.group,
         "planned": cell.planned,
         "n": cell.n,
+        "diverged": cell.diverged,
         "missing": {str(seed): why for seed, why in cell.missing},
         "mean": finite(cell.mean),
-        "std": finite(cell.std),
+        "sd": finite(cell.sd),
         "values": {str(seed): finite(value) for seed, value in cell.values},
         "rank": cell.rank,
         **_comparison(cell.comparison),
@@ -128,18 +131,12 @@ def _comparison(one: Comparison | None) -> Record:
     return {
         "difference_n": one and one.n,
         "difference": one and finite(one.mean),
-        "difference_std": one and finite(one.std),
-        "low": one and finite(one.low),
-        "high": one and finite(one.high),
-        "confidence": one and one.confidence,
-        "p": one and finite(one.p),
-        "p_adjusted": one and finite(one.p_adjusted),
-        "adjusted_low": one and finite(one.adjusted_low),
-        "adjusted_high": one and finite(one.adjusted_high),
-        "adjusted_confidence": one and finite(one.adjusted_confidence),
-        "mde": one and finite(one.mde),
-        "mark": one and one.mark.value,
-        "undefined": one and one.undefined,
+        "difference_sd": one and finite(one.sd),
+        **{name: one and finite(getattr(one, name)) for name in ("low", "high", "p", "df")},
+        "verdict": one and one.verdict.value,
+        "tested": one and one.tested.value,
+        "family": one and one.family,
+        **{name: one and finite(getattr(one, name)) for name in _PLAIN},
     }
 
 

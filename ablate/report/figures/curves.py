@@ -18,7 +18,8 @@ from ablate.report.figures.style import (
     steady_ticks,
     wrapped,
 )
-from ablate.report.tables.analysis import OTHER_METHODS, baseline_label
+from ablate.report.tables.analysis import baseline_label
+from ablate.report.tables.comparisons import OTHER_METHODS
 from ablate.store.results import Point, StudyResults
 
 if TYPE_CHECKING:

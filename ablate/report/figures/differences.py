@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,9 +19,9 @@ from ablate.report.figures.style import (
     wrapped,
 )
 from ablate.report.tables.analysis import Analysis
-from ablate.report.tables.table import Cell, Comparison
+from ablate.report.tables.table import Cell, Comparison, Tested
 from ablate.report.tables.text import arrow, number, reasons
-from ablate.statistics.paired import FEWEST_PAIRS_FOR_MARKS, Mark
+from ablate.statistics.verdict import DIFFERENT, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +36,13 @@ _MOST_LINES = 8
 #: An interval that is this many times as wide as its seeds are apart tells little by its ends;
 #: drawn in full, it would press all others into a line.
 _CLIP = 4.0
+
+
+_UNTESTED = {
+    Tested.WAITING: "not tested yet",
+    Tested.FEW: "fewer than 3 seeds",
+    Tested.CONSTANT: "no spread, no interval",
+}
 
 
 @dataclass(frozen=True)
@@ -117,18 +123,17 @@ def _draw(axes: Axes, y: int, cell: Cell, baseline: dict[int, float]) -> None:
         axes.text(1.02, y, "no result\n" + wrapped(why, 24), transform=axes.get_yaxis_transform(),
                   fontsize=7, va="center", color=MUTED, linespacing=1.1)  # fmt: skip
         return
-    colour = {Mark.BETTER: BETTER, Mark.WORSE: WORSE}.get(one.mark, INK)
-    descriptive = one.mark is Mark.DESCRIPTIVE
+    colour = {Verdict.BETTER: BETTER, Verdict.WORSE: WORSE}.get(one.verdict, INK)
+    untested = one.tested is not Tested.YES
     if one.low is not None and one.high is not None:
         low, high = axes.get_xlim()
         axes.plot([max(one.low, low), min(one.high, high)], [y - 0.14] * 2, color=colour,
-                  linewidth=1.0 if descriptive else 1.6, solid_capstyle="butt",
-                  linestyle=(0, (2.5, 1.5)) if descriptive else "-", zorder=3)  # fmt: skip
+                  linewidth=1.6, solid_capstyle="butt", zorder=3)  # fmt: skip
         for end, outside, sign in ((low, one.low < low, "<"), (high, one.high > high, ">")):
             if outside:
                 axes.plot([end], [y - 0.14], sign, color=colour, markersize=4, clip_on=False,
                           zorder=3)  # fmt: skip
-    face = "white" if descriptive else colour
+    face = "white" if untested else colour
     axes.plot([one.mean], [y - 0.14], "D", color=colour, markerfacecolor=face, zorder=4)
     dots = sorted(value - baseline[seed] for seed, value in cell.values if seed in baseline)
     heights = [y + 0.2 + off for off in _stacked(dots, axes.get_xlim())]
@@ -159,9 +164,8 @@ def _beside(cell: Cell, one: Comparison) -> str:
     n = f"n = {one.n}" if one.n == cell.planned else f"n = {one.n} of {cell.planned}"
     # No mathematics: it takes ten times as long to set, and every row has a text of its own.
     first = " ".join(word for word in (arrow(one), f"{size}, {n}") if word)
-    if one.undefined:
-        return f"{first}\nno spread: undefined"
-    return f"{first}\ndescriptive" if one.mark is Mark.DESCRIPTIVE else first
+    lost = f"\n{cell.diverged} of {cell.planned} diverged" if cell.diverged else ""
+    return first + lost + (f"\n{_UNTESTED[one.tested]}" if one.tested in _UNTESTED else "")
 
 
 def _limits(analysis: Analysis, cells: Sequence[Cell]) -> tuple[tuple[float, float], bool]:
@@ -182,23 +186,17 @@ def _limits(analysis: Analysis, cells: Sequence[Cell]) -> tuple[tuple[float, flo
 
 
 def _caption(analysis: Analysis, cells: Sequence[Cell], clipped: bool) -> str:
-    confidence = next((c.comparison.confidence for c in cells if c.comparison), 0.95)
-    percent = math.floor(100 * confidence + 0.5)
     side = "right" if analysis.metric.higher_is_better else "left"
-    interval = any(c.comparison and c.comparison.low is not None for c in cells)
-    drawn = f" with unadjusted {percent} % paired t interval," if interval else ""
+    tested = [c for c in cells if c.comparison and c.comparison.tested is Tested.YES]
+    drawn = " with simultaneous 95 % interval," if tested else ""
     sentences = [
         f"Difference to the baseline, {analysis.baseline}, on common seeds: mean (diamond){drawn} "
         f"and a circle per seed; better is to the {side}."
     ]
-    marks = {cell.comparison.mark for cell in cells if cell.comparison}
-    over = f"after Holm's adjustment over {analysis.family} comparisons"
-    if marks & {Mark.BETTER, Mark.WORSE}:
-        sentences.append(f"Arrow and colour: told from zero {over}.")
-    elif Mark.NONE in marks and analysis.family > 1:
-        sentences.append(f"None of these is told from zero {over}.")
-    if Mark.DESCRIPTIVE in marks and interval:
-        sentences.append(f"Dashed: descriptive, fewer than {FEWEST_PAIRS_FOR_MARKS} seeds.")
+    if any(c.comparison and c.comparison.verdict in DIFFERENT for c in tested):
+        sentences.append("Coloured, with an arrow: the interval excludes zero.")
+    if any(c.comparison and c.comparison.mean is not None and c not in tested for c in cells):
+        sentences.append("Open diamond: not tested.")
     if clipped:
-        sentences.append("< and >: the interval goes on beyond the axis.")
+        sentences.append("< >: the interval goes on beyond the axis.")
     return " ".join(sentences)

@@ -95,8 +95,8 @@ def _lines(cell: Cell) -> list[str]:
     digits, sign = cell.metric.digits, arrow(cell.comparison)
     mean = number(cell.mean, digits)
     lines = [f"{sign} {mean}" if sign else mean]
-    if cell.std is not None:
-        lines.append(f"± {number(cell.std, digits)}")
+    if cell.sd is not None:
+        lines.append(f"± {number(cell.sd, digits)}")
     if not cell.complete:
         lines += [f"n = {count_text(cell)}", *reasons(cell)]
     return lines
@@ -132,8 +132,7 @@ def _caption(
     ]
     if any(arrow(cell.comparison) for cell in cells):
         sentences.append(
-            "Arrow: told from the baseline by a two-sided paired t test after Holm's adjustment "
-            f"over {analysis.family} comparisons."
+            "Arrow: higher or lower than the baseline, by a simultaneous 95 % interval."
         )
     if len(cells) < len(rows) * len(columns) or any(cell.mean is None for cell in cells):
         sentences.append("Hatched: no result.")

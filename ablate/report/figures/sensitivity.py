@@ -77,7 +77,7 @@ def _draw(axes: Axes, points: Sequence[tuple[float, Cell]], baseline: float) -> 
     nothing = math.nan  # leaves a gap in line and band
     xs = [x for x, _ in points]
     means = [nothing if cell.mean is None else cell.mean for _, cell in points]
-    stds = [nothing if cell.std is None else cell.std for _, cell in points]
+    stds = [nothing if cell.sd is None else cell.sd for _, cell in points]
     axes.grid(axis="y")
     axes.fill_between(xs, [m - s for m, s in zip(means, stds, strict=True)],
                       [m + s for m, s in zip(means, stds, strict=True)],

@@ -1,7 +1,8 @@
 """HTML: one `<table>` per table, all text escaped; a page embeds and styles it, a file wraps it.
 
-Class names: `ablate-table`, `best`, `second`, `group`, `missing`, `notes`, `published`, and a
-row's role. A `td` carries the unrounded number it shows as `data-value`, so that a page can sort.
+Class names: `ablate-table`, `headline`, `best`, `second`, `group`, `missing`, `notes`,
+`published`, and a row's role. A `td` carries the unrounded number it shows as
+`data-value`, so that a page can sort.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 
 from ablate.report.tables.notation import Symbol, split
-from ablate.report.tables.table import Cell, Column, Comparison, Quantity, Row, Show, Table
+from ablate.report.tables.table import Cell, Column, Effect, Quantity, Row, Show, Table
 from ablate.report.tables.text import row_label, show
 
 
@@ -42,7 +43,7 @@ def render_table(table: Table, *, footer: bool = True) -> str:
     """One table, with its notes as `tfoot` unless the page sets them itself."""
     lines = [
         f'<table class="ablate-table" data-layout="{escape(table.layout)}">',
-        f"<caption>{inline(table.title)}</caption>",
+        f"<caption>{inline(table.title)}{_headline(table)}</caption>",
         "<thead>",
         *_heads(table),
         "</thead>",
@@ -53,6 +54,11 @@ def render_table(table: Table, *, footer: bool = True) -> str:
         span = 1 + len(table.columns)
         lines += [f'<tfoot><tr><td class="notes" colspan="{span}">{notes}</td></tr></tfoot>']
     return "\n".join([*lines, "</table>"])
+
+
+def _headline(table: Table) -> str:
+    """The study's answer, above the first table of a metric."""
+    return "".join(f'<p class="headline">{inline(line)}</p>' for line in table.headline)
 
 
 def _heads(table: Table) -> list[str]:
@@ -89,7 +95,7 @@ def _row(table: Table, row: Row) -> str:
     return f'<tr{role}><th scope="row">{inline(row_label(row))}</th>{cells}</tr>'
 
 
-def _cell(column: Column, cell: Cell | Quantity | None) -> str:
+def _cell(column: Column, cell: Cell | Effect | Quantity | None) -> str:
     shown = show(column, cell)
     text = inline(shown.text)
     if shown.best:
@@ -105,20 +111,12 @@ def _cell(column: Column, cell: Cell | Quantity | None) -> str:
     return f"<td{data}>{text}</td>"
 
 
-def _sortable(column: Column, cell: Cell | Quantity | None) -> float | None:
-    if isinstance(cell, Quantity):
-        return cell.value
-    if cell is None:
-        return None
+def _sortable(column: Column, cell: Cell | Effect | Quantity | None) -> float | None:
+    if cell is None or isinstance(cell, Quantity):
+        return None if cell is None else cell.value
     if column.show is Show.N:
-        return cell.n
+        return cell.n if isinstance(cell, Cell) else cell.comparison.n
     if column.show in (Show.VALUE, Show.OUTCOME):
-        return cell.mean
-    return _of_comparison(column.show, cell.comparison)
-
-
-def _of_comparison(shows: Show, one: Comparison | None) -> float | None:
-    if one is None or shows is Show.DIFFERENCE:
-        return None if one is None else one.mean
-    tested = {Show.P: one.p_adjusted, Show.MDE: one.mde} if one.in_family else {}
-    return tested.get(shows)
+        return cell.mean if isinstance(cell, Cell) else None
+    one = cell.comparison
+    return None if one is None else {Show.DIFFERENCE: one.mean, Show.P: one.p}.get(column.show)

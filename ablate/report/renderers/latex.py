@@ -107,8 +107,8 @@ def _long(table: Table, key: str) -> str:
 
 
 def _caption(table: Table) -> str:
-    title, question = tex(table.title), tex(table.question)
-    return f"{title}. {question}" if question else f"{title}."
+    sentences = [f"{table.title}.", table.question, *table.headline[:1]]
+    return " ".join(tex(one) for one in sentences if one)
 
 
 def _alignment(table: Table) -> str:

@@ -33,6 +33,8 @@ def _render(table: Table) -> str:
     lines = [f"### {escape(table.title)}", ""]
     if table.question:
         lines += [escape(table.question), ""]
+    if table.headline:
+        lines += [f"**{escape(table.headline[0])}**", *map(escape, table.headline[1:]), ""]
     heads = [table.corner, *(column.heads for column in table.columns)]
     lines.append(_line(["<br>".join(escape(h) for h in head if h) for head in heads]))
     lines.append("|" + "|".join([":---", *["---:"] * len(table.columns)]) + "|")

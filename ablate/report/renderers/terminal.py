@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablate.console import PLAIN_WIDTH, Grid, Styled, grids_text
-from ablate.report.tables.table import Table
+from ablate.report.tables.footer import EMPHASIS
+from ablate.report.tables.table import Show, Table
 from ablate.report.tables.text import Shown, row_label, show
 
-_EMPHASIS_WORDS = "Best bold, second underlined"
-_PLAIN_WORDS = "Best *, second +"
+_BEST, _SECOND = "•", "◦"
+_PLAIN_WORDS = f"{_BEST} best mean, {_SECOND} second"
 
 
 def render_terminal(tables: Sequence[Table], width: int = PLAIN_WIDTH) -> str:
@@ -44,14 +45,24 @@ def grid_of(table: Table, *, plain: bool) -> Grid:
     heads = [table.corner, *(column.heads for column in table.columns)]
     notes = table.footer
     if plain:
-        notes = tuple(note.replace(_EMPHASIS_WORDS, _PLAIN_WORDS) for note in notes)
+        notes = tuple(note.replace(EMPHASIS, _PLAIN_WORDS) for note in notes)
     lines = tuple("\n".join(head) for head in heads)
-    return Grid(table.title, table.question, lines, tuple(rows), notes, table.key)
+    words = (i for i, column in enumerate(table.columns, 1) if column.show is Show.CONCLUSION)
+    return Grid(
+        title=table.title,
+        subtitle=table.question,
+        heads=lines,
+        rows=tuple(rows),
+        notes=notes,
+        series=table.key,
+        lead=table.headline,
+        words=frozenset(words),
+    )
 
 
 def _plain(shown: Shown, *, room: bool) -> Styled:
-    mark = "*" if shown.best else "+" if shown.second else " " if room else ""
-    return Styled(shown.line + mark)
+    mark = _BEST if shown.best else _SECOND if shown.second else " "
+    return Styled(f"{shown.line} {mark}" if room else shown.line)
 
 
 def _styled(shown: Shown) -> Styled:

@@ -1,51 +1,34 @@
 """From a study's runs to cells: who has how many seeds, and what the comparisons say.
 
-The family that Holm adjusts for is every comparison of a variant with the baseline, over all
-pairs of the study, for one metric: that is the set of claims a reader takes from its tables. Each
-is tested once, when all its seeds have ended, for tests that are repeated as results come in find
-too much; until then it counts as one to come, so that no mark is taken back by another's result.
-Reference rows (other methods) are compared with the baseline but stay outside the family.
+A study is analysed once for each metric, pair by pair; see `comparisons`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ablate.errors import InputError, Problem, did_you_mean
+from ablate.execute.decide import decide_seeds
 from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric, find_metric
-from ablate.report.tables.table import NOT_RUN, Cell, Comparison, Selection
-from ablate.statistics.paired import (
-    Adjusted,
-    Difference,
-    Mark,
-    adjusted_intervals,
-    mark,
-    paired_difference,
-    rank,
-    summarise,
+from ablate.report.tables.comparisons import (
+    OTHER_METHODS,
+    VARIANTS,
+    PairFamily,
+    Rules,
+    compare_family,
 )
-from ablate.statistics.power import minimum_detectable_effect
+from ablate.report.tables.table import NOT_RUN, Cell, Comparison, Selection
+from ablate.statistics.family import LEVEL, ROUNDING_NOISE
+from ablate.statistics.stopping import level_for
+from ablate.statistics.summary import rank, summarise
+from ablate.store.looks import OPEN, Look, digest, earlier_sizes
 from ablate.store.results import StudyResults
 
-ALPHA = 0.05
-POWER = 0.8
-
-#: Metrics pass through single precision, so a spread or a distance of means below this share of
-#: their size is rounding.
-NOISE = 1e-6
-
-OTHER_METHODS = "other methods"  #: heading of reference rows
-
 _MOST_DIGITS = 12
-
-_NOT_TESTED = Adjusted(None, None, None, None)
-OPEN = frozenset(
-    {JobStatus.WAITING, JobStatus.RUNNING, JobStatus.INTERRUPTED}
-)  #: may yet give a value
 _Key = tuple[str, str]  #: (variant, pair)
 
 
@@ -56,9 +39,9 @@ class Analysis:
     plan: StudyPlan
     metric: Metric
     selection: Selection
-    cells: Mapping[tuple[str, str], Cell]  #: (variant, pair) -> cell
-    family: int  #: comparisons that Holm adjusted for: with a p value, or with one to come
-    waiting: int  #: those of the family whose seeds have not all ended
+    cells: Mapping[_Key, Cell]  #: (variant, pair) -> cell
+    families: Mapping[_Key, PairFamily]  #: (pair, name of the family) -> its analysis
+    margin: float | None  #: differences below it are equivalent to none
 
     @property
     def baseline(self) -> str:
@@ -66,16 +49,22 @@ class Analysis:
         return baseline_label(self.plan)
 
     @property
-    def level(self) -> float:
-        """Alpha of Holm's strictest step, at which effects are certain to be marked."""
-        return ALPHA / max(1, self.family)
+    def main_family(self) -> str:
+        """The family that the study is about: its variants, or other methods if it has none."""
+        has_variants = any(one.role is Role.VARIANT for one in self.plan.variants)
+        return VARIANTS if has_variants else OTHER_METHODS
 
     @property
     def comparisons(self) -> list[Cell]:
-        """Cells of the family, in the order of rows and then pairs; none if nothing is tested."""
-        if not self.metric.comparable:
+        """Cells of the main family, in the order of rows and then pairs; none if none is tested."""
+        if not self.metric.comparable or self.metric.cost:
             return []
-        return [cell for cell in self.cells.values() if cell.role is Role.VARIANT]
+        role = Role.VARIANT if self.main_family == VARIANTS else Role.REFERENCE
+        return [cell for cell in self.cells.values() if cell.role is role]
+
+    def family(self, pair: str) -> PairFamily | None:
+        """The main family's analysis on a pair."""
+        return self.families.get((pair, self.main_family))
 
 
 def baseline_label(plan: StudyPlan) -> str:
@@ -106,13 +95,14 @@ def analyse(results: StudyResults, metric: Metric, selection: Selection) -> Anal
     if legible != metric:
         metric = legible
         cells = {key: replace(cell, metric=metric) for key, cell in cells.items()}
-    comparisons, family, waiting = _compare(plan, cells, metric)
+    margin = plan.margin if plan.metrics[0].name == metric.name else None
+    families, comparisons = _compare(results, cells, metric, margin)
     ranks = _ranks(plan, cells, metric)
     finished = {
         key: replace(cell, rank=ranks.get(key), comparison=comparisons.get(key))
         for key, cell in cells.items()
     }
-    return Analysis(plan, metric, selection, finished, family, waiting)
+    return Analysis(plan, metric, selection, finished, families, margin)
 
 
 def _cells(results: StudyResults, metric: Metric, selection: Selection) -> dict[_Key, Cell]:
@@ -146,8 +136,8 @@ def _cells(results: StudyResults, metric: Metric, selection: Selection) -> dict[
 def _legible(metric: Metric, cells: Collection[Cell]) -> Metric:
     """The metric with as many digits as show its largest spread, or else its values."""
     largest = max((abs(cell.mean) for cell in cells if cell.mean is not None), default=0.0)
-    spread = max((cell.std for cell in cells if cell.std is not None), default=0.0)
-    shown = spread if spread > NOISE * largest else largest / 100
+    spread = max((cell.sd for cell in cells if cell.sd is not None), default=0.0)
+    shown = spread if spread > ROUNDING_NOISE * largest else largest / 100
     if not shown:
         return metric
     return replace(
@@ -164,42 +154,66 @@ def _cell(
 ) -> Cell:
     summary = summarise(values.values())
     return Cell(
-        variant.label,
-        variant.role,
-        pair,
-        metric,
-        tuple(sorted(values.items())),
-        len(values) + len(missing),
-        summary.n,
-        summary.mean,
-        summary.std,
-        tuple(sorted(missing.items())),
+        variant=variant.label,
+        role=variant.role,
+        pair=pair,
+        metric=metric,
+        values=tuple(sorted(values.items())),
+        planned=len(values) + len(missing),
+        n=summary.n,
+        mean=summary.mean,
+        sd=summary.sd,
+        missing=tuple(sorted(missing.items())),
     )
 
 
 def _compare(
-    plan: StudyPlan, cells: Mapping[_Key, Cell], metric: Metric
-) -> tuple[dict[_Key, Comparison], int, int]:
-    """What each cell but the baseline's says against it, how many tests that is, and will be."""
-    baseline = baseline_label(plan)
-    values = {key: dict(cell.values) for key, cell in cells.items()}
-    differences = {
-        key: paired_difference(values[key], values[baseline, key[1]], 1 - ALPHA, NOISE)
-        for key, cell in cells.items()
-        if cell.role is not Role.BASELINE
+    results: StudyResults, cells: Mapping[_Key, Cell], metric: Metric, margin: float | None
+) -> tuple[dict[_Key, PairFamily], dict[_Key, Comparison]]:
+    """The families of every pair, and what each cell but the baseline's says."""
+    plan = results.plan
+    base = baseline_label(plan)
+    decided = plan.seed_rule is None or len(decide_seeds(results)) == len(plan.seeds)
+    families: dict[_Key, PairFamily] = {}
+    comparisons: dict[_Key, Comparison] = {}
+    for pair in plan.pairs:
+        baseline = cells[base, pair]
+        for name, role in ((VARIANTS, Role.VARIANT), (OTHER_METHODS, Role.REFERENCE)):
+            labels = [one.label for one in plan.variants if one.role is role]
+            if not labels:
+                continue
+            rows = [cells[label, pair] for label in labels]
+            family, compared = compare_family(
+                name,
+                rows,
+                baseline,
+                _rules(plan, metric, margin, len(rows)),
+                ended=decided and not any(may_grow(row, baseline) for row in rows),
+                looks=earlier_sizes(results.looks, _look(plan, rows, baseline), metric.name),
+            )
+            families[pair, name] = family
+            comparisons |= {(label, pair): one for label, one in compared.items()}
+    return families, comparisons
+
+
+def _rules(plan: StudyPlan, metric: Metric, margin: float | None, rows: int) -> Rules:
+    return Rules(
+        level=LEVEL if plan.seed_rule is None else level_for(rows),
+        margin=margin,
+        higher_is_better=metric.higher_is_better,
+        testable=metric.comparable and not metric.cost,
+    )
+
+
+def _look(plan: StudyPlan, rows: Iterable[Cell], baseline: Cell) -> Look:
+    """What this analysis looks at."""
+    known = {seed for seed, _ in baseline.values}
+    seeds = {
+        digest(plan, row.variant, row.pair): tuple(s for s, _ in row.values if s in known)
+        for row in rows
     }
-    tested = [key for key in differences if cells[key].role is Role.VARIANT and metric.comparable]
-    growing = {key for key in tested if may_grow(cells[key], cells[baseline, key[1]])}
-    ended = [key for key in tested if key not in growing]
-    intervals = adjusted_intervals([differences[key] for key in ended], 1 - ALPHA, len(growing))
-    adjusted = dict(zip(ended, intervals, strict=True)) | dict.fromkeys(growing, _NOT_TESTED)
-    family = len(growing) + sum(one.p is not None for one in intervals)
-    level = ALPHA / max(1, family)
-    compared = {
-        key: _comparison(cells[key], difference, adjusted.get(key), metric, level)
-        for key, difference in differences.items()
-    }
-    return compared, family, len(growing)
+    base = digest(plan, baseline.variant, baseline.pair)
+    return Look(baseline.pair, (baseline.metric.name,), base, seeds)
 
 
 def may_grow(cell: Cell, baseline: Cell) -> bool:
@@ -212,35 +226,6 @@ def may_grow(cell: Cell, baseline: Cell) -> bool:
 def _possible(cell: Cell) -> set[int]:
     """Seeds that have a value, or may yet get one."""
     return {seed for seed, _ in cell.values} | {seed for seed, why in cell.missing if why in OPEN}
-
-
-def _comparison(
-    cell: Cell, difference: Difference, adjusted: Adjusted | None, metric: Metric, level: float
-) -> Comparison:
-    if adjusted is None:
-        verdict, outside = Mark.NONE, True
-    else:
-        verdict = mark(difference, adjusted, cell.n, metric.higher_is_better)
-        outside = False
-    interval = adjusted or _NOT_TESTED
-    return Comparison(
-        n=difference.n,
-        mean=difference.mean,
-        std=difference.std,
-        low=difference.low,
-        high=difference.high,
-        p=difference.p,
-        p_adjusted=interval.p,
-        adjusted_low=interval.low,
-        adjusted_high=interval.high,
-        adjusted_confidence=interval.confidence,
-        mde=minimum_detectable_effect(difference.std, difference.n, level, POWER),
-        mark=verdict,
-        undefined=difference.undefined,
-        in_family=not outside,
-        missing=difference.missing,
-        confidence=difference.confidence,
-    )
 
 
 def is_ranked(variant: Variant) -> bool:
@@ -265,7 +250,7 @@ def rerank(cells: Sequence[Cell], metric: Metric) -> list[Cell]:
 
 def _places(cells: Sequence[Cell], metric: Metric) -> list[int | None]:
     means = [cell.mean if cell.complete else None for cell in cells]
-    places = rank(means, metric.higher_is_better, NOISE)
+    places = rank(means, higher_is_better=metric.higher_is_better)
     if sum(place is not None for place in places) < 2:  # nothing to be better than
         return [None] * len(places)
     return places

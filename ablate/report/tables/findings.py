@@ -1,234 +1,243 @@
-"""One honest sentence per comparison, and one for the study.
+"""What a study found: a sentence for each comparison, and a headline that answers its question.
 
-A sentence claims a difference only where the table has an arrow: four or more seeds, and an
-interval that excludes zero after Holm's adjustment.
+A sentence starts with its subject, gives numbers, and claims what the printed interval says.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from enum import IntEnum
+from collections.abc import Sequence
 
-from ablate.matrix.plan import Role
-from ablate.report.tables.analysis import OPEN, Analysis, may_grow
-from ablate.report.tables.table import Cell, Comparison
-from ablate.report.tables.text import NBSP, interval_text, number, p_text, reasons
-from ablate.statistics.paired import FEWEST_PAIRS_FOR_MARKS, Mark
+from ablate.methods.lifecycle import JobStatus
+from ablate.methods.parts import format_value
+from ablate.report.tables.analysis import Analysis
+from ablate.report.tables.grid import find_grids
+from ablate.report.tables.seeds_advice import seeds_advice
+from ablate.report.tables.table import Cell, Comparison, Tested
+from ablate.report.tables.text import amount, number, reasons
+from ablate.statistics.verdict import DIFFERENT, Verdict
+from ablate.store.looks import OPEN
+
+_MOST_NAMED = 4
 
 
-def verdicts(analysis: Analysis) -> list[str]:
-    """A sentence for every comparison of the family, in the order of the tables."""
-    return [verdict(analysis, cell) for cell in analysis.comparisons]
+def sentences(analysis: Analysis) -> list[str]:
+    """A sentence for every comparison of the main family, in the order of the tables.
+
+    Rows of a grid have none: its table shows them as a matrix, and the headline speaks of them.
+    """
+    in_grids = {label for grid in find_grids(analysis.plan) for label in grid.labels.values()}
+    return [sentence(analysis, c) for c in analysis.comparisons if c.variant not in in_grids]
 
 
-def verdict(analysis: Analysis, cell: Cell) -> str:
-    """What `cell`'s comparison with the baseline does and does not say."""
-    comparison = cell.comparison
-    if comparison is None:
+def sentence(analysis: Analysis, cell: Cell) -> str:
+    """What `cell`'s comparison with the baseline says."""
+    one = cell.comparison
+    if one is None:
         raise ValueError(f"{cell.variant} is the baseline; there is nothing to compare it with")
-    if comparison.n == 0 or comparison.mean is None:
-        return _nothing_yet(analysis, cell)
-    with_seeds = _with_seeds(comparison.n, cell.planned, _gaps(analysis, cell))
-    if comparison.undefined:
-        return _undefined(analysis, cell, comparison, with_seeds)
-    if comparison.mark in (Mark.BETTER, Mark.WORSE):
-        return _told_apart(analysis, cell, comparison, with_seeds)
-    interval = _interval(cell, comparison)
-    size = _amount(cell, comparison.mean, signed=True)
-    difference = (
-        f"{with_seeds} the difference {_measured(cell)}of {cell.variant} to "
-        f"{analysis.baseline}{_place(analysis, cell)}, {size}"
+    place = _place(analysis, cell)
+    if one.mean is None:
+        gaps = _gaps(analysis, cell)
+        return f"{cell.variant}{place} has no seed in common with the baseline{gaps}."
+    diverged = _diverged(analysis, cell)
+    base = f"{diverged}{_subject(cell, one, start=not diverged)}{place}"
+    side = _side(cell, one.mean)
+    if one.tested is Tested.WAITING:
+        return (
+            f"So far, with {_seeds(one.n)} of {cell.planned}, {cell.variant}{place} is {side} the "
+            f"baseline{_measured(cell)}; it is tested when all its seeds have ended."
+        )
+    if one.tested is Tested.FEW:
+        return f"{base} is {side} the baseline{_measured(cell)}; fewer than 3 seeds claim nothing."
+    if one.tested is Tested.CONSTANT:
+        return (
+            f"{base} is {side} the baseline{_measured(cell)} in every seed; without any spread "
+            "there is no interval."
+        )
+    return base + _tested(analysis, cell, one)
+
+
+def _subject(cell: Cell, one: Comparison, *, start: bool) -> str:
+    return f"{'With' if start else 'with'} {_seeds(one.n)} {cell.variant}"
+
+
+def _tested(analysis: Analysis, cell: Cell, one: Comparison) -> str:
+    """The end of a sentence on a row that has an interval."""
+    low, high = one.low or 0.0, one.high or 0.0
+    digits, measured = cell.metric.digits, _measured(cell)
+    span = (
+        f"{number(min(abs(low), abs(high)), digits)} to {number(max(abs(low), abs(high)), digits)}"
     )
-    if not interval:
-        return f"{difference}, has no interval: one seed says nothing about chance."
-    return f"{difference} {interval}, {_why_not(analysis, cell, comparison)}."
+    if low > 0 or high < 0:
+        end = ""
+        if one.verdict in DIFFERENT and one.within_margin:
+            end = f": {one.verdict}, but by less than {_margin(analysis, cell)}"
+        elif one.verdict in DIFFERENT and not cell.metric.higher_is_better:
+            end = f", which is {one.verdict}"
+        elif one.verdict is Verdict.OPEN:
+            end = "; seeds that diverged are outcomes, too, so no claim is made"
+        return f" is {_side(cell, one.mean or 0.0)} the baseline{measured} (95 % CI {span}){end}."
+    between = (
+        f"between {number(low, digits, signed=True)} and {amount(cell.metric, high, signed=True)}"
+    )
+    if one.verdict is Verdict.EQUIVALENT:
+        margin = _margin(analysis, cell)
+        return f" is equivalent to the baseline{measured} within {margin}: {between}."
+    worth = -low if not cell.metric.higher_is_better else high
+    return (
+        f" shows no difference to the baseline{measured}: {between}, so at most "
+        f"{number(max(worth, 0.0), digits)} better."
+    )
 
 
-def study_verdict(analysis: Analysis) -> str:
-    """The comparisons of a study in one sentence."""
+def headline(analysis: Analysis) -> tuple[str, ...]:
+    """The study's answer, then what is missing for one and the command that gets it."""
     cells = analysis.comparisons
     if not cells:
-        return _untested(analysis)
-    if len(cells) == 1:
-        return verdict(analysis, cells[0])
-    standings = Counter(_standing(analysis, cell) for cell in cells)
-    open_ones = any(_is_open(_gaps(analysis, cell)) for cell in cells)
-    so_far = "So far, of" if open_ones else "Of"
-    start = f"{so_far} {len(cells)} comparisons with {analysis.baseline}{_metric_place(cells[0])}"
-    if len(standings) == 1 and (alike := _ALL.get(next(iter(standings)))):
-        return f"{start}, {alike}."
-    found = [
-        f"{cell.variant}{_place(analysis, cell)} ({cell.comparison.mark.value} by "
-        f"{_amount(cell, abs(cell.comparison.mean or 0))})"
-        for cell in cells
-        if cell.comparison and _standing(analysis, cell) is _Standing.TOLD
-    ]
-    first = f"{len(found)} can be told from zero: {', '.join(found)}" if found else _NONE
-    rest = [
-        f"{count} {_SOME[standing][count > 1]}"
-        for standing, count in sorted(standings.items())
-        if standing in _SOME and (found or standing is not _Standing.NOT_TOLD)
-    ]
-    return "; ".join([f"{start}, {first}", *rest]) + "."
+        return (_nothing_to_test(analysis),)
+    answer = sentence(analysis, cells[0]) if len(cells) == 1 else _answer(analysis, cells)
+    return tuple(line for line in (answer, _missing(analysis, cells)) if line)
 
 
-class _Standing(IntEnum):
-    """How far a comparison got, in the order in which a sentence says it."""
-
-    TOLD = 0  #: from zero, by a mark
-    NOT_TOLD = 1
-    FEW = 2  #: seeds
-    CONSTANT = 3  #: over seeds
-    OPEN = 4
-    EMPTY = 5
-
-
-_NONE = "none can be told from zero"
-_ALL = {
-    _Standing.NOT_TOLD: _NONE,
-    _Standing.FEW: f"{_NONE}: all have fewer than {FEWEST_PAIRS_FOR_MARKS} seeds, so the numbers "
-    "only describe",
-    _Standing.CONSTANT: "none can be tested: no difference varies over seeds",
-    _Standing.OPEN: "none is tested yet: all have seeds to come",
-    _Standing.EMPTY: "none has a result",
-}
-_SOME = {  # of one, of several
-    _Standing.NOT_TOLD: ("cannot", "cannot"),
-    _Standing.FEW: (
-        f"has fewer than {FEWEST_PAIRS_FOR_MARKS} seeds and only describes",
-        f"have fewer than {FEWEST_PAIRS_FOR_MARKS} seeds and only describe",
-    ),
-    _Standing.CONSTANT: (
-        "does not vary over seeds, so there is no test",
-        "do not vary over seeds, so there is no test",
-    ),
-    _Standing.OPEN: ("has seeds to come and no test yet", "have seeds to come and no test yet"),
-    _Standing.EMPTY: ("has no result", "have no results"),
-}
+def _answer(analysis: Analysis, cells: Sequence[Cell]) -> str:
+    """One sentence over all comparisons: what differs, what is equivalent, what is open."""
+    tested = [c for c in cells if c.comparison and c.comparison.tested is Tested.YES]
+    if not tested:
+        return _untested(analysis, cells)
+    what = _what(analysis)
+    of = f"{analysis.baseline}{_measured(cells[0])}"
+    claims = _with_verdict(tested, *DIFFERENT)
+    parts = [f"No {what} differs detectably from {of}"]
+    if claims:
+        verb = "differs" if len(claims) == 1 else "differ"
+        count = f"{len(claims)} of {len(cells)} {what}s {verb} from {of}"
+        parts = [f"{count}: {_claims(analysis, claims)}"]
+    if alike := _with_verdict(tested, Verdict.EQUIVALENT):
+        parts.append(f"{len(alike)} equivalent within {_margin(analysis, alike[0])}")
+    if lost := [c for c in cells if c.diverged]:
+        parts.append(f"seeds diverged of {', '.join(c.variant for c in lost[:_MOST_NAMED])}")
+    if undecided := _with_verdict(tested, Verdict.OPEN):
+        parts.append(_widest(undecided, others=bool(claims)))
+    if len(tested) < len(cells):
+        parts.append(f"{len(cells) - len(tested)} not tested")
+    return "; ".join(parts) + "."
 
 
-def _standing(analysis: Analysis, cell: Cell) -> _Standing:
-    comparison = cell.comparison
-    if comparison is None or comparison.mean is None:
-        return _Standing.EMPTY
-    if comparison.mark in (Mark.BETTER, Mark.WORSE):
-        return _Standing.TOLD
-    if may_grow(cell, _baseline(analysis, cell)):
-        return _Standing.OPEN
-    if comparison.undefined:
-        return _Standing.CONSTANT
-    return _Standing.FEW if comparison.mark is Mark.DESCRIPTIVE else _Standing.NOT_TOLD
+def _what(analysis: Analysis) -> str:
+    if _is_grid(analysis):
+        return "combination"
+    return "row" if len(analysis.plan.pairs) == 1 else "comparison"
 
 
-def _baseline(analysis: Analysis, cell: Cell) -> Cell:
-    return analysis.cells[analysis.baseline, cell.pair]
+def _with_verdict(cells: Sequence[Cell], *verdicts: Verdict) -> list[Cell]:
+    return [cell for cell in cells if cell.comparison and cell.comparison.verdict in verdicts]
 
 
-def _gaps(analysis: Analysis, cell: Cell) -> Counter[str]:
-    """Why seeds are missing from a comparison, on either side."""
-    return Counter({**dict(_baseline(analysis, cell).missing), **dict(cell.missing)}.values())
+def _widest(cells: Sequence[Cell], *, others: bool) -> str:
+    """The widest interval of undecided rows."""
+    known = [one for cell in cells if (one := cell.comparison)]
+    width = max(((one.high or 0.0) - (one.low or 0.0)) / 2 for one in known)
+    fewest = _seeds(min(one.n for one in known))
+    which = f" of the other {len(cells)}" if others else ""
+    return f"with {fewest} the widest interval{which} is ±{amount(cells[0].metric, width)}"
 
 
-def _is_open(gaps: Counter[str]) -> bool:
-    return not OPEN.isdisjoint(gaps)
+def _claims(analysis: Analysis, cells: Sequence[Cell]) -> str:
+    """The rows that differ by name, or in numbers where they are many."""
+    if len(cells) <= _MOST_NAMED:
+        return "; ".join(
+            f"{cell.variant}{_place(analysis, cell)} is {cell.comparison.verdict} by "
+            f"{amount(cell.metric, abs(cell.comparison.mean or 0))}"
+            for cell in cells
+            if cell.comparison
+        )
+    parts = []
+    for found in dict.fromkeys(cell.comparison.verdict for cell in cells if cell.comparison):
+        same = _with_verdict(cells, found)
+        sizes = sorted(abs(cell.comparison.mean or 0) for cell in same if cell.comparison)
+        least = number(sizes[0], same[0].metric.digits)
+        parts.append(f"{len(same)} {found} by {least} to {amount(same[0].metric, sizes[-1])}")
+    return "; ".join(parts)
 
 
-def _untested(analysis: Analysis) -> str:
-    """A study without ablated variants: other methods are compared, and no claim is tested."""
+def _untested(analysis: Analysis, cells: Sequence[Cell]) -> str:
+    states = {cell.comparison.tested for cell in cells if cell.comparison}
+    rows = f"{len(cells)} rows"
+    if Tested.WAITING in states:
+        return f"Nothing is tested yet of {rows}: seeds are still to come."
+    if states == {Tested.EMPTY}:
+        return f"None of {rows} has a seed in common with the baseline."
+    if Tested.FEW in states:
+        return f"Nothing is claimed of {rows}: a test needs 3 seeds in common with the baseline."
+    return f"None of {rows} can be tested: their differences do not vary over seeds."
+
+
+def _nothing_to_test(analysis: Analysis) -> str:
     if not analysis.metric.comparable:
         return f"{analysis.metric.label}: rows may sum other terms, so nothing is tested."
-    others = [v.label for v in analysis.plan.variants if v.role is Role.REFERENCE]
-    if not others:
-        return "The study compares nothing with its baseline."
-    methods = f"{len(others)} method{'s' * (len(others) > 1)}"
-    return f"The study compares {methods} with {analysis.baseline}, untested: {', '.join(others)}."
+    return "The study compares nothing with its baseline."
 
 
-def _nothing_yet(analysis: Analysis, cell: Cell) -> str:
+def _missing(analysis: Analysis, cells: Sequence[Cell]) -> str:
+    """What would give an answer, or a narrower one."""
+    everything = list(analysis.cells.values())
+    still_open = sum(why in OPEN for cell in everything for _, why in cell.missing)
+    name = analysis.plan.name
+    if still_open:
+        jobs = f"{still_open} job{'s' * (still_open > 1)}"
+        return f"{jobs} still to come: `ablate run {name}` goes on."
+    broken = (JobStatus.FAILED.value, JobStatus.BLOCKED.value)
+    failed = sum(why in broken for cell in everything for _, why in cell.missing)
+    if failed:
+        jobs = f"{failed} job{'s' * (failed > 1)}"
+        return f"{jobs} failed: `ablate status {name}` says why, `ablate retry` tries again."
+    return seeds_advice(analysis, cells)
+
+
+def _is_grid(analysis: Analysis) -> bool:
+    labels = {label for grid in find_grids(analysis.plan) for label in grid.labels.values()}
+    return bool(labels) and all(cell.variant in labels for cell in analysis.comparisons)
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed{'s' * (n != 1)}"
+
+
+def _side(cell: Cell, mean: float) -> str:
+    if not float(number(abs(mean), cell.metric.digits).replace(",", "")):
+        return "as good as equal to"
+    return f"{amount(cell.metric, abs(mean))} {'above' if mean > 0 else 'below'}"
+
+
+def _margin(analysis: Analysis, cell: Cell) -> str:
+    unit = {"%": " points", "": ""}.get(cell.metric.unit, f" {cell.metric.unit}")
+    return format_value(analysis.margin or 0.0) + unit
+
+
+def _diverged(analysis: Analysis, cell: Cell) -> str:
+    """Diverged seeds come first: "3 of 8 seeds of τ = 0.01 diverged; "."""
+    lost = [
+        f"{one.diverged} of {one.planned} seeds of {name} diverged"
+        for one, name in (
+            (cell, cell.variant), (analysis.cells[analysis.baseline, cell.pair], "the baseline")
+        )
+        if one.diverged
+    ]  # fmt: skip
+    return f"{' and '.join(lost)}; " if lost else ""
+
+
+def _gaps(analysis: Analysis, cell: Cell) -> str:
     gaps = [
         f"{one.variant}: {', '.join(reasons(one)) or 'no results planned'}"
-        for one in (cell, _baseline(analysis, cell))
+        for one in (cell, analysis.cells[analysis.baseline, cell.pair])
         if not one.complete
     ]
-    yet = " yet" if _is_open(_gaps(analysis, cell)) else ""
-    return (
-        f"Nothing can be said{yet} of {cell.variant} against {analysis.baseline}"
-        f"{_place(analysis, cell)}: no seed has both results ({'; '.join(gaps)})."
-    )
-
-
-def _undefined(analysis: Analysis, cell: Cell, comparison: Comparison, with_seeds: str) -> str:
-    size = _amount(cell, comparison.mean or 0, signed=True)
-    return (
-        f"{with_seeds} the difference {_measured(cell)}of {cell.variant} to {analysis.baseline}"
-        f"{_place(analysis, cell)} is {size} in every one of them; without any spread a test is "
-        "undefined."
-    )
-
-
-def _told_apart(analysis: Analysis, cell: Cell, comparison: Comparison, with_seeds: str) -> str:
-    mean = comparison.mean or 0
-    unadjusted = " unadjusted" if analysis.family > 1 else ""
-    interval = _interval(cell, comparison) + unadjusted
-    p = "" if comparison.p_adjusted is None else p_text(comparison.p_adjusted)
-    relation = p if p.startswith("<") else f"= {p}"
-    return (
-        f"{with_seeds} {cell.variant} is {_amount(cell, abs(mean))} "
-        f"{'higher' if mean > 0 else 'lower'} {_measured(cell)}than {analysis.baseline}"
-        f"{_place(analysis, cell)}, {interval}, which is {comparison.mark.value} "
-        f"(p {relation}{_family(analysis)})."
-    )
-
-
-def _why_not(analysis: Analysis, cell: Cell, comparison: Comparison) -> str:
-    if may_grow(cell, _baseline(analysis, cell)):
-        return "is not tested before all its seeds have ended"
-    low, high = comparison.low or 0, comparison.high or 0
-    one_sided = low > 0 or high < 0
-    if not one_sided:
-        return "cannot be told from zero"
-    if comparison.mark is Mark.DESCRIPTIVE:
-        return (
-            "lies on one side of zero, but fewer than "
-            f"{FEWEST_PAIRS_FOR_MARKS} seeds are too few to claim it"
-        )
-    p = f", p = {p_text(comparison.p_adjusted)}" if comparison.p_adjusted is not None else ""
-    return (
-        "cannot be told from zero once adjusted for the "
-        f"{analysis.family} comparisons of the study{p}"
-    )
-
-
-def _interval(cell: Cell, comparison: Comparison) -> str:
-    return interval_text(comparison.low, comparison.high, cell.metric.digits).replace(NBSP, " ")
-
-
-def _family(analysis: Analysis) -> str:
-    m = analysis.family
-    return f", Holm-adjusted over {m} comparisons" if m > 1 else ""
-
-
-def _with_seeds(n: int, planned: int, gaps: Counter[str]) -> str:
-    if n < planned:
-        so_far = "So far, with" if _is_open(gaps) else "With"
-        reasons = ", ".join(f"{count} {why}" for why, count in sorted(gaps.items()))
-        return f"{so_far} {n} of {planned} seeds ({reasons}),"
-    return f"With {n} seeds" if n > 1 else "With one seed"
+    return f" ({'; '.join(gaps)})" if gaps else ""
 
 
 def _place(analysis: Analysis, cell: Cell) -> str:
     return f" on {cell.pair}" if len(analysis.plan.pairs) > 1 else ""
 
 
-def _metric_place(cell: Cell) -> str:
-    return "" if cell.metric.name == "top1" else f" in {cell.metric.label}"
-
-
 def _measured(cell: Cell) -> str:
     """Names the quantity, except for the accuracy that everyone expects."""
-    return "" if cell.metric.name == "top1" else f"in {cell.metric.label} "
-
-
-def _amount(cell: Cell, value: float, *, signed: bool = False) -> str:
-    unit = {"%": " points", "": ""}.get(cell.metric.unit, f" {cell.metric.unit}")
-    return number(value, cell.metric.digits, signed=signed) + unit
+    return "" if cell.metric.name == "top1" else f" in {cell.metric.label}"

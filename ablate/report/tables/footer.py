@@ -1,193 +1,255 @@
-"""The footer: everything a reader needs to know before believing a table."""
+"""The footer: what a reader needs to know before believing a table.
+
+At most four lines by default: what ran, how to read the intervals, what they cover, and what to be
+careful about. `Notes.FULL` gives everything.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
 
-from ablate.matrix.plan import Role
+from ablate.matrix.plan import StudyPlan
 from ablate.methods.parts import format_value
-from ablate.report.tables.analysis import ALPHA, POWER, Analysis
+from ablate.report.tables.analysis import Analysis
+from ablate.report.tables.comparisons import PairFamily
 from ablate.report.tables.table import Cell, Selection
 from ablate.report.tables.text import number
-from ablate.statistics.paired import FEWEST_PAIRS_FOR_MARKS
-from ablate.statistics.power import seeds_needed
 from ablate.store.results import StudyResults
 
-_EFFECTS = (0.3, 0.5)  #: percentage points that papers argue about
 _SHORT_DIGEST = 12
 _MOST_NAMED = 6
+_GAIN = 1.1  #: times narrower, from which on pairing is said to have bought something
 
 OPTIMISTIC = "best epoch on the test set (optimistic)"
+EMPHASIS = "bold: best mean, underlined: second"  #: renderers without them have other words
 
 
-def provenance(results: StudyResults, selection: Selection | None) -> tuple[str, ...]:
-    """What ran, on what, under which settings; costs are of whole runs, without a selection."""
-    plan, facts = results.plan, results.facts
-    setting = [f"Data set: {plan.data}"] if plan.data else []
-    setting.append(f"profile: {plan.profile}")
-    if "epochs" in plan.baseline:
-        setting.append(f"epochs: {format_value(plan.baseline['epochs'])}")
-    if plan.overrides:
-        changes = (f"{key} = {format_value(value)}" for key, value in plan.overrides.items())
-        setting.append("overrides: " + ", ".join(changes))
-    if selection is not None:
-        shown = OPTIMISTIC if selection is Selection.BEST else "last epoch"
-        setting.append(f"results of the {shown}")
-    machine = [
-        f"{name}: {', '.join(facts[key])}"
-        for name, key in (("Device", "device"), ("threads", "threads"), ("torch", "torch"))
-        if facts.get(key)
+class Notes(StrEnum):
+    """How much a footer says."""
+
+    SHORT = "short"
+    FULL = "full"
+
+
+def of_table(
+    results: StudyResults,
+    analysis: Analysis,
+    cells: Sequence[Cell],
+    notes: Notes,
+    *,
+    pairs: Sequence[str],
+    more: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """The footer of a table of `cells`; `more` are lines of its own, before what all tables say."""
+    several = len(pairs) > 1
+    families = [one for pair in pairs if (one := analysis.family(pair))]
+    lines = [_ran(results, analysis.selection)]
+    if notes is Notes.FULL:
+        lines += _provenance(results, analysis.selection)
+    lines += more
+    lines += [reading(analysis, families), _covers(analysis, families)]
+    if notes is Notes.FULL:
+        lines += _method(analysis, families)
+    cautions = [
+        _looks(families),
+        _machines(results),
+        _nondeterministic(results),
+        _rule(results.plan, families),
+        _missing(cells, several_pairs=several),
     ]
-    if plan.code:
-        machine.append(f"code: {plan.code[:_SHORT_DIGEST]}")
-    return tuple(
-        line
-        for line in (
-            _sentence(setting),
-            _sentence([f"Profile {plan.profile}: {plan.profile_title}"] * bool(plan.profile_title)),
-            _sentence(machine),
-            _teachers(results, selection),
-            *(_sentence([note]) for note in plan.footnotes),
-            _nondeterministic(results),
+    kept = [line for line in cautions if line]
+    lines += kept if notes is Notes.FULL else [" ".join(kept)]
+    return tuple(line for line in lines if line)
+
+
+def of_costs(results: StudyResults, cells: Sequence[Cell], notes: Notes) -> tuple[str, ...]:
+    """The footer of a table of costs, which are neither ranked nor tested."""
+    lines = [
+        _ran(results, None),
+        *(_provenance(results, None) if notes is Notes.FULL else ()),
+        "Mean ± standard deviation over seeds. Costs depend on the machine and on what else ran on "
+        "it, so they are neither ranked nor tested.",
+        _missing(cells, several_pairs=False),
+    ]
+    return tuple(line for line in lines if line)
+
+
+def of_power(results: StudyResults, analysis: Analysis, size: str, notes: Notes) -> tuple[str, ...]:
+    """The footer of a table on the seeds that a half-width needs."""
+    lines = [
+        _ran(results, analysis.selection),
+        *(_provenance(results, analysis.selection) if notes is Notes.FULL else ()),
+        f"Seeds: so many give simultaneous 95 % intervals of at most ±{size}, if the spread is as "
+        "seen. The spread is itself estimated; at least and at most are what the ends of its 95 % "
+        "interval would need.",
+    ]
+    return tuple(line for line in lines if line)
+
+
+def _ran(results: StudyResults, selection: Selection | None) -> str:
+    """Data, settings, epoch, seeds and machine in one line; costs are of whole runs."""
+    plan, facts = results.plan, results.facts
+    setting = [one for one in (plan.data, f"profile {plan.profile}" * bool(plan.profile)) if one]
+    if "epochs" in plan.baseline:
+        epochs = plan.baseline["epochs"]
+        setting.append(f"{format_value(epochs)} epoch{'s' * (epochs != 1)}")
+    setting += [f"{key} = {format_value(value)}" for key, value in plan.overrides.items()]
+    if selection is not None:
+        setting.append(OPTIMISTIC if selection is Selection.BEST else "last epoch")
+    setting.append(seeds_text(plan.seeds))
+    machine = [", ".join(facts["device"])] if facts.get("device") else []
+    if facts.get("threads"):
+        counts = ", ".join(facts["threads"])
+        machine.append(f"{counts} thread{'s' * (counts != '1')}")
+    machine += [f"{name} {', '.join(facts[name])}" for name in ("torch",) if facts.get(name)]
+    return _sentence([", ".join(setting), ", ".join(machine)])
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """Seeds in short: "seed 7", "seeds 0-4", "seeds 0, 2, 5"."""
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    ordered = sorted(seeds)
+    if len(ordered) > 2 and ordered == list(range(ordered[0], ordered[0] + len(ordered))):
+        return f"seeds {ordered[0]}-{ordered[-1]}"
+    return f"seeds {', '.join(map(str, ordered))}" if ordered else "no seeds"
+
+
+def _provenance(results: StudyResults, selection: Selection | None) -> list[str]:
+    plan = results.plan
+    lines = [
+        _sentence([f"Profile {plan.profile}: {plan.profile_title}"] * bool(plan.profile_title)),
+        _sentence([f"Code: {plan.code[:_SHORT_DIGEST]}"] * bool(plan.code)),
+        _teachers(results, selection),
+        *(_sentence([note]) for note in plan.footnotes),
+    ]
+    return [line for line in lines if line]
+
+
+def reading(analysis: Analysis, families: Sequence[PairFamily]) -> str:
+    """How to read values and intervals."""
+    if not analysis.metric.comparable:
+        return (
+            "Mean ± standard deviation over seeds. Rows may sum other terms, so they are neither "
+            "ranked nor tested."
         )
-        if line
+    line = f"±: standard deviation over seeds; {EMPHASIS}"
+    if any(family.tested for family in families):
+        rows = sorted({family.rows for family in families})
+        counts = " or ".join(map(str, rows))
+        over = f" over {counts} rows" if rows[-1] > 1 else ""
+        line += f"; [ ], ↑ ↓: simultaneous 95 % intervals{over}"
+    elif families:
+        line += "; no intervals before all seeds have ended"
+    return f"{line}."
+
+
+def _covers(analysis: Analysis, families: Sequence[PairFamily]) -> str:
+    tested = [family for family in families if family.tested]
+    if not tested:
+        return ""
+    taught = any("/" in family.pair for family in tested)
+    given = "this teacher, split and test set" if taught else "this split and test set"
+    line = f"Intervals cover seeds (first weights, order, views), given {given}."
+    bought = [text for family in tested if (text := _pairing(analysis, family, len(families) > 1))]
+    return " ".join([line, *bought])
+
+
+def _pairing(analysis: Analysis, family: PairFamily, several: bool) -> str:
+    """What pairing bought: "Pairing: r = 0.84, 2.4 times narrower."."""
+    one = family.pairing
+    if one is None:
+        return ""
+    place = f" on {family.pair}" if several else ""
+    r = number(one.r, 2)
+    if one.gain >= _GAIN:
+        return f"Pairing{place}: r = {r}, {one.gain:.1f} times narrower than unpaired."
+    paired, unpaired = (number(w, analysis.metric.digits) for w in (one.paired, one.unpaired))
+    return f"Pairing{place} bought little: r = {r}, ±{paired}; unpaired ±{unpaired}."
+
+
+def _method(analysis: Analysis, families: Sequence[PairFamily]) -> list[str]:
+    """How intervals are computed, for those who want to check them."""
+    if not any(family.tested for family in families):
+        return []
+    lines = [
+        "Intervals and p values: row minus baseline on common seeds, one variance for the family "
+        "that no row may undercut with its own, Student's t with Satterthwaite's degrees of "
+        "freedom, Bonferroni over the family."
+    ]
+    for family in families:
+        if family.pooled_sd and family.df:
+            lines.append(
+                f"{family.pair}: pooled standard deviation of the differences "
+                f"{number(family.pooled_sd, analysis.metric.digits)}, {family.df:.1f} degrees of "
+                f"freedom, {family.rows} row{'s' * (family.rows > 1)}, level {family.level:g}."
+            )
+    if analysis.margin is not None:
+        margin = format_value(analysis.margin)
+        lines.append(f"Equivalent: the interval lies inside the study's margin, ±{margin}.")
+    return lines
+
+
+def _looks(families: Sequence[PairFamily]) -> str:
+    sizes = sorted({size for family in families for size in family.looks})
+    if not sizes:
+        return ""
+    counts = " and ".join(filter(None, (", ".join(map(str, sizes[:-1])), str(sizes[-1]))))
+    level = max(family.level for family in families) * 100
+    return (
+        f"Tested before with {counts} seeds: over {len(sizes) + 1} tests the chance of a false "
+        f"claim is up to {(len(sizes) + 1) * level:.0f} %, not {level:.0f} %."
     )
 
 
-def seeds_line(plan_seeds: Iterable[int], cells: Iterable[Cell], *, several_pairs: bool) -> str:
-    """Planned seeds, and which of them are missing where and why."""
+def _rule(plan: StudyPlan, families: Sequence[PairFamily]) -> str:
+    rule = plan.seed_rule
+    if rule is None:
+        return ""
+    width = max((family.widest for family in families if family.widest is not None), default=None)
+    now = "" if width is None else f"; the widest is ±{width:.2g} with {len(plan.seeds)} seeds"
+    return (
+        f"Seeds were added from {rule.first} to at most {rule.most} until every interval is within "
+        f"±{format_value(rule.half_width)}{now}; intervals allow for that."
+    )
+
+
+def _machines(results: StudyResults) -> str:
+    """Kinds of device, thread counts and versions of torch that meet in one comparison."""
+    facts = results.facts
+    kinds = sorted({name.partition(":")[0] for name in facts.get("device", ())})
+    mixed = [f"{' and '.join(kinds)} devices"] if len(kinds) > 1 else []
+    mixed += [
+        f"{' and '.join(facts[name])} {words}".strip() if name == "threads" else
+        f"{words} {' and '.join(facts[name])}"
+        for name, words in (("threads", "threads"), ("torch", "torch"))
+        if len(facts.get(name, ())) > 1
+    ]  # fmt: skip
+    return f"Runs on {'; '.join(mixed)} meet in one comparison." if mixed else ""
+
+
+def _missing(cells: Iterable[Cell], *, several_pairs: bool) -> str:
+    """Which seeds are missing where and why."""
     gaps = []
     for cell in cells:
         if cell.missing:
             place = f"{cell.variant} on {cell.pair}" if several_pairs else cell.variant
             gaps.append(f"{place} ({_by_reason(cell)})")
-    line = f"Seeds: {', '.join(map(str, plan_seeds))}."
-    if gaps:
-        more = len(gaps) - _MOST_NAMED
-        named = "; ".join(gaps[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
-        line += f" Missing: {named}."
-    return line
+    if not gaps:
+        return ""
+    more = len(gaps) - _MOST_NAMED
+    named = "; ".join(gaps[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return f"Without result: {named}."
 
 
 def _by_reason(cell: Cell) -> str:
     """Seeds under their reasons: "seed 1 failed, seeds 2, 3 waiting"."""
     reasons = []
     for why in cell.states:
-        seeds = [str(seed) for seed, one in cell.missing if one == why]
-        reasons.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)} {why}")
+        seeds = [seed for seed, one in cell.missing if one == why]
+        reasons.append(f"{seeds_text(seeds)} {why}")
     return ", ".join(reasons)
-
-
-@lru_cache(maxsize=4)  # every table of an analysis has it
-def reading(analysis: Analysis, *, details: bool) -> tuple[str, ...]:
-    """What the numbers mean; `details` for tables with differences, p and MDE."""
-    better = "higher" if analysis.metric.higher_is_better else "lower"
-    ranks = (
-        f"Best bold, second underlined ({better} is better), ranked on unrounded values; "
-        "incomplete rows have no rank."
-    )
-    if not analysis.metric.comparable:
-        ranks = "Rows may sum other terms, so they are neither ranked nor tested here."
-    lines = [f"±: sample standard deviation over seeds; n: seeds with a result. {ranks}"]
-    if details:
-        lines.append(_tests(analysis))
-        lines.append(_detectable(analysis))
-    lines.append(_marks(analysis, details=details))
-    return tuple(line for line in lines if line)
-
-
-def _tests(analysis: Analysis) -> str:
-    line = (
-        "Difference: row minus baseline over common seeds, with its unadjusted "
-        f"{100 * (1 - ALPHA):.0f} % paired t interval"
-    )
-    if analysis.comparisons:
-        line += f"; p: two-sided paired t test, {_family(analysis)}"
-    line += "."
-    references = (c for c in analysis.cells.values() if c.role is Role.REFERENCE)
-    if analysis.metric.comparable and any(references):
-        line += " Reference rows are compared but not tested."
-    if any(c.comparison and c.comparison.undefined for c in analysis.cells.values()):
-        line += " Undefined: the difference does not vary over seeds, so there is no test."
-    return line
-
-
-def _family(analysis: Analysis) -> str:
-    """What the p values are adjusted for: "Holm-adjusted over the 3 comparisons of ..."."""
-    m, waiting = analysis.family, analysis.waiting
-    if not m:
-        return "Holm-adjusted; no comparison has two common seeds that vary"
-    if m == waiting:
-        return "Holm-adjusted, once all seeds of a comparison have ended"
-    if m == 1:
-        alone = "" if len(analysis.comparisons) == 1 else " that can be tested"
-        return f"the only comparison of this study and metric{alone}, so not adjusted"
-    verb = "has" if waiting == 1 else "have"
-    later = f", {waiting} of which {verb} seeds to come and no test yet" if waiting else ""
-    return f"Holm-adjusted over the {m} comparisons of this study and metric{later}"
-
-
-def _marks(analysis: Analysis, *, details: bool) -> str:
-    common = [c.comparison.n for c in analysis.comparisons if c.comparison]
-    few = any(n < FEWEST_PAIRS_FOR_MARKS for n in common)
-    enough = any(n >= FEWEST_PAIRS_FOR_MARKS for n in common)
-    lines = []
-    if enough:
-        test = "" if details else f" (two-sided paired t test, α = {ALPHA:g}, {_family(analysis)})"
-        lines.append(
-            "↑ ↓: higher or lower than the baseline, where the Holm-adjusted interval excludes "
-            f"zero{test}."
-        )
-    if few:
-        lines.append(
-            f"n < {FEWEST_PAIRS_FOR_MARKS}: descriptive, no significance marks, whatever p says."
-        )
-    return " ".join(lines)
-
-
-def spread(analysis: Analysis) -> float | None:
-    """Typical standard deviation of a paired difference, pooled over comparisons by their n - 1."""
-    known = [
-        (c.comparison.n - 1, c.comparison.std)
-        for c in analysis.comparisons
-        if c.comparison and c.comparison.std
-    ]
-    freedom = sum(df for df, _ in known)
-    return math.sqrt(sum(df * std * std for df, std in known) / freedom) if freedom else None
-
-
-def level_text(analysis: Analysis) -> str:
-    """The significance level of the power statements: "α = 0.05/2"."""
-    m = analysis.family
-    return f"α = {ALPHA:g}" + (f"/{m}, Holm's strictest step" if m > 1 else "")
-
-
-def _detectable(analysis: Analysis) -> str:
-    typical = spread(analysis)
-    if typical is None:
-        return ""
-    line = (
-        "MDE, minimum detectable effect: the true difference that the test finds with "
-        f"{100 * POWER:.0f} % probability at {level_text(analysis)}, if the spread is as seen."
-    )
-    if analysis.metric.unit != "%":
-        return line
-    needs = []
-    for effect in _EFFECTS:
-        seeds = seeds_to_mark(effect, typical, analysis.level)
-        needs.append(
-            f"{effect:g} points would need {seeds if seeds is not None else 'over 10,000'} seeds"
-        )
-    digits = analysis.metric.digits
-    return f"{line} With the typical spread of {number(typical, digits)}, " + ", ".join(needs) + "."
-
-
-def seeds_to_mark(effect: float, std_diff: float, level: float) -> int | None:
-    """Seeds that find an effect with the usual power, and that a table marks; None for too many."""
-    seeds = seeds_needed(effect, std_diff, level, POWER)
-    return None if seeds is None else max(seeds, FEWEST_PAIRS_FOR_MARKS)
 
 
 def _teachers(results: StudyResults, selection: Selection | None) -> str:
@@ -210,8 +272,8 @@ def _nondeterministic(results: StudyResults) -> str:
     return ""
 
 
-def _sentence(clauses: list[str]) -> str:
-    text = "; ".join(clauses)
+def _sentence(clauses: Sequence[str]) -> str:
+    text = "; ".join(clause for clause in clauses if clause)
     if not text:
         return ""
     if text[1:2].islower():  # a word, and not a symbol, which would become another one

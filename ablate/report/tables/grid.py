@@ -96,7 +96,9 @@ def part_text(plan: StudyPlan, part: str, value: Value) -> str:
     return f"{plan.part_labels.get(part, part)} = {format_value(value)}"
 
 
-def grid(results: StudyResults, analysis: Analysis, pair: str, shape: Grid) -> Table:
+def grid(
+    results: StudyResults, analysis: Analysis, pair: str, shape: Grid, notes: footer.Notes
+) -> Table:
     """The grid's table on one pair, ranked among its own cells."""
     plan, metric = analysis.plan, analysis.metric
     places = {
@@ -129,15 +131,12 @@ def grid(results: StudyResults, analysis: Analysis, pair: str, shape: Grid) -> T
         ("",),
         tuple(columns),
         tuple(rows),
-        (
-            *footer.provenance(results, analysis.selection),
-            footer.seeds_line(plan.seeds, places.values(), several_pairs=False),
-            baseline,
-            *footer.reading(analysis, details=False),
+        footer.of_table(
+            results, analysis, list(places.values()), notes, pairs=(pair,), more=(baseline,)
         ),
-        metric,
-        analysis.selection,
-        plan.profile,
-        plan.data,
-        analysis.family,
+        metric=metric,
+        selection=analysis.selection,
+        profile=plan.profile,
+        data=plan.data,
+        analyses=(analysis,),
     )

@@ -11,12 +11,26 @@ from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
 from ablate.report.tables import footer
-from ablate.report.tables.analysis import OTHER_METHODS, Analysis, analyse, plan_metrics
-from ablate.report.tables.grid import find_grids, grid
+from ablate.report.tables.analysis import Analysis, analyse, plan_metrics
+from ablate.report.tables.comparisons import OTHER_METHODS
+from ablate.report.tables.effects import disagreements, effect_families
+from ablate.report.tables.findings import headline
+from ablate.report.tables.footer import Notes
+from ablate.report.tables.grid import Grid, find_grids, grid
 from ablate.report.tables.published import SOURCE, comparable, published, published_for
-from ablate.report.tables.table import Cell, Column, Quantity, Row, Selection, Show, Table
+from ablate.report.tables.table import (
+    Cell,
+    Column,
+    Effect,
+    Quantity,
+    Row,
+    Selection,
+    Show,
+    Table,
+)
 from ablate.store.results import StudyResults
 
+DIFFERENCE_HEAD = "Difference [95\u00a0%\u00a0CI]"
 _PAIRS_ABREAST = 5  #: columns of "mean ± std" that fit a page or a terminal
 _PAIRS_ABREAST_PUBLISHED = 3  #: the same with a published column beside each
 
@@ -25,6 +39,7 @@ def choose(
     results: StudyResults,
     metrics: Sequence[Metric] | None = None,
     selection: Selection = Selection.LAST,
+    notes: Notes = Notes.SHORT,
 ) -> list[Table]:
     """Tables that fit the study, per metric: pairs abreast, then grids, then details per pair.
 
@@ -34,42 +49,43 @@ def choose(
     tables: list[Table] = []
     for metric in wanted:
         if not metric.cost:
-            tables += _of_metric(results, analyse(results, metric, selection))
+            tables += _of_metric(results, analyse(results, metric, selection), notes)
     costs = [metric for metric in wanted if metric.cost]
     if costs:
-        tables += cost_tables(results, [analyse(results, m, selection) for m in costs])
+        tables += cost_tables(results, [analyse(results, m, selection) for m in costs], notes)
     return tables
 
 
-def _of_metric(results: StudyResults, analysis: Analysis) -> list[Table]:
+def _of_metric(results: StudyResults, analysis: Analysis, notes: Notes) -> list[Table]:
     plan = results.plan
-    tables = pairs(results, analysis) if len(plan.pairs) > 1 else []
+    tables = pairs(results, analysis, notes) if len(plan.pairs) > 1 else []
     shapes = find_grids(plan)
     for pair in plan.pairs:
-        tables += [grid(results, analysis, pair, shape) for shape in shapes]
-        tables.append(one_part(results, analysis, pair))
-    return tables
+        tables += [grid(results, analysis, pair, shape, notes) for shape in shapes]
+        tables.append(one_part(results, analysis, pair, notes))
+    tables += effects(results, analysis, shapes, notes)
+    return [replace(tables[0], headline=headline(analysis)), *tables[1:]]
 
 
-def one_part(results: StudyResults, analysis: Analysis, pair: str) -> Table:
-    """Variants as rows: value, n, difference with interval, adjusted p, detectable effect."""
+def one_part(results: StudyResults, analysis: Analysis, pair: str, notes: Notes) -> Table:
+    """Variants as rows: value, n, difference with interval, adjusted p, and what that says."""
     plan, metric = analysis.plan, analysis.metric
     beside = comparable(plan, metric)
     columns = [
         Column(metric.name, (metric.label,), Show.VALUE),
         Column("n", ("n",), Show.N),
-        Column("difference", ("Difference [95\u00a0%\u00a0CI]",), Show.DIFFERENCE),
+        Column("difference", (DIFFERENCE_HEAD,), Show.DIFFERENCE),
     ]
     if analysis.comparisons:
-        columns.append(Column("p", ("p (Holm)",), Show.P))
-        columns.append(Column("mde", ("MDE",), Show.MDE))
+        columns.append(Column("p", ("p",), Show.P))
+        columns.append(Column("conclusion", ("compared with the baseline",), Show.CONCLUSION))
     measured = len(columns)
     if beside:
         columns.append(Column("published", ("published",), Show.QUANTITY))
     rows = []
     for variant, heading in ordered(plan):
         cell = analysis.cells[variant.label, pair]
-        cells: list[Cell | Quantity | None] = [cell] * measured
+        cells: list[Cell | Effect | Quantity | None] = [cell] * measured
         if beside:
             cells.append(_published_cell(published_for(variant, pair)))
         rows.append(Row(variant.label, tuple(cells), variant.role, heading))
@@ -78,17 +94,60 @@ def one_part(results: StudyResults, analysis: Analysis, pair: str) -> Table:
         results,
         analysis,
         layout="one_part",
-        title=f"{plan.title}: {pair}",
+        title=f"{plan.title}: {pair}" if pair else plan.title,
         corner=("Variant",),
         columns=columns,
         rows=rows,
-        seeds=footer.seeds_line(plan.seeds, shown, several_pairs=False),
-        details=True,
+        footer=footer.of_table(
+            results, analysis, shown, notes, pairs=(pair,), more=_source(beside)
+        ),
         beside=beside,
     )
 
 
-def pairs(results: StudyResults, analysis: Analysis) -> list[Table]:
+def effects(
+    results: StudyResults, analysis: Analysis, shapes: Sequence[Grid], notes: Notes
+) -> list[Table]:
+    """Contrasts, averages over pairs and effects in grids, a heading for each family."""
+    families = effect_families(analysis, shapes)
+    if not families:
+        return []
+    columns = (
+        Column("n", ("n",), Show.N),
+        Column("difference", (DIFFERENCE_HEAD,), Show.DIFFERENCE),
+        Column("p", ("p",), Show.P),
+        Column("conclusion", ("what it says",), Show.CONCLUSION),
+    )
+    rows = [
+        Row(effect.name, (effect,) * len(columns), None, family.name)
+        for family in families
+        for effect in family.effects
+    ]
+    lines = (
+        *footer.of_table(results, analysis, (), notes, pairs=analysis.plan.pairs)[:1],
+        "Each heading is a family of its own: simultaneous 95 % intervals over its rows, each with "
+        "the degrees of freedom of its own seeds.",
+        *disagreements(analysis),
+    )
+    return [
+        _table(
+            results,
+            analysis,
+            layout="contrasts",
+            title=f"{analysis.plan.title}: contrasts, {analysis.metric.label}",
+            corner=("Contrast",),
+            columns=columns,
+            rows=rows,
+            footer=lines,
+        )
+    ]
+
+
+def _source(beside: bool) -> tuple[str, ...]:
+    return (f"Published: {SOURCE}; neither ranked nor tested.",) if beside else ()
+
+
+def pairs(results: StudyResults, analysis: Analysis, notes: Notes) -> list[Table]:
     """Variants as rows, teacher/student pairs as columns, as published tables stand."""
     plan = analysis.plan
     beside = comparable(plan, analysis.metric)
@@ -108,8 +167,9 @@ def pairs(results: StudyResults, analysis: Analysis) -> list[Table]:
                 corner=("Teacher", "Student", *[""] * beside)[not taught :],
                 columns=_pair_columns(block, taught=taught, beside=beside),
                 rows=_pair_rows(results, analysis, block, beside=beside),
-                seeds=footer.seeds_line(plan.seeds, shown, several_pairs=True),
-                details=False,
+                footer=footer.of_table(
+                    results, analysis, shown, notes, pairs=block, more=_source(beside)
+                ),
                 beside=beside,
             )
         )
@@ -141,7 +201,7 @@ def _pair_rows(
     plan = analysis.plan
 
     def row(variant: Variant, heading: str) -> Row:
-        cells: list[Cell | Quantity | None] = []
+        cells: list[Cell | Effect | Quantity | None] = []
         for pair in block:
             cells.append(analysis.cells[variant.label, pair])
             if beside:
@@ -150,7 +210,7 @@ def _pair_rows(
 
     rows = []
     if analysis.metric.name == "top1" and _is_taught(plan):
-        cells: list[Cell | Quantity | None] = []
+        cells: list[Cell | Effect | Quantity | None] = []
         for pair in block:
             cells.append(_teacher_cell(results, pair.rpartition("/")[0]))
             if beside:
@@ -183,7 +243,7 @@ def _published_cell(value: float | None) -> Quantity:
     return Quantity(value, published=True)
 
 
-def cost_tables(results: StudyResults, analyses: Sequence[Analysis]) -> list[Table]:
+def cost_tables(results: StudyResults, analyses: Sequence[Analysis], notes: Notes) -> list[Table]:
     """One table per pair with a column per cost; machines decide costs, so nothing is ranked."""
     plan, first = results.plan, analyses[0]
     tables = []
@@ -194,12 +254,6 @@ def cost_tables(results: StudyResults, analyses: Sequence[Analysis]) -> list[Tab
             cells = [_bare(a.cells[variant.label, pair]) for a in analyses]
             rows.append(Row(variant.label, tuple(cells), variant.role, heading))
         shown = [first.cells[variant.label, pair] for variant in plan.variants]
-        lines = (
-            *footer.provenance(results, None),
-            footer.seeds_line(plan.seeds, shown, several_pairs=False),
-            "±: sample standard deviation over seeds. Costs depend on the machine and on what "
-            "else ran on it, so they are neither ranked nor tested here.",
-        )
         table = Table(
             "costs",
             plan.name,
@@ -209,11 +263,11 @@ def cost_tables(results: StudyResults, analyses: Sequence[Analysis]) -> list[Tab
             ("Variant",),
             tuple(columns),
             tuple(rows),
-            lines,
-            None,
-            first.selection,
-            plan.profile,
-            plan.data,
+            footer.of_costs(results, shown, notes),
+            selection=first.selection,
+            profile=plan.profile,
+            data=plan.data,
+            analyses=tuple(analyses),
         )
         tables.append(table)
     return tables
@@ -255,18 +309,10 @@ def _table(
     corner: tuple[str, ...],
     columns: Sequence[Column],
     rows: Sequence[Row],
-    seeds: str,
-    details: bool,
+    footer: tuple[str, ...],
     beside: bool = False,
 ) -> Table:
     plan = results.plan
-    lines = [
-        *footer.provenance(results, analysis.selection),
-        seeds,
-        *footer.reading(analysis, details=details),
-    ]
-    if beside:
-        lines.append(f"Published: {SOURCE}; neither ranked nor tested here.")
     return Table(
         layout,
         plan.name,
@@ -276,11 +322,11 @@ def _table(
         corner,
         tuple(columns),
         tuple(rows),
-        tuple(lines),
-        analysis.metric,
-        analysis.selection,
-        plan.profile,
-        plan.data,
-        analysis.family,
-        SOURCE if beside else "",
+        footer,
+        metric=analysis.metric,
+        selection=analysis.selection,
+        profile=plan.profile,
+        data=plan.data,
+        analyses=(analysis,),
+        published=SOURCE if beside else "",
     )

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ablate.matrix.plan import Role
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
-from ablate.statistics.paired import Mark
+from ablate.statistics.verdict import Diverged, Verdict
+
+if TYPE_CHECKING:
+    from ablate.report.tables.analysis import Analysis
 
 #: States of jobs, in the order in which they are counted.
 STATES = (
@@ -25,8 +29,15 @@ STATES = (
     JobStatus.BLOCKED,
 )
 NOT_RUN = "not run"  #: a seed of the study that the row does not have
-#: Why a seed is missing, worst first.
-_REASONS = (*map(str, STATES[4:]), "no value", NOT_RUN, *map(str, STATES[1:4]))
+DIVERGED = str(JobStatus.DIVERGED)
+#: Why a seed is missing: outcomes first, then what the machine is to blame for.
+_REASONS = (
+    DIVERGED,
+    *map(str, (JobStatus.FAILED, JobStatus.BLOCKED)),
+    "no value",
+    NOT_RUN,
+    *map(str, STATES[1:4]),
+)
 
 
 class Selection(StrEnum):
@@ -42,32 +53,45 @@ class Show(StrEnum):
     VALUE = "value"  #: mean ± standard deviation
     OUTCOME = "outcome"  #: the same with arrow and, where incomplete, n: for tables without more
     N = "n"
-    DIFFERENCE = "difference"  #: to the baseline, with its interval
+    DIFFERENCE = "difference"  #: to the baseline, with its simultaneous interval
     P = "p"
-    MDE = "mde"
+    CONCLUSION = "conclusion"  #: what the interval says, in words with numbers
     QUANTITY = "quantity"  #: one number, as it is
+
+
+class Tested(StrEnum):
+    """Whether a comparison has an interval, and if not, why."""
+
+    YES = "yes"
+    WAITING = "waiting"  #: seeds of its family are still to come
+    FEW = "few"  #: fewer than three common seeds
+    CONSTANT = "constant"  #: the differences of the family do not vary over seeds
+    EMPTY = "empty"  #: no common seed
+    NEVER = "never"  #: a metric that rows do not share, such as a sum of other terms
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A variant against the baseline on the seeds that both have; unit of the metric."""
+    """A row against the baseline on the seeds that both have, or a contrast; unit of the metric.
+
+    `low`, `high` and `p` are simultaneous over the family: what is printed is what is tested.
+    """
 
     n: int  #: common seeds
     mean: float | None
-    std: float | None  #: sample standard deviation of the paired differences
-    low: float | None  #: paired t interval at `confidence`, not adjusted
+    sd: float | None  #: sample standard deviation of the paired differences
+    low: float | None
     high: float | None
-    p: float | None  #: paired t test, not adjusted
-    p_adjusted: float | None  #: Holm, over the family; None outside of it
-    adjusted_low: float | None  #: interval that excludes zero exactly where p_adjusted < alpha
-    adjusted_high: float | None
-    adjusted_confidence: float | None
-    mde: float | None  #: minimum detectable effect
-    mark: Mark
-    undefined: bool  #: two or more common seeds whose differences do not vary
-    in_family: bool  #: False for reference rows: compared, but never tested
-    missing: tuple[int, ...]  #: seeds that only one side has
-    confidence: float
+    p: float | None
+    df: float | None
+    verdict: Verdict
+    tested: Tested
+    within_margin: bool = False  #: the interval lies inside the study's margin
+    diverged: Diverged = Diverged()  # noqa: RUF009 - frozen
+    plain_low: float | None = None  #: paired t interval of this row alone, not adjusted
+    plain_high: float | None = None
+    plain_p: float | None = None
+    family: str = ""  #: its name: "variants", "other methods", "contrasts", ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +106,7 @@ class Cell:
     planned: int  #: seeds the study asks for
     n: int
     mean: float | None
-    std: float | None
+    sd: float | None
     missing: tuple[tuple[int, str], ...]  #: (seed, why): "failed", "diverged", "waiting", ...
     rank: int | None = None  #: 1 best, 2 second; None where incomplete or not ranked
     comparison: Comparison | None = None  #: None for the baseline itself
@@ -93,13 +117,28 @@ class Cell:
         return self.planned > 0 and self.n == self.planned
 
     @property
+    def diverged(self) -> int:
+        """How many seeds diverged."""
+        return self.states.get(DIVERGED, 0)
+
+    @property
     def states(self) -> dict[str, int]:
-        """How many seeds are missing for which reason, worst first."""
+        """How many seeds are missing for which reason, diverged ones first, then worst first."""
         counts: dict[str, int] = {}
         for _, why in self.missing:
             counts[why] = counts.get(why, 0) + 1
         known = [why for why in _REASONS if why in counts]
         return {why: counts[why] for why in known + sorted(counts.keys() - set(known))}
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A contrast of rows, an average over pairs, or an effect in a grid."""
+
+    name: str
+    pair: str  #: or the name of a group of pairs
+    metric: Metric
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +167,7 @@ class Row:
     """One row, under the heading `group` if that differs from the row above."""
 
     label: str
-    cells: tuple[Cell | Quantity | None, ...]
+    cells: tuple[Cell | Effect | Quantity | None, ...]
     role: Role | None = None  #: None for rows that are no variant: Teacher, a grid's value
     group: str = ""
 
@@ -137,7 +176,7 @@ class Row:
 class Table:
     """A whole table, with everything needed to read it."""
 
-    layout: str  #: "one_part", "pairs", "grid", "costs", "power"
+    layout: str  #: "one_part", "pairs", "grid", "contrasts", "costs", "power"
     study: str
     key: str  #: of the plan: the same study under other settings has another one
     title: str
@@ -146,13 +185,14 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     footer: tuple[str, ...]
+    headline: tuple[str, ...] = ()  #: the answer, above the first table of a metric
     metric: Metric | None = None
     selection: Selection = Selection.LAST
     profile: str = ""
     data: str = ""
-    family: int = 0  #: comparisons that Holm adjusts for
+    analyses: tuple[Analysis, ...] = ()  #: where the numbers come from
     published: str = ""  #: source of the published values, "" where the table has none
-    effect: float | None = None  #: the difference that a table on power is about
+    half_width: float | None = None  #: that a table on seeds needed is about
 
     @property
     def cells(self) -> list[tuple[Row, Cell]]:

@@ -8,8 +8,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ablate.matrix.plan import Role
-from ablate.report.tables.table import Cell, Column, Comparison, Quantity, Row, Show
-from ablate.statistics.paired import Mark
+from ablate.methods.metrics import Metric
+from ablate.report.tables.table import (
+    Cell,
+    Column,
+    Comparison,
+    Effect,
+    Quantity,
+    Row,
+    Show,
+    Tested,
+)
+from ablate.statistics.verdict import DIFFERENT, Verdict
 
 NOTHING = "—"
 NBSP = "\u00a0"  #: keeps a number and its deviation, or an interval, on one line
@@ -56,24 +66,24 @@ def reasons(cell: Cell) -> tuple[str, ...]:
     return tuple(f"{count} {why}" for why, count in cell.states.items())
 
 
-def count_text(cell: Cell) -> str:
+def count_text(cell: Cell | Effect) -> str:
     """n, against the seeds that were planned where some are missing: "3", "1 of 3"."""
+    if isinstance(cell, Effect):
+        return str(cell.comparison.n)
     return str(cell.n) if cell.complete else f"{cell.n} of {cell.planned}"
 
 
-def value_text(cell: Cell) -> str:
+def value_text(cell: Cell | Effect) -> str:
     """Mean ± standard deviation; one seed has no deviation, none has no mean."""
-    if cell.mean is None:
+    if isinstance(cell, Effect) or cell.mean is None:
         return NOTHING
     mean = number(cell.mean, cell.metric.digits)
-    return (
-        mean if cell.std is None else f"{mean}{NBSP}±{NBSP}{number(cell.std, cell.metric.digits)}"
-    )
+    return mean if cell.sd is None else f"{mean}{NBSP}±{NBSP}{number(cell.sd, cell.metric.digits)}"
 
 
 def arrow(comparison: Comparison | None) -> str:
-    """↑ or ↓, the direction of a difference that the adjusted test tells from zero."""
-    if comparison is None or comparison.mark not in (Mark.BETTER, Mark.WORSE):
+    """↑ or ↓, the direction of a difference whose interval excludes zero and that is claimed."""
+    if comparison is None or comparison.verdict not in DIFFERENT:
         return ""
     return "↑" if (comparison.mean or 0) > 0 else "↓"
 
@@ -98,50 +108,85 @@ def _end(value: float, digits: int) -> str:
     return text
 
 
-def difference_text(cell: Cell) -> str:
-    """Difference with interval, arrow, and its n where that is not the row's."""
+def difference_text(cell: Cell | Effect) -> str:
+    """Difference with its simultaneous interval, and its n where that is not the row's."""
     comparison, digits = cell.comparison, cell.metric.digits
     if comparison is None:
         return ""
     if comparison.mean is None:
         return NOTHING
-    words = [with_arrow(comparison, number(comparison.mean, digits, signed=True))]
-    if comparison.undefined:
-        words.append("[undefined]")
-    else:
-        words.append(interval_text(comparison.low, comparison.high, digits))
-    if comparison.n != cell.n:
+    words = [
+        number(comparison.mean, digits, signed=True),
+        interval_text(comparison.low, comparison.high, digits),
+    ]
+    if isinstance(cell, Cell) and comparison.n != cell.n:
         words.append(f"(n = {comparison.n})")
     return " ".join(word for word in words if word)
 
 
-def comparison_p_text(cell: Cell) -> str:
-    """Adjusted p, with "descriptive" where seeds are too few for any mark."""
+def comparison_p_text(cell: Cell | Effect) -> str:
+    """The adjusted p, where there is a test."""
     comparison = cell.comparison
-    if comparison is None or not comparison.in_family:
+    if comparison is None:
         return ""
-    if comparison.undefined:
-        return "undefined"
-    if comparison.mark is Mark.DESCRIPTIVE:
-        return (
-            "descriptive"
-            if comparison.p_adjusted is None
-            else f"{p_text(comparison.p_adjusted)} (descriptive)"
-        )
-    return NOTHING if comparison.p_adjusted is None else p_text(comparison.p_adjusted)
+    return NOTHING if comparison.p is None else p_text(comparison.p)
 
 
-def mde_text(cell: Cell) -> str:
-    """Minimum detectable effect, where there is a test."""
+def amount(metric: Metric, value: float, *, signed: bool = False) -> str:
+    """A difference with its unit: "1.22 points", "0.3 s"."""
+    unit = {"%": " points", "": ""}.get(metric.unit, f" {metric.unit}")
+    return number(value, metric.digits, signed=signed) + unit
+
+
+def conclusion_text(cell: Cell | Effect) -> str:
+    """What a row's interval says, in words with numbers; diverged seeds come first."""
     comparison = cell.comparison
-    if comparison is None or not comparison.in_family:
-        return ""
-    if comparison.undefined:
-        return "undefined"
-    return NOTHING if comparison.mde is None else number(comparison.mde, cell.metric.digits)
+    lost = isinstance(cell, Cell) and cell.diverged
+    words = [f"{cell.diverged} of {cell.planned} seeds diverged"] if lost else []  # type: ignore[union-attr]
+    if comparison is not None:
+        words.append(_conclusion(comparison, cell.metric))
+    return "; ".join(word for word in words if word)
 
 
-def outcome_text(cell: Cell) -> str:
+_UNTESTED = {
+    Tested.WAITING: "not tested yet",
+    Tested.CONSTANT: "no spread, so no interval",
+    Tested.EMPTY: "no seed in common",
+    Tested.NEVER: "",
+}
+
+
+def _conclusion(one: Comparison, metric: Metric) -> str:
+    if one.tested is Tested.FEW:
+        return f"{one.n} seed{'s' * (one.n > 1)}: nothing claimed"
+    if one.low is None or one.high is None:
+        return _UNTESTED.get(one.tested, "")
+    if one.low > 0 or one.high < 0:
+        return _one_sided(one, metric, one.low, one.high)
+    return _bounds(one, metric, number(one.high, metric.digits), number(-one.low, metric.digits))
+
+
+def _one_sided(one: Comparison, metric: Metric, low: float, high: float) -> str:
+    ends = sorted((abs(low), abs(high)))
+    span = " to ".join(number(end, metric.digits) for end in ends)
+    if one.verdict not in DIFFERENT:  # diverged seeds forbid a claim
+        return f"common seeds {span} {'above' if low > 0 else 'below'}"
+    if one.within_margin:
+        return f"{one.verdict}, but by less than the margin: {span}"
+    return f"{one.verdict} by {span}"
+
+
+def _bounds(one: Comparison, metric: Metric, upper: str, lower: str) -> str:
+    """How far above and below the baseline a row may still be."""
+    if one.verdict is Verdict.EQUIVALENT:
+        return f"equivalent: at most {upper} above, {lower} below"
+    if not metric.comparable:
+        return f"at most {upper} above, {lower} below"
+    better, worse = (upper, lower) if metric.higher_is_better else (lower, upper)
+    return f"at most {better} better, {worse} worse"
+
+
+def outcome_text(cell: Cell | Effect) -> str:
     """Value with arrow, for tables that show nothing else of a cell."""
     return with_arrow(cell.comparison, value_text(cell))
 
@@ -172,15 +217,17 @@ _FACETS = {
     Show.N: count_text,
     Show.DIFFERENCE: difference_text,
     Show.P: comparison_p_text,
-    Show.MDE: mde_text,
+    Show.CONCLUSION: conclusion_text,
 }
 
 
-def show(column: Column, cell: Cell | Quantity | None) -> Shown:
+def show(column: Column, cell: Cell | Effect | Quantity | None) -> Shown:
     """What `column` prints of `cell`."""
     if cell is None:
         return Shown("")
     if isinstance(cell, Quantity):
         return Shown(quantity_text(cell))
+    if isinstance(cell, Effect):
+        return Shown(_FACETS[column.show](cell))
     place = cell.rank if column.show in (Show.VALUE, Show.OUTCOME) else None
     return Shown(_FACETS[column.show](cell), details(column, cell), place == 1, place == 2)
