@@ -127,27 +127,35 @@ def test_markdown_shows_text_as_it_is(text):
 def test_csv_and_json_keep_names_and_digits():
     tables = report.study_tables(nasty())
     rows = list(csv.DictReader(io.StringIO(report.render(tables, "csv"))))
-    records = json.loads(report.render(tables, "json"))["records"]
+    [analysis] = json.loads(report.render(tables, "json"))["analyses"]
+    records = analysis["rows"]
     assert [row["variant"] for row in rows] == [r["variant"] for r in records] == list(NASTY)
     assert rows[2]["missing"] == "0=failed; 1=diverged; 2=failed"
     assert rows[2]["mean"] == ""
     assert records[2]["mean"] is None
     rows = list(csv.DictReader(io.StringIO(report.render(report.study_tables(two_pairs()), "csv"))))
-    records = json.loads(report.render(report.study_tables(two_pairs()), "json"))["records"]
-    for row, record in zip(rows, records, strict=True):
-        for key in ("mean", "std", "p", "low", "mde"):
+    document = json.loads(report.render(report.study_tables(two_pairs()), "json"))
+    records = {
+        (analysis["pair"], record["variant"]): record
+        for analysis in document["analyses"]
+        for record in analysis["rows"]
+    }
+    rows = [row for row in rows if row["role"]]
+    assert {(row["pair"], row["variant"]) for row in rows} == records.keys()
+    for row in rows:
+        record = records[row["pair"], row["variant"]]
+        for key in ("mean", "sd", "p", "low", "df"):
             assert row[key] == ("" if record[key] is None else repr(record[key]))
-    assert len({(r["variant"], r["pair"], r["metric"]) for r in records}) == len(records)
 
 
 def test_one_study_under_two_settings_keeps_apart():
     both = report.study_tables(two_pairs()) + report.study_tables(
         two_pairs(overrides={"epochs": 2})
     )
-    alone = json.loads(report.render(report.study_tables(two_pairs()), "json"))["records"]
-    assert len(json.loads(report.render(both, "json"))["records"]) == 2 * len(alone)
+    alone = json.loads(report.render(report.study_tables(two_pairs()), "json"))["analyses"]
+    assert len(json.loads(report.render(both, "json"))["analyses"]) == 2 * len(alone)
     text = report.render(both, "terminal")
-    assert text.count("Data set: digits") == 2
+    assert text.count("Digits, profile quick") == 2
     assert text.count("Does the swapped") == 2
 
 
@@ -185,7 +193,8 @@ def test_latex_of_every_layout_compiles(tmp_path):
               for table in report.study_tables(study)]  # fmt: skip
     tables += report.study_tables(paper())
     tables.append(report.power_report(two_pairs(), 0.3))
-    assert {table.layout for table in tables} == {"pairs", "one_part", "grid", "costs", "power"}
+    layouts = {table.layout for table in tables}
+    assert layouts == {"pairs", "one_part", "grid", "contrasts", "costs", "power"}
     pasted = report.render(tables, "latex")
     packages = re.findall(r"\\usepackage\{\w+\}", pasted.splitlines()[0])
     document = "\n".join(

@@ -1,130 +1,117 @@
-"""Sentences claim what the table marks, and nothing more."""
+"""Sentences claim what the printed interval says, with numbers; the headline says what to do."""
 
 from __future__ import annotations
 
 import pytest
-from report_studies import methods_only, two_pairs
-from results_builder import BOTH, PRED, build, one_pair
+from report_studies import methods_only, momentum_grid, two_pairs
+from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair
 
 from ablate import report
-
-
-def sentences(*columns, **changes):
-    metric = changes.pop("metric", "top1")
-    return report.verdicts(build({metric: one_pair(*columns)}, **changes))
-
-
-def test_cannot_be_told_from_zero():
-    study, pred, _ = sentences([94.31, 93.92, 94.65], [94.02, 93.99, 94.33], [94.0, 93.5, 94.6])
-    assert pred == (
-        "With 3 seeds the difference of L_pred only to L_pred + L̃_pred, −0.18 points "
-        "[−0.72, +0.36], cannot be told from zero."
-    )
-    assert "none can be told from zero: all have fewer than 4 seeds" in study
-
-
-def test_few_seeds_claim_nothing():
-    _, pred, _ = sentences([94.0, 94.1, 94.2], [90.0, 90.2, 90.1], [94.0, 94.0, 94.0])
-    assert "lies on one side of zero, but fewer than 4 seeds are too few to claim it" in pred
-
-
-def test_told_apart():
-    study, pred, sym = sentences(
-        [94.0, 94.1, 94.2, 94.0], [90.0, 90.2, 90.1, 90.1], [94.0, 94.2, 94.1, 94.05],
-        seeds=range(4),
-    )  # fmt: skip
-    assert pred.startswith("With 4 seeds L_pred only is 3.98 points lower than L_pred + L̃_pred")
-    assert "which is worse (p <0.001, Holm-adjusted over 2 comparisons)" in pred
-    assert sym.endswith("cannot be told from zero.")
-    assert study == (
-        f"Of 2 comparisons with {BOTH}, 1 can be told from zero: {PRED} (worse by 3.98 points); "
-        "1 cannot."
-    )
-
-
-def test_adjustment_is_named_where_it_decides():
-    _, pred, _ = sentences(
-        [94.0, 94.0, 94.0, 94.0], [93.5, 93.9, 93.7, 93.6], [94.0, 94.2, 93.9, 94.05],
-        seeds=range(4),
-    )  # fmt: skip
-    assert pred.endswith(
-        "cannot be told from zero once adjusted for the 2 comparisons of the study, p = 0.064."
-    )
-
-
-def test_undefined_incomplete_and_nothing():
-    _, undefined, _ = sentences([94.0] * 3, [93.0] * 3, [94.0, 94.5, 93])
-    assert (
-        "is −1.00 points in every one of them; without any spread a test is undefined" in undefined
-    )
-    study, so_far, nothing = sentences([94.0, 93.0, 92.0], [93.5, 93.1], ["failed"] * 3)
-    assert so_far.startswith("So far, with 2 of 3 seeds (1 waiting), the difference of L_pred only")
-    assert so_far.endswith("is not tested before all its seeds have ended.")
-    assert "no seed has both results (L̃_pred only: 3 failed)" in nothing
-    assert study.startswith("So far, of 2 comparisons")
-    _, one, _ = sentences([94.0], [93.0], [95.0], seeds=(0,))
-    assert one == (
-        "With one seed the difference of L_pred only to L_pred + L̃_pred, −1.00 points, has no "
-        "interval: one seed says nothing about chance."
-    )
-
 
 SEEDS = range(4)
 FLAT, UP, NOISY = [94.0, 94.1, 94.2, 94.0], [95.0, 95.1, 95.3, 95.0], [94.1, 93.9, 94.3, 94.0]
 
 
-@pytest.mark.parametrize(
-    ("columns", "said"),
-    [
-        ([FLAT, NOISY, NOISY[::-1]], "Of 2 comparisons with {}, none can be told from zero."),
-        ([FLAT, ["failed"] * 4, ["diverged"] * 4], "Of 2 comparisons with {}, none has a result."),
-        ([FLAT, [], []], "So far, of 2 comparisons with {}, none has a result."),
-        (
-            [FLAT, UP[:3], UP[1:2] + UP[:2]],
-            "So far, of 2 comparisons with {}, none is tested yet: all have seeds to come.",
-        ),
-        (
-            [[94.0] * 4, [93.0] * 4, [95.0] * 4],
-            "Of 2 comparisons with {}, none can be tested: no difference varies over seeds.",
-        ),
-        (
-            [[*FLAT[:3], "failed"], [*UP[:3], "failed"], ["failed"] * 4],
-            "Of 2 comparisons with {}, none can be told from zero; 1 has fewer than 4 seeds and "
-            "only describes; 1 has no result.",
-        ),
-        (
-            [FLAT, [*UP[:3], "running"], UP],
-            "So far, of 2 comparisons with {}, 1 can be told from zero: L̃_pred only (better by "
-            "1.02 points); 1 has seeds to come and no test yet.",
-        ),
-    ],
-)
-def test_the_study_in_a_sentence_says_how_far_each_comparison_got(columns, said):
-    assert sentences(*columns, seeds=SEEDS)[0] == said.format(BOTH)
+def sentences(*columns, **changes):
+    metric = changes.pop("metric", "top1")
+    rows = SYMMETRY[: len(columns)]
+    scores = one_pair(*columns, variants=rows)
+    return report.verdicts(build({metric: scores}, rows, **changes))
 
 
-def test_a_seed_that_diverged_is_not_one_to_come():
-    columns = [72, 72.4, 71.9, 72.2, 72.1], [72.5, 72.8, 72.6, 72.7, "diverged"], [72.0] * 5
-    study, pred, _ = sentences(*columns, seeds=range(5))
-    assert pred.startswith("With 4 of 5 seeds (1 diverged), L_pred only is 0.52 points higher")
-    assert "unadjusted, which is better (p = " in pred
-    assert study.startswith("Of 2 comparisons")
+def test_a_difference():
+    found = sentences(FLAT, UP, NOISY, seeds=SEEDS)
+    assert any(f"With 4 seeds {PRED} is 1.02 points above the baseline (95 % CI 0.85 to 1.20)." in s
+               for s in found)  # fmt: skip
+    assert found[0].startswith(f"1 of 2 rows differs from {BOTH}: {PRED} is better by 1.02 points")
 
 
-def test_a_study_without_variants_says_so():
-    assert report.verdicts(methods_only()) == (
-        "The study compares 2 methods with CoCoRD, untested: KD, CRD.",
+def test_no_difference_ends_in_bounds():
+    last = sentences(FLAT, UP, NOISY, seeds=SEEDS)[-1]
+    assert last.startswith(f"With 4 seeds {SYM} shows no difference to the baseline: between −0.2")
+    assert last.endswith("better.")
+
+
+def test_lower_may_be_better():
+    loss = [0.2, 0.21, 0.19], [0.32, 0.331, 0.312], [0.2, 0.212, 0.189]
+    found = sentences(*loss, metric="test_loss")
+    above = [one for one in found if "above the baseline in Test cross-entropy" in one]
+    assert any("which is worse" in one for one in above)
+    assert not any("points" in one for one in found)
+
+
+def test_equivalent_and_better_within_the_margin():
+    near, above = [94.01, 94.11, 94.19, 94.02], [94.2, 94.3, 94.41, 94.2]
+    found = sentences(FLAT, near, above, seeds=SEEDS, margin=0.5)
+    assert any("is equivalent to the baseline within 0.5 points: between −0." in s for s in found)
+    assert any(s.endswith(": better, but by less than 0.5 points.") for s in found)
+
+
+def test_diverged_seeds_come_first_and_nothing_better_is_claimed():
+    found = sentences(FLAT, [*UP[:3], "diverged"], NOISY, seeds=SEEDS)
+    [pred] = [one for one in found if one.startswith("1 of 4 seeds of L_pred only diverged")]
+    assert "with 3 seeds L_pred only is" in pred
+    assert "no claim is made" in pred
+    assert "seeds diverged of L_pred only" in found[0]
+
+
+@pytest.mark.parametrize("why", ["waiting", "running"])
+def test_what_is_still_to_come_is_not_tested(why):
+    found = sentences(FLAT, [*UP[:3], why], NOISY, seeds=SEEDS)
+    assert found[0] == "Nothing is tested yet of 2 rows: seeds are still to come."
+    assert found[1] == "1 job still to come: `ablate run symmetry` goes on."
+    assert found[2].startswith("So far, with 3 seeds of 4, L_pred only is 1.03 points above")
+
+
+def test_failed_jobs_name_the_way_on():
+    found = sentences(FLAT, [*UP[:3], "failed"], NOISY, seeds=SEEDS)
+    assert found[1].startswith("1 job failed: `ablate status symmetry`")
+
+
+def test_few_seeds_constant_rows_and_empty_ones():
+    found = sentences([94.0], [93.0], [95.0], seeds=(0,))
+    assert found[0].startswith("Nothing is claimed of 2 rows: a test needs 3 seeds")
+    assert "fewer than 3 seeds claim nothing" in found[-1]
+    found = sentences([94.0] * 3, [93.0] * 3, [94.5] * 3)
+    assert "their differences do not vary over seeds" in found[0]
+    found = sentences(FLAT, ["failed"] * 4, ["failed"] * 4, seeds=SEEDS)
+    assert found[0] == "None of 2 rows has a seed in common with the baseline."
+    assert "(L_pred only: 4 failed)" in found[2]
+
+
+def test_an_open_study_names_the_seeds_that_would_narrow_it():
+    wide = [94.0, 93.2, 94.9], [93.1, 94.2, 94.0], [94.6, 93.0, 95.2]
+    found = sentences(*wide)
+    assert found[0].startswith(f"No row differs detectably from {BOTH}; with 3 seeds the widest")
+    assert found[1].startswith("For intervals within ±0.5 points: about ")
+    assert "since the spread is uncertain" in found[1]
+    assert sentences(*wide, margin=1.0)[1] != found[1]
+
+
+def test_a_grid_is_one_sentence():
+    assert report.verdicts(momentum_grid()) == (
+        "5 of 5 combinations differ from m_c = 0.999, m_r = 0.9: 5 worse by 0.46 to 1.96 points.",
     )
 
 
-def test_seeds_that_only_the_baseline_lacks_leave_the_study_open():
-    study, *_ = sentences([94.0, 93.0, "running"], [93.5, 93.1, 93.3], [94.1, 93.2, 93.9])
-    assert study.startswith("So far, of 2 comparisons")
+def test_other_methods_alone_are_what_the_study_is_about():
+    assert report.verdicts(methods_only())[0].startswith(
+        "1 of 2 rows differs from CoCoRD: KD is worse by 1.15 points"
+    )
 
 
-def test_pair_and_metric_are_named_where_it_matters():
-    assert " on resnet110/resnet32" in report.verdicts(two_pairs())[1]
-    _, loss, _ = sentences([0.2, 0.21, 0.19], [0.22, 0.25, 0.21], [0.18, 0.17, 0.19],
-                           metric="test_loss")  # fmt: skip
-    assert "difference in Test cross-entropy of L_pred only" in loss
-    assert "points" not in loss
+def test_one_comparison_is_its_own_headline():
+    [found] = sentences(FLAT, UP, seeds=SEEDS)
+    assert found.startswith(f"With 4 seeds {PRED} is 1.02 points above the baseline (95 % CI 0.9")
+
+
+def test_pairs_are_named_where_there_are_several():
+    found = report.verdicts(two_pairs())
+    assert found[0].startswith("1 of 4 comparisons differs")
+    assert any(" on resnet110/resnet32 is 1.30 points below the baseline" in one for one in found)
+
+
+def test_words_that_nobody_should_have_to_decipher_are_gone():
+    text = " ".join(report.verdicts(two_pairs()))
+    for words in ("told from zero", "only describe", "whatever", "Holm"):
+        assert words not in text

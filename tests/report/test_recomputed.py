@@ -1,8 +1,9 @@
-"""The JSON, recomputed from the runs with scipy's own tests."""
+"""The JSON, recomputed from the runs with scipy and the formulas of the documentation."""
 
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -11,60 +12,67 @@ from report_studies import costs, momentum_grid, two_pairs
 from scipy import stats
 
 from ablate import report
+from ablate.report.exports.records import records
 
-CLOSE = {"rel": 1e-12, "abs": 1e-12}
+CLOSE = {"rel": 1e-9, "abs": 1e-9}
 
 
 @pytest.mark.parametrize("study", [two_pairs, momentum_grid, costs])
 def test_every_number_agrees_with_scipy(study):
     results = study()
-    records = json.loads(report.render(report.study_tables(results), "json"))["records"]
-    records = [record for record in records if record["role"]]
-    assert {r["variant"] for r in records} == {v.label for v in results.plan.variants}
-    for record in records:
-        _check(results, record)
+    document = json.loads(report.render(report.study_tables(results), "json"))
+    names = {metric.name for metric in results.plan.metrics}
+    assert {one["metric"] for one in document["analyses"]} == names
+    for one in document["analyses"]:
+        assert [row["variant"] for row in one["rows"]] == [v.label for v in results.plan.variants]
+        values = {
+            row["variant"]: {
+                run.seed: run.last[one["metric"]]
+                for run in results.runs
+                if (run.variant, run.pair, run.status) == (row["variant"], one["pair"], "done")
+            }
+            for row in one["rows"]
+        }
+        for row in one["rows"]:
+            numbers = pd.Series(values[row["variant"]], dtype=float)
+            assert row["n"] == len(numbers)
+            if row["n"]:
+                assert row["mean"] == pytest.approx(numbers.mean(), **CLOSE)
+            if row["n"] > 1:
+                assert row["sd"] == pytest.approx(numbers.std(ddof=1), **CLOSE)
+        _check_family(one, values)
 
 
-def _check(results, record):
-    rows = [
-        {"variant": run.variant, "seed": run.seed, **run.last}
-        for run in results.runs
-        if run.pair == record["pair"] and run.status == "done"
-    ]
-    frame = pd.DataFrame(
-        rows, columns=["variant", "seed", *(metric.name for metric in results.plan.metrics)]
-    )
-    series = {label: group.set_index("seed") for label, group in frame.groupby("variant")}
-    baseline = next(v.label for v in results.plan.variants if v.role == "baseline")
-    if record["variant"] not in series:
-        assert record["n"] == 0
-        assert record["mean"] is None
+def _check_family(one, values):
+    base = values[one["baseline"]]
+    rows = [row for row in one["rows"] if row["role"] == "variant"]
+    if not one["tested"]:
+        assert all(row["low"] is None for row in rows)
         return
-    mine, base = series[record["variant"]][record["metric"]], series[baseline][record["metric"]]
-    assert record["mean"] == pytest.approx(mine.mean(), **CLOSE)
-    assert record["std"] == pytest.approx(mine.std(ddof=1), **CLOSE)
-    if record["variant"] == baseline or record["confidence"] is None:
-        return
-    common = sorted(set(mine.index) & set(base.index))
-    d = (mine[common] - base[common]).to_numpy()
-    half = stats.t.ppf(0.975, len(d) - 1) * stats.sem(d)
-    assert record["difference_n"] == len(d)
-    assert record["difference"] == pytest.approx(d.mean(), **CLOSE)
-    assert record["low"] == pytest.approx(d.mean() - half, rel=1e-12, abs=1e-12)
-    assert record["high"] == pytest.approx(d.mean() + half, rel=1e-12, abs=1e-12)
-    assert record["p"] == pytest.approx(stats.ttest_rel(mine[common], base[common]).pvalue, **CLOSE)
+    d = [np.array([values[r["variant"]][s] - base[s] for s in sorted(base)]) for r in rows]
+    m, n = len(rows), len(base)
+    variances = [x.var(ddof=1) for x in d]
+    pooled = np.mean(variances)
+    df = (n - 1) * m / (1 + (m - 1) / 4)
+    assert one["pooled_sd"] == pytest.approx(math.sqrt(pooled), **CLOSE)
+    assert (one["rows_in_family"], one["df"]) == (m, pytest.approx(df))
+    for row, x, variance in zip(rows, d, variances, strict=True):
+        error = math.sqrt(max(pooled, variance) / n)
+        half = stats.t.isf(0.025 / m, df) * error
+        assert row["difference"] == pytest.approx(x.mean(), **CLOSE)
+        assert row["low"] == pytest.approx(x.mean() - half, **CLOSE)
+        assert row["high"] == pytest.approx(x.mean() + half, **CLOSE)
+        p = min(1, m * 2 * stats.t.sf(abs(x.mean()) / error, df))
+        assert row["p"] == pytest.approx(p, **CLOSE)
+        assert (row["low"] > 0 or row["high"] < 0) == (row["p"] < 0.05)
 
 
-def test_holm_over_the_whole_study():
-    document = json.loads(report.render(report.study_tables(two_pairs()), "json"))
-    records, m = document["records"], 4  # one of them has still to run
-    assert {table["family"] for table in document["tables"]} == {m}
-    family = [r for r in records if r["role"] == "variant" and r["p"] is not None]
-    assert len(family) == 3
-    order = np.argsort([r["p"] for r in family])
-    running = 0.0
-    for step, index in enumerate(order):
-        running = max(running, min(1.0, (m - step) * family[index]["p"]))
-        assert family[index]["p_adjusted"] == pytest.approx(running, **CLOSE)
-    references = [r for r in records if r["role"] == "reference"]
-    assert all(r["p"] is not None and r["p_adjusted"] is None for r in references)
+def test_exports_have_the_plain_interval_too():
+    results = two_pairs()
+    found = {(r["pair"], r["variant"]): r for r in records(report.study_tables(results))}
+    record = found["resnet110/resnet32", "L_pred only"]
+    base = found["resnet110/resnet32", "L_pred + L̃_pred"]
+    known = stats.ttest_rel(list(record["values"].values()), list(base["values"].values()))
+    interval = known.confidence_interval(0.95)
+    assert (record["plain_low"], record["plain_high"]) == pytest.approx(tuple(interval), **CLOSE)
+    assert record["plain_p"] == pytest.approx(known.pvalue, **CLOSE)

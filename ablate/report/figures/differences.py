@@ -33,11 +33,6 @@ _LINE = 0.165  #: inches that a line of a label is high, with a subscript in it
 _LABEL_CHARACTERS = 21
 _MOST_LINES = 8
 
-#: An interval that is this many times as wide as its seeds are apart tells little by its ends;
-#: drawn in full, it would press all others into a line.
-_CLIP = 4.0
-
-
 _UNTESTED = {
     Tested.WAITING: "not tested yet",
     Tested.FEW: "fewer than 3 seeds",
@@ -78,7 +73,7 @@ def differences(
     analysis: Analysis, rows: Sequence[_Row], title: str, measured: str, *, footer: bool
 ) -> tuple[Figure, str]:
     """One figure, and its caption."""
-    limits, clipped = _limits(analysis, [row.cell for row in rows if row.cell])
+    limits = _limits(analysis, [row.cell for row in rows if row.cell])
     names, lines = _names([row.cell for row in rows if row.cell])
     figure = new_figure(0.45 + max(_ROW, _LINE * lines) * len(rows))
     axes = figure.add_subplot()
@@ -100,7 +95,7 @@ def differences(
     axes.spines["left"].set_visible(False)
     unit = {"%": " (points)", "": ""}.get(analysis.metric.unit, f" ({analysis.metric.unit})")
     axes.set_xlabel(label(f"Difference in {quantity(analysis.metric)}{unit}"))
-    caption = f"{_caption(analysis, [cell for _, cell in marked], clipped)} {measured}"
+    caption = f"{_caption(analysis, [cell for _, cell in marked])} {measured}"
     finish(figure, title, caption, footer=footer)
     return figure, caption
 
@@ -126,13 +121,8 @@ def _draw(axes: Axes, y: int, cell: Cell, baseline: dict[int, float]) -> None:
     colour = {Verdict.BETTER: BETTER, Verdict.WORSE: WORSE}.get(one.verdict, INK)
     untested = one.tested is not Tested.YES
     if one.low is not None and one.high is not None:
-        low, high = axes.get_xlim()
-        axes.plot([max(one.low, low), min(one.high, high)], [y - 0.14] * 2, color=colour,
-                  linewidth=1.6, solid_capstyle="butt", zorder=3)  # fmt: skip
-        for end, outside, sign in ((low, one.low < low, "<"), (high, one.high > high, ">")):
-            if outside:
-                axes.plot([end], [y - 0.14], sign, color=colour, markersize=4, clip_on=False,
-                          zorder=3)  # fmt: skip
+        axes.plot([one.low, one.high], [y - 0.14] * 2, color=colour, linewidth=1.6,
+                  solid_capstyle="butt", zorder=3)  # fmt: skip
     face = "white" if untested else colour
     axes.plot([one.mean], [y - 0.14], "D", color=colour, markerfacecolor=face, zorder=4)
     dots = sorted(value - baseline[seed] for seed, value in cell.values if seed in baseline)
@@ -168,24 +158,20 @@ def _beside(cell: Cell, one: Comparison) -> str:
     return first + lost + (f"\n{_UNTESTED[one.tested]}" if one.tested in _UNTESTED else "")
 
 
-def _limits(analysis: Analysis, cells: Sequence[Cell]) -> tuple[tuple[float, float], bool]:
-    """Range of the axis, with zero in it, and whether intervals go on beyond it."""
-    dots, ends = [0.0], [0.0]
+def _limits(analysis: Analysis, cells: Sequence[Cell]) -> tuple[float, float]:
+    """Range of the axis, with zero in it."""
+    shown = [0.0]
     for cell in cells:
         baseline = dict(analysis.cells[analysis.baseline, cell.pair].values)
-        dots += [value - baseline[seed] for seed, value in cell.values if seed in baseline]
+        shown += [value - baseline[seed] for seed, value in cell.values if seed in baseline]
         if cell.comparison and cell.comparison.low is not None:
-            ends += [cell.comparison.low, cell.comparison.high or 0.0]
-    widest = max(map(abs, ends))
-    enough = _CLIP * max(map(abs, dots))
-    clipped = widest > enough > 0
-    shown = [min(max(end, -enough), enough) for end in ends] if clipped else ends
-    low, high = min(*shown, *dots), max(*shown, *dots)
+            shown += [cell.comparison.low, cell.comparison.high or 0.0]
+    low, high = min(shown), max(shown)
     room = 0.05 * (high - low) or 1.0
-    return (low - room, high + room), clipped
+    return low - room, high + room
 
 
-def _caption(analysis: Analysis, cells: Sequence[Cell], clipped: bool) -> str:
+def _caption(analysis: Analysis, cells: Sequence[Cell]) -> str:
     side = "right" if analysis.metric.higher_is_better else "left"
     tested = [c for c in cells if c.comparison and c.comparison.tested is Tested.YES]
     drawn = " with simultaneous 95 % interval," if tested else ""
@@ -197,6 +183,4 @@ def _caption(analysis: Analysis, cells: Sequence[Cell], clipped: bool) -> str:
         sentences.append("Coloured, with an arrow: the interval excludes zero.")
     if any(c.comparison and c.comparison.mean is not None and c not in tested for c in cells):
         sentences.append("Open diamond: not tested.")
-    if clipped:
-        sentences.append("< >: the interval goes on beyond the axis.")
     return " ".join(sentences)

@@ -194,6 +194,7 @@ def _comparison(
     if low is None:
         tested = Tested.WAITING if waiting else _why_not(estimate.n)
     margin = analysis.margin
+    better = metric.higher_is_better if metric.comparable else None
     return Comparison(
         n=estimate.n,
         mean=number_or_none(estimate.mean),
@@ -203,8 +204,7 @@ def _comparison(
         p=p,
         df=number_or_none(estimate.df),
         verdict=verdict(
-            low, high, higher_is_better=metric.higher_is_better if metric.comparable else None, margin=margin,
-            diverged=diverged,
+            low, high, higher_is_better=better, margin=margin, diverged=diverged
         ),
         tested=tested,
         within_margin=within_margin(low, high, margin),

@@ -137,7 +137,7 @@ def _widest(cells: Sequence[Cell], *, others: bool) -> str:
     known = [one for cell in cells if (one := cell.comparison)]
     width = max(((one.high or 0.0) - (one.low or 0.0)) / 2 for one in known)
     fewest = _seeds(min(one.n for one in known))
-    which = f" of the other {len(cells)}" if others else ""
+    which = f" of the other{f' {len(cells)}' * (len(cells) > 1)}" if others else ""
     return f"with {fewest} the widest interval{which} is ±{amount(cells[0].metric, width)}"
 
 

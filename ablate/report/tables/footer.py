@@ -47,8 +47,9 @@ def of_table(
     lines = [_ran(results, analysis.selection)]
     if notes is Notes.FULL:
         lines += _provenance(results, analysis.selection)
-    lines += more
-    lines += [reading(analysis, families), _covers(analysis, families)]
+    read = [*more, reading(analysis, families)]
+    lines += read if notes is Notes.FULL else [" ".join(read)]
+    lines.append(_covers(analysis, families))
     if notes is Notes.FULL:
         lines += _method(analysis, families)
     cautions = [
@@ -103,6 +104,7 @@ def _ran(results: StudyResults, selection: Selection | None) -> str:
         counts = ", ".join(facts["threads"])
         machine.append(f"{counts} thread{'s' * (counts != '1')}")
     machine += [f"{name} {', '.join(facts[name])}" for name in ("torch",) if facts.get(name)]
+    machine += [f"code {plan.code[:_SHORT_DIGEST]}"] * bool(plan.code)
     return _sentence([", ".join(setting), ", ".join(machine)])
 
 
@@ -120,7 +122,6 @@ def _provenance(results: StudyResults, selection: Selection | None) -> list[str]
     plan = results.plan
     lines = [
         _sentence([f"Profile {plan.profile}: {plan.profile_title}"] * bool(plan.profile_title)),
-        _sentence([f"Code: {plan.code[:_SHORT_DIGEST]}"] * bool(plan.code)),
         _teachers(results, selection),
         *(_sentence([note]) for note in plan.footnotes),
     ]
