@@ -14,7 +14,7 @@ from ablate.cli.export import export
 from ablate.cli.import_plan import import_plan
 from ablate.cli.jobs import logs, retry, show
 from ablate.cli.list_parts import parts
-from ablate.cli.planning import schema
+from ablate.cli.planning import preview, schema
 from ablate.cli.reindex import reindex
 from ablate.cli.report import report
 from ablate.cli.run import run
@@ -29,8 +29,8 @@ app = typer.Typer(
 )
 app.command("import")(import_plan)
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    init, new, parts, run, status, report, export, show, logs, retry, verify, reindex, schema,
-    doctor,
+    init, new, parts, run, status, report, export, show, logs, retry, verify, reindex, preview,
+    schema, doctor,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

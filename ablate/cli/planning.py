@@ -1,14 +1,37 @@
-"""`ablate schema`: what editors need to complete and check the files that people write."""
+"""Before a run: `ablate preview` tells what it would do and cost, `ablate schema` helps editors."""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ablate.cli.common import DebugOption, guarded
+from ablate.cli.common import (
+    DebugOption,
+    ProfileOption,
+    ResultsOption,
+    SeedsOption,
+    SetOption,
+    StudyArgument,
+    guarded,
+    parse_overrides,
+    parse_seeds,
+    profile_of,
+    results_folder,
+    settings_for,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from ablate.matrix.plan import Matrix
+    from ablate.study.settings import Settings
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class SchemaOf(StrEnum):
@@ -16,6 +39,63 @@ class SchemaOf(StrEnum):
 
     STUDY = "study"
     SETTINGS = "settings"
+
+
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Start without a question, however long the run may take.")
+]
+
+
+def announce(matrices: Sequence[Matrix], results: Path, settings: Settings, *, yes: bool) -> None:
+    """Say what a run is about to do and cost; ask first where that is much or unknown.
+
+    Nothing is said of studies that are done. A question is asked once per study, at a terminal
+    only, and never where a study resumes.
+    """
+    from ablate.execute.earlier import is_done, preview_study
+    from ablate.matrix.preview_words import short_preview
+
+    for matrix in matrices:
+        if is_done(matrix, results):
+            continue
+        found = preview_study(matrix, results, settings)
+        for line in short_preview(found):
+            tell(line, err=True)
+        if yes or not sys.stdin.isatty():
+            continue
+        if found.needs_consent(settings.execution.ask_above_hours) and not typer.confirm(
+            f"Start {found.study}?", err=True
+        ):
+            raise typer.Exit(1)
+
+
+@guarded
+def preview(
+    study: StudyArgument,
+    results: ResultsOption = None,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    seeds: SeedsOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show what a run would do and cost: every job, why it would run, time, memory and disk.
+
+    Example: ablate preview studies/lpred_symmetry.toml
+    """
+    from ablate.execute.earlier import preview_study
+    from ablate.matrix.expand import expand
+    from ablate.matrix.preview_words import long_preview
+    from ablate.study.parse import read_study
+
+    settings = settings_for(study)
+    chosen = profile_of(profile, settings)
+    matrix = expand(read_study(study), settings, chosen, parse_overrides(set_), parse_seeds(seeds))
+    found = preview_study(matrix, results_folder(results, settings), settings)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
+    else:
+        tell("\n".join(long_preview(found)))
 
 
 @guarded

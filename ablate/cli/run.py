@@ -24,6 +24,7 @@ from ablate.cli.common import (
     settings_for,
     study_file,
 )
+from ablate.cli.planning import YesOption, announce
 from ablate.errors import Remedy
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def run(
     set_: SetOption = None,
     seeds: SeedsOption = None,
     wait: WaitOption = False,
+    yes: YesOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run studies; the same command goes on where an interrupted one stopped."""
@@ -72,6 +74,7 @@ def run(
     matrices = [expand(read_study(study), settings, under, overrides, chosen) for study in studies]
     folder = results_folder(results, settings)
     again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds)))
+    announce(matrices, folder, settings, yes=yes)
     stop, live = StopRequests(), Live(folder)
     with listening(stop):
         options = Options(wait=wait, again=again)

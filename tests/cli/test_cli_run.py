@@ -34,4 +34,5 @@ def test_the_hint_leads_to_the_results_from_where_it_is_read(
     monkeypatch.chdir(tmp_path / at)
     told = CliRunner().invoke(app, ["run", str(study), *options])
     assert told.exit_code == 0, told.output
-    assert told.stderr == f"the table: ablate report study{where.format(project=project)}\n"
+    last = told.stderr.splitlines()[-1]
+    assert last == f"the table: ablate report study{where.format(project=project)}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from toy_workshop import Workshop
 from typer.testing import CliRunner
 
 from ablate.cli.app import app
@@ -19,3 +21,63 @@ def test_schema_prints_a_schema(arguments, expected) -> None:
     result = CliRunner().invoke(app, ["schema", *arguments])
     assert result.exit_code == 0
     assert json.loads(result.stdout) == expected()
+
+
+def previewed(workshop: Workshop, *arguments: str) -> dict[str, Any]:
+    done = workshop.ablate("preview", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_preview_is_what_then_runs(workshop: Workshop) -> None:
+    study = workshop.study(values="[1.0, 2.0]", method="TAUGHT")
+    before = previewed(workshop, study)
+    assert not workshop.results.exists(), "a preview writes nothing"
+    workshop.run(study)
+    assert {job["id"] for job in before["jobs"]} == {run.id for run in workshop.runs()}
+    assert before["counts"]["new"] == len(before["jobs"])
+    after = previewed(workshop, study)
+    assert after["counts"]["done"] == len(after["jobs"]) == len(before["jobs"])
+    assert [job["id"] for job in after["jobs"]] == [job["id"] for job in before["jobs"]]
+
+
+def test_a_longer_study_runs_what_is_new_and_says_why(workshop: Workshop) -> None:
+    study = workshop.study(values="[1.0]")
+    workshop.run(study)
+    longer = workshop.study(values="[1.0, 2.0]")
+    found = previewed(workshop, longer)
+    assert found["counts"]["new"] == 2
+    new = [job for job in found["jobs"] if job["state"] == "new"]
+    assert all("shift" in job["reason"] for job in new)
+    assert found["device_hours"] is not None, "earlier jobs of the kind tell what it costs"
+    known = {run.id for run in workshop.runs()}
+    workshop.run(longer)
+    assert {run.id for run in workshop.runs()} - known == {job["id"] for job in new}
+
+
+def test_a_run_says_first_what_it_will_do(workshop: Workshop) -> None:
+    study = workshop.study()
+    first = workshop.run(study).splitlines()[0]
+    assert "2 rows" in first
+    assert "4 new" in first
+    assert "new" not in workshop.run(study), "a finished study is told by its counts alone"
+
+
+def test_a_preview_in_words_has_a_line_for_every_job(workshop: Workshop) -> None:
+    done = workshop.ablate("preview", workshop.study())
+    assert done.returncode == 0
+    assert sum("seed" in line for line in done.stdout.splitlines()[2:]) == 4
+
+
+def test_a_preview_needs_no_index(workshop: Workshop) -> None:
+    study = workshop.study()
+    workshop.run(study)
+    (workshop.results / "ablate.db").unlink()
+    assert previewed(workshop, study)["counts"]["done"] == 4
+    assert not (workshop.results / "ablate.db").exists()
+
+
+def test_a_preview_of_a_wrong_study_says_what_is_wrong(workshop: Workshop) -> None:
+    done = workshop.ablate("preview", workshop.study(part="shifft"))
+    assert done.returncode == 2
+    assert "shift" in done.stderr

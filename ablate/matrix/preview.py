@@ -1,0 +1,236 @@
+"""What a run of a study would do and cost, told before anything starts.
+
+Pure: the state of earlier jobs, their costs and the devices at hand come in as finished lists.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from ablate.matrix.costs import LARGE_TRAINING, Cost, CostTable, PaidJob, images_shown, wall_clock
+from ablate.matrix.identity import short
+from ablate.matrix.plan import Matrix, PlannedJob
+from ablate.matrix.reasons import EarlierConfigs, reason
+from ablate.methods.session import JobConfig
+
+_HOUR = 3600.0
+
+
+class PreviewState(StrEnum):
+    """What a run would do with a job."""
+
+    DONE = "done"
+    """It has a result; a run leaves it alone."""
+
+    RESUMABLE = "resumable"
+    """It has begun; a run goes on from its newest checkpoint."""
+
+    QUEUED = "queued"
+    """Another run or a cluster has it."""
+
+    FAILED = "failed"
+    """It was given up; a run leaves it alone until `ablate retry` puts it back."""
+
+    NEW = "new"
+    """A run starts it."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether a run works on such a job."""
+        return self in (PreviewState.NEW, PreviewState.RESUMABLE)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a results folder knows of jobs."""
+
+    states: Mapping[str, PreviewState] = field(default_factory=dict)  #: of begun and ended jobs
+    configs: Sequence[JobConfig] = ()  #: of all jobs there, the newest last
+    paid: Sequence[PaidJob] = ()  #: finished jobs and what they took
+    studies: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Job -> names of studies that have it."""
+    progress: Mapping[str, float] = field(default_factory=dict)  #: job -> share that is behind it
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The devices at hand."""
+
+    slots: int = 1  #: jobs at once
+    name: str = "CPU"
+    is_cpu: bool = True
+
+
+@dataclass(frozen=True)
+class PreviewJob:
+    """One job of the study: what a run would do with it, why, and at what cost."""
+
+    id: str
+    kind: str
+    row: str | None  #: label of its row; None for upstream work
+    pair: str
+    seed: int
+    state: PreviewState
+    reason: str  #: why it would run; "" where it would not
+    shared_with: tuple[str, ...]  #: other studies that have it
+    cost: Cost
+
+    @property
+    def short_id(self) -> str:
+        """The form of its id that people read."""
+        return short(self.id)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run of a study would do and cost."""
+
+    study: str
+    profile: str
+    rows: tuple[str, ...]
+    pairs: tuple[str, ...]
+    seeds: tuple[int, ...]
+    most_seeds: int  #: as many as a rule for seeds may add up to; else as many as there are
+    jobs: tuple[PreviewJob, ...]  #: each once, upstream work before what waits for it
+    machine: Machine
+    seconds: float | None  #: work of all jobs that would run; None if any of them is unknown
+    most_seconds: float | None  #: the same with the most seeds
+    wall_clock_s: float | None
+    disk_bytes: int | None
+    warnings: tuple[str, ...]
+    large_unknown: bool  #: a job of unknown cost trains as long as the published recipe
+
+    @property
+    def counts(self) -> Mapping[PreviewState, int]:
+        """How many jobs stand how."""
+        return Counter(job.state for job in self.jobs)
+
+    @property
+    def device_hours(self) -> float | None:
+        """Work of all jobs that would run, in hours of one slot."""
+        return None if self.seconds is None else self.seconds / _HOUR
+
+    def needs_consent(self, ask_above_hours: float) -> bool:
+        """Whether a person should be asked first; never where a study resumes."""
+        begun = self.counts[PreviewState.RESUMABLE] or any(
+            job.state is PreviewState.DONE and job.row is not None for job in self.jobs
+        )
+        if begun or not any(job.state.runs for job in self.jobs):
+            return False
+        hours = self.device_hours
+        return self.large_unknown if hours is None else hours > ask_above_hours
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain types, as `ablate preview --json` prints them."""
+        fields = asdict(self)
+        fields["counts"] = {state.value: self.counts.get(state, 0) for state in PreviewState}
+        fields["device_hours"] = self.device_hours
+        for job, plain in zip(self.jobs, fields["jobs"], strict=True):
+            plain["short"] = job.short_id
+        return fields
+
+
+def preview(matrix: Matrix, earlier: Earlier, machine: Machine) -> Preview:
+    """What a run of `matrix` would do and cost, given what a results folder knows."""
+    plan = matrix.plan
+    known, table = EarlierConfigs(earlier.configs), CostTable(earlier.paid)
+    once: dict[str, PlannedJob] = {}
+    for planned in plan.jobs:  # a row that two ablations make has its jobs twice
+        once.setdefault(planned.id, planned)
+    jobs = tuple(
+        _job(job, matrix.configs[job.id], earlier, known, table, plan.name) for job in once.values()
+    )
+    running = [job for job in jobs if job.state.runs]
+    seconds = {job.id: job.cost.seconds for job in running}
+    total = _sum(seconds.values())
+    sizes = [job.cost.disk_bytes for job in running]
+    upstream = {job.id: job.upstream for job in plan.jobs}
+    times = {job: time for job, time in seconds.items() if time is not None}
+    complete = len(times) == len(seconds)
+    most = plan.seed_rule.most if plan.seed_rule else len(plan.seeds)
+    unknown = [matrix.configs[job.id] for job in running if job.cost.seconds is None]
+    large = any(images_shown(config) >= LARGE_TRAINING for config in unknown)
+    return Preview(
+        study=plan.name,
+        profile=plan.profile,
+        rows=tuple(variant.label for variant in plan.variants),
+        pairs=plan.pairs,
+        seeds=plan.seeds,
+        most_seeds=most,
+        jobs=jobs,
+        machine=machine,
+        seconds=total,
+        most_seconds=_with_most_seeds(jobs, total, len(plan.seeds), most),
+        wall_clock_s=wall_clock(times, upstream, machine.slots) if complete else None,
+        disk_bytes=_whole(_sum(sizes)),
+        warnings=tuple(_warnings(matrix, running, total, machine, large=large)),
+        large_unknown=large,
+    )
+
+
+def _job(
+    job: PlannedJob,
+    config: JobConfig,
+    earlier: Earlier,
+    known: EarlierConfigs,
+    table: CostTable,
+    study: str,
+) -> PreviewJob:
+    state = earlier.states.get(job.id, PreviewState.NEW)
+    others = tuple(name for name in earlier.studies.get(job.id, ()) if name != study)
+    why = reason(config, known) if state is PreviewState.NEW else ""
+    if state is PreviewState.RESUMABLE:
+        why = "begun, and not done"
+    cost = table.cost(config) if state.runs else Cost()
+    if cost.seconds is not None and job.id in earlier.progress:
+        cost = replace(cost, seconds=cost.seconds * (1 - earlier.progress[job.id]))
+    return PreviewJob(
+        job.id, job.kind, job.variant, job.pair, job.seed, state, why, others, cost
+    )  # fmt: skip
+
+
+def _with_most_seeds(
+    jobs: Sequence[PreviewJob], total: float | None, seeds: int, most: int
+) -> float | None:
+    """Work of all jobs if a rule for seeds adds as many as it may."""
+    costs = [job.cost.seconds for job in jobs if job.row is not None and job.state.runs]
+    if total is None or most == seeds:
+        return total
+    per_seed = sum(cost or 0.0 for cost in costs) / max(1, seeds)
+    return total + per_seed * (most - seeds)
+
+
+def _sum(values: Any) -> float | None:
+    """The sum, or None where a part is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(list(values)) else None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _warnings(
+    matrix: Matrix,
+    running: Sequence[PreviewJob],
+    seconds: float | None,
+    machine: Machine,
+    *,
+    large: bool,
+) -> list[str]:
+    """Sentences on what is out of proportion."""
+    found = []
+    if machine.is_cpu and large:
+        most = max(images_shown(matrix.configs[job.id]) for job in running)
+        found.append(
+            f"no GPU is at hand, and a job trains on {most:,} images: on a CPU that takes days; "
+            "a smaller profile shows whether the study works"
+        )
+    if seconds is not None and seconds / _HOUR / max(1, machine.slots) > 7 * 24:
+        days = seconds / _HOUR / 24 / max(1, machine.slots)
+        found.append(f"the study takes about {days:.0f} days on the devices at hand")
+    return found

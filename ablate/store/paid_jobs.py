@@ -1,0 +1,83 @@
+"""What the index knows of earlier jobs: what they took, and which studies have them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+
+from ablate.methods.lifecycle import JobStatus
+from ablate.store import schema
+from ablate.store.index import Index
+from ablate.store.processes import Alive, is_alive
+from ablate.store.states import job_status, parsed
+
+_JOBS = schema.jobs.c
+_MEMORY = "peak_memory_mib"  #: cost that every job of the package's own measures
+
+MOST_JOBS = 5_000  #: the newest ones that are looked at
+
+
+@dataclass(frozen=True)
+class EarlierJob:
+    """A job that has begun."""
+
+    id: str
+    status: JobStatus
+    seconds: float | None  #: what its attempts have worked
+    memory_bytes: int | None
+    epoch: int  #: last one that ended
+
+
+@dataclass(frozen=True)
+class EarlierJobs:
+    """Jobs of a results folder, the newest last, and the studies that have them."""
+
+    jobs: tuple[EarlierJob, ...] = ()
+    studies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: job -> studies' names
+
+
+def earlier_jobs(index: Index, alive: Alive = is_alive) -> EarlierJobs:
+    """The newest jobs of a results folder; StoreError if its index cannot be read."""
+    return index.read(lambda connection: _earlier_jobs(connection, alive))
+
+
+def _earlier_jobs(connection: Connection, alive: Alive) -> EarlierJobs:
+    rows = connection.execute(
+        select(
+            _JOBS.number, _JOBS.id, _JOBS.status, _JOBS.host, _JOBS.pid, _JOBS.process_start,
+            _JOBS.costs, _JOBS.last_epoch,
+        ).order_by(_JOBS.number.desc()).limit(MOST_JOBS)
+    ).all()  # fmt: skip
+    worked = _seconds(connection)
+    costs = parsed([row.costs for row in rows], "{}")
+    jobs = [
+        EarlierJob(row.id, job_status(row, alive), worked.get(row.number), _bytes(cost),
+                   row.last_epoch)
+        for row, cost in zip(rows, costs, strict=True)
+    ]  # fmt: skip
+    planned, named = schema.study_jobs.c, schema.studies.c
+    names: dict[str, dict[str, None]] = {}
+    query = select(planned.job, named.name).join(schema.studies, named.key == planned.study)
+    for job, name in connection.execute(query.distinct()):
+        names.setdefault(job, {})[name] = None
+    return EarlierJobs(tuple(reversed(jobs)), {job: tuple(found) for job, found in names.items()})
+
+
+def _seconds(connection: Connection) -> dict[int, float]:
+    """Number of a job -> how long its attempts have worked; those under way until now."""
+    attempts, now = schema.attempts.c, time.time()
+    worked: dict[int, float] = {}
+    for number, start, end in connection.execute(
+        select(attempts.job, attempts.started, attempts.ended)
+    ):
+        if start is not None:
+            worked[number] = worked.get(number, 0.0) + max(0.0, (end or now) - start)
+    return worked
+
+
+def _bytes(costs: object) -> int | None:
+    mib = costs.get(_MEMORY) if isinstance(costs, dict) else None
+    return int(mib * 2**20) if isinstance(mib, int | float) and mib > 0 else None
