@@ -63,20 +63,16 @@ def _part_record(part: Part) -> dict[str, Any]:
         "name": part.name,
         "symbol": part.symbol,
         "label": part.label,
-        "aliases": list(getattr(part, "aliases", ())),
+        "aliases": list(part.aliases),
         "baseline": part.baseline,
         "allowed": str(part.allowed),
         "values": None if values is None else list(values),
         "value_labels": {format_value(value): label for value, label in part.value_labels.items()},
         "remove": part.off,
         "add": part.on,
-        "source": _source(part),
+        "source": part.source,
         "help": part.help,
     }
-
-
-def _source(part: Part) -> str:
-    return str(getattr(part, "source", ""))
 
 
 def _lines(method: Method) -> Iterator[str]:
@@ -89,8 +85,8 @@ def _lines(method: Method) -> Iterator[str]:
         for action, value in (("REMOVE", part.off), ("ADD", part.on)):
             if value is not None:
                 yield f"    {action:8}  {part.describe(value)}"
-        if source := _source(part):
-            yield f"    source    {source}"
+        if part.source:
+            yield f"    source    {part.source}"
         if part.help:
             yield f"    {part.help}"
     yield "\nmetrics: " + ", ".join(metric.label for metric in method.metrics)

@@ -163,6 +163,7 @@ class CoCoRDConfig(Declared):
         label="momentum update of the teacher projection head",
         symbol="m_c",
         aliases=("momentum coefficient of the teacher projection head",),
+        value_aliases={1.0: ("frozen", "not updated"), 0.0: ("no momentum",)},
         source="sections 1 and 4.3.2 (Table 6); m_c = 1 where feature widths differ",
         help="0: a copy of the student head, 1: frozen",
     )
@@ -177,6 +178,7 @@ class CoCoRDConfig(Declared):
             "momentum coefficient of the slow-moving student",
             "momentum update of the slow-moving student",
         ),
+        value_aliases={1.0: ("frozen", "not updated"), 0.0: ("no momentum",)},
         source="section 4.3.2 (Table 6)",
         help="0: a copy of the student, 1: frozen",
     )
@@ -224,6 +226,12 @@ class CoCoRDConfig(Declared):
         help="number of linear layers",
         label="depth of the projection heads",
         symbol="head depth",
+        aliases=("number of layers in the projection heads",),
+        value_aliases={
+            1: ("one linear layer", "single linear layer"),
+            2: ("two-layer perceptron", "two-layer MLP"),
+            3: ("three-layer perceptron", "three-layer MLP"),
+        },
     )
     width: int = declared(
         "head.width",

@@ -115,10 +115,12 @@ def read_document(data: dict[str, Any], path: Path) -> Study:
 def _check_decided(study: Study) -> None:
     """A study that a plan left open runs only after somebody decided."""
     right = "decide it, then delete this line"
-    for i, sentence in enumerate(study.file.plan.open if study.file.plan else ()):
-        study.problem(f"plan.open[{i}]", sentence, right)
-    if study.file.plan and study.file.plan.open:
-        study.check()
+    sentences = study.file.plan.open if study.file.plan else []
+    if sentences:
+        raise InputError(
+            Problem(str(study.path), f"plan.open[{i}]", sentence, right)
+            for i, sentence in enumerate(sentences)
+        )
 
 
 def _too_many(data: dict[str, Any], path: Path) -> Iterator[Problem]:

@@ -92,7 +92,7 @@ def _spelled_out(letter: str) -> str:
 
 def _word(token: re.Match[str]) -> str:
     text = token[0]
-    if token[1]:
+    if token[1] or text in _COUNTS:  # "two-layer" is "2-layer"
         number = number_of(text)
         return text if number is None else repr(number)
     if text in _DROPPED or text in _JOINING:

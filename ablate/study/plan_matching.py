@@ -108,13 +108,15 @@ class Vocabulary:
     def metric(self, phrase: str) -> Metric | Open:
         """The metric that a phrase means."""
         words = content_words(repaired(phrase)) - {"%"}
-        known = [(metric, Names.of((metric.name, metric.label))) for metric in self.metrics]
+        known = [(metric, Names.of(metric.words())) for metric in self.metrics]
         stripped = [(metric, [name - {"%"} for name in names.whole]) for metric, names in known]
         fits = [metric for metric, names in stripped if words and words in names]
         if len(fits) == 1:
             return fits[0]
-        labels = ", ".join(metric.label for metric, _ in known)
-        return Open(f'"{one_line(phrase)}" is no metric of {self.method.name}, which has: {labels}')
+        shared = {metric.label: len(words & names.words) for metric, names in known}
+        closest = [label for label in sorted(shared, key=lambda one: -shared[one]) if shared[label]]
+        named = ", ".join(closest[:_CLOSEST]) or f"`ablate parts {self.method.name}` lists them"
+        return Open(f'"{one_line(phrase)}" is no metric for certain; closest: {named}')
 
     def _value(self, part: Part, phrase: str, words: frozenset[str]) -> Value | Open:
         spelled = phrase.strip().casefold()
@@ -173,7 +175,7 @@ class Vocabulary:
         best = sorted((n for n in shared if shared[n]), key=lambda name: -shared[name])
         if best:
             return tuple(best[:_CLOSEST])
-        return tuple(difflib.get_close_matches(" ".join(sorted(words)), self.parts, _CLOSEST, 0.4))
+        return tuple(difflib.get_close_matches(" ".join(sorted(words)), self.parts, _CLOSEST))
 
 
 def one_line(text: str, limit: int = 160) -> str:
@@ -184,11 +186,10 @@ def one_line(text: str, limit: int = 160) -> str:
 
 def _value_names(part: Part) -> dict[Value, Names]:
     own: Sequence[Value] = part.allowed.values if isinstance(part.allowed, Choice) else ()
-    aliases: Mapping[Value, Sequence[str]] = getattr(part, "value_aliases", {})
     words: dict[Value, list[str]] = {value: [shown(value).strip('"')] for value in own}
     for value, label in part.value_labels.items():
         words.setdefault(part.allowed.parse(value), []).append(label)
-    for value, more in aliases.items():
+    for value, more in part.value_aliases.items():
         words.setdefault(part.allowed.parse(value), []).extend(more)
     if part.off is not None and part.off_label:
         words.setdefault(part.off, []).append(part.off_label)

@@ -23,10 +23,13 @@ class ChosenPairs:
     words: frozenset[str] = frozenset()  #: content words of the phrase that chose them
     assumed: tuple[str, ...] = ()
 
-    def baseline(self, method: Method) -> dict[str, Value]:
-        """The method's baseline on the first pair."""
-        teacher, _, student = (self.pairs[0] if self.pairs else "/").partition("/")
-        return method.baseline({"teacher": teacher, "student": student})
+    def baselines(self, method: Method, part: str) -> dict[str, Value]:
+        """Pair -> the baseline of a part on it; "" stands for a method without networks."""
+        found = {}
+        for pair in self.pairs or ("",):
+            teacher, _, student = pair.partition("/")
+            found[pair] = method.baseline({"teacher": teacher, "student": student})[part]
+        return found
 
 
 def choose_pairs(method: Method, part_phrase: str, name: str) -> ChosenPairs:
@@ -38,11 +41,11 @@ def choose_pairs(method: Method, part_phrase: str, name: str) -> ChosenPairs:
         words = content_words(" ".join(found[0] for found in named))
         return ChosenPairs(tuple(f"{found[1]}/{found[2]}" for found in named), words=words)
     phrase, title = (content_words(repaired(text)) for text in (part_phrase, name))
-    for qualifier in getattr(method, "qualifiers", ()):
+    for qualifier in method.qualifiers:
         for wording in qualifier.words:
             words = content_words(wording)
             if words and (words <= phrase or words <= title):
                 return ChosenPairs(qualifier.pairs, qualifier.profile_pairs, words)
-    usual = getattr(method, "usual_pairs", ())
+    usual = method.usual_pairs
     text = f"the plan names no pair; {', '.join(usual)} is usual for {method.title}"
-    return ChosenPairs(usual, getattr(method, "usual_profile_pairs", {}), assumed=(text,))
+    return ChosenPairs(usual, method.usual_profile_pairs, assumed=(text,))

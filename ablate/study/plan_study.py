@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ablate.errors import InputError, Problem
 from ablate.methods.method import Method
 from ablate.methods.metrics import Metric
-from ablate.methods.parts import Part, Value, same
+from ablate.methods.parts import Part, Value, same, shown
 from ablate.study.plan_document import PlanDocument, PlannedAblation
 from ablate.study.plan_matching import Open, Vocabulary, one_line
 from ablate.study.plan_pairs import ChosenPairs, choose_pairs
@@ -41,7 +42,8 @@ class PlannedStudy:
     metrics: tuple[Metric, ...]
     part: Part | None = None
     values: tuple[Value | None, ...] = ()  #: as many as replacements; None where open
-    baseline: Value | None = None  #: of the part on the first pair
+    baseline: Value | None = None  #: of the part, on all pairs
+    mixed: bool = False  #: the method's own baseline differs between the pairs
     assumed: tuple[str, ...] = ()  #: what the plan doesn't say
     open: tuple[str, ...] = ()  #: why something is not certain
     closest: tuple[str, ...] = ()  #: names of the parts that come closest, where the part is open
@@ -84,9 +86,21 @@ def look_up(document: PlanDocument, plan: PlannedAblation, vocabulary: Vocabular
     blank = replace(found, values=(None,) * len(plan.replacement))
     if isinstance(part, Open):
         return replace(blank, open=(part.sentence, *unknown), closest=part.closest)
-    blank = replace(blank, part=part, baseline=pairs.baseline(method)[part.name])
+    blank = _with_baseline(blank, part)
     looked_up, reasons = _values(blank, part, vocabulary)
     return replace(looked_up, open=(*reasons, *unknown))
+
+
+def _with_baseline(study: PlannedStudy, part: Part) -> PlannedStudy:
+    """The study with the part's baseline: the most frequent one where pairs differ in it."""
+    found = study.pairs.baselines(study.method, part.name)
+    value = Counter(found.values()).most_common(1)[0][0]
+    others = [f"{shown(other)} on {pair}" for pair, other in found.items() if other != value]
+    if not others:
+        return replace(study, part=part, baseline=value)
+    own = ", ".join(others)
+    text = f"{part.name} = {shown(value)} is the baseline of all pairs; the method's is {own}"
+    return replace(study, part=part, baseline=value, assumed=(*study.assumed, text), mixed=True)
 
 
 def _metrics(plan: PlannedAblation, vocabulary: Vocabulary) -> tuple[list[Metric], list[str]]:
@@ -196,7 +210,8 @@ def _ablation(study: PlannedStudy) -> Table:
     table["action"] = action
     if action == "REPLACE" and plan.replacement:
         table["replacement"] = _replacement(study)
-    if study.baselines and action == "REPLACE" and study.part and study.baseline is not None:
+    fixed = study.mixed or (study.baselines and action == "REPLACE")
+    if fixed and study.part and study.baseline is not None:
         table["baseline"] = tomlkit.item(_written(study.part, study.baseline)).comment(
             "the reference row"
         )

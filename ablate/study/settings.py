@@ -158,7 +158,7 @@ def find_settings(*starts: Path) -> Path:
             FILE_NAME,
             "",
             f"not found in {starts[0].resolve()} or above",
-            "a copy of the one in ablate's repository is a start",
+            "`ablate init` writes one",
         )
     )
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ablate.cli.app import app
+
+PLAN = """### Study of the predictor
+- **Ablated Part**: Predictor
+- **Action**: REMOVE
+- **Metrics**: Top-1 accuracy (%)
+
+### Study of momentum
+- **Ablated Part**: momentum coefficient
+- **Action**: REPLACE
+- **Replacement**:
+  - 0.9
+- **Metrics**: Top-1 accuracy (%), Robustness
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "plan.md"
+    path.write_text(PLAN)
+    return path
+
+
+def call(*arguments: str, code: int = 0) -> tuple[str, str]:
+    done = CliRunner().invoke(app, ["import", *arguments])
+    assert done.exit_code == code, (done.output, done.stderr)
+    return done.stdout, done.stderr
+
+
+def test_json_has_a_record_per_ablation_and_writes_nothing(plan: Path) -> None:
+    first, second = json.loads(call("plan.md", "--json", code=1)[0])
+    assert first == {
+        "document": "plan.md", "name": "Study of the predictor", "ablated_part": "Predictor",
+        "action": "REMOVE", "replacement": [], "metrics": ["Top-1 accuracy (%)"],
+        "method": "cocord", "part": "predictor.enabled", "values": [], "baseline": [],
+        "study": "study_of_the_predictor.toml", "open": [],
+    }  # fmt: skip
+    assert (second["part"], second["values"]) == (None, [None])
+    assert second["metrics"] == ["Top-1 accuracy (%)", "Robustness"]
+    assert len(second["open"]) == 2
+    assert list(plan.parent.iterdir()) == [plan]
+
+
+def test_studies_are_written_and_their_open_sentences_are_said(plan: Path) -> None:
+    stdout, _ = call("plan.md", "--to", "made", code=1)
+    assert sorted(path.name for path in Path("made").iterdir()) == [
+        "study_of_momentum.toml", "study_of_the_predictor.toml",
+    ]  # fmt: skip
+    assert "open: " in stdout
+    CliRunner().invoke(app, ["init"])
+    refused = CliRunner().invoke(app, ["run", "made/study_of_momentum.toml"])
+    assert refused.exit_code == 2
+    assert stdout.split("open: ")[1].splitlines()[0] in refused.stderr
+
+
+def test_one_bad_document_stops_writing_but_not_reading(plan: Path) -> None:
+    Path("prose.md").write_text("nothing\n")
+    _, stderr = call("plan.md", "prose.md", "--to", "made", code=2)
+    assert "prose.md" in stderr
+    assert not Path("made").exists()
+    stdout, stderr = call("plan.md", "prose.md", "--json", code=2)
+    assert len(json.loads(stdout)) == 2
+    assert "prose.md" in stderr
+
+
+def test_another_method_is_looked_up_in_its_own_words(plan: Path) -> None:
+    records = json.loads(call("plan.md", "--json", "--method", "kd", code=1)[0])
+    assert {record["method"] for record in records} == {"kd"}
+    assert records[0]["part"] is None
+    assert '"cocord"' in call("plan.md", "--method", "cocrd", code=2)[1]
