@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ablate.matrix.identity import job_id, training_code
+from ablate.matrix.code_digest import Codes
+from ablate.matrix.identity import job_id
 from ablate.matrix.pairs import Pair
 from ablate.matrix.resolve import Conditions
 from ablate.methods.catalog import content_name
@@ -25,7 +26,7 @@ class Setup:
     conditions: Conditions
     declared: Mapping[str, BaselineValue]  #: what the study file says of its baseline
     inputs: Mapping[str, str]  #: what decides every result besides settings and code
-    code: str  #: digest of the package's own training code
+    codes: Codes  #: digests of the code that jobs reach
 
 
 def declared_for(setup: Setup, method: Method) -> dict[str, BaselineValue]:
@@ -65,7 +66,7 @@ def baseline_values(setup: Setup, method: Method, pair: Pair) -> dict[str, Value
 
 def baseline_job(setup: Setup, method: Method, pair: Pair) -> JobConfig:
     """The job of the baseline's row on one pair, with seed 0 and before its upstream work."""
-    return JobConfig(
+    config = JobConfig(
         kind=method.kind,
         method=method.name,
         program=method.program,
@@ -74,8 +75,8 @@ def baseline_job(setup: Setup, method: Method, pair: Pair) -> JobConfig:
         seed=0,
         settings=baseline_values(setup, method, pair),
         inputs=setup.inputs if method.uses_data else {},
-        code=training_code(method.file),
     )
+    return replace(config, code=setup.codes.of(config, method.file))
 
 
 def baseline_conflicts(setup: Setup, method: Method, config: JobConfig) -> Iterator[Conflict]:
@@ -125,7 +126,7 @@ def linked(
 def with_given_weights(setup: Setup, job: JobConfig, pair: Pair) -> JobConfig:
     """Upstream work of the package's own depends on no other code; given weights on no seed."""
     if job.method in BUILT_IN:
-        job = replace(job, code=setup.code)
+        job = replace(job, code=setup.codes.of(job))
     if job.kind != TEACHER.kind or pair.checkpoint is None:
         return job
     kept = {name: job.settings[name] for name in ("precision", "deterministic")}

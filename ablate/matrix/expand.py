@@ -15,8 +15,9 @@ from ablate.matrix.checks import (
     effect_problems,
     teacher_problems,
 )
+from ablate.matrix.code_digest import Codes, file_code, method_code
 from ablate.matrix.contrasts import find_contrasts, find_pair_groups
-from ablate.matrix.identity import canonical, file_code, training_code
+from ablate.matrix.identity import canonical
 from ablate.matrix.inputs import data_files, data_inputs
 from ablate.matrix.jobs import (
     Jobs,
@@ -75,7 +76,7 @@ def expand(
     data, problems = conditions.find_data() if method.uses_data else (None, [])
     study.problems += problems
     inputs = data_inputs(data) if data else {}
-    setup = Setup(method, conditions, declared, inputs, training_code())
+    setup = Setup(method, conditions, declared, inputs, Codes())
     places = pairs or [Pair()]  # where no pair could be read, other problems may be known
     own = [row for row in asked if row.belongs(profile)]
     table = _table(study, setup, references, places, own)
@@ -111,7 +112,7 @@ def expand(
         rows=jobs.rows,
         part_labels={part.name: part.symbol or part.label for part in method.parts},
         footnotes=tuple(dict.fromkeys(footnotes)),
-        code=training_code(method.file),
+        code=method_code(method),
         conditions=_digest(setup, pairs),
         profile_title=settings.profiles[profile].title,
         margin=study.file.margin,

@@ -12,21 +12,15 @@ import hashlib
 import importlib.util
 import sys
 from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
 from ablate.errors import did_you_mean
-from ablate.methods.cocord import COCORD, COCORD_KD
 from ablate.methods.method import Method, NotFoundError
-from ablate.methods.references import CRD, CRD_KD, KD, STUDENT
-from ablate.methods.teachers import TEACHER
+from ablate.methods.places import METHOD_PLACES
 
-GROUP = "ablate.methods"  #: of entry points
-
-BUILT_IN: dict[str, Method] = {
-    method.name: method for method in (COCORD, COCORD_KD, TEACHER, STUDENT, KD, CRD, CRD_KD)
-}
+BUILT_IN: dict[str, Method] = {name: METHOD_PLACES.load(name) for name in METHOD_PLACES.built_in}
 
 
 def find_method(name: str, folder: Path = Path()) -> Method:
@@ -38,10 +32,10 @@ def find_method(name: str, folder: Path = Path()) -> Method:
         return BUILT_IN[name]
     if ".py:" in name:
         return _from_file(name, folder)
-    plugins = entry_points(group=GROUP)
-    if name in plugins.names:
+    plugins = METHOD_PLACES.installed()
+    if name in plugins:
         return _from_plugin(plugins[name])
-    names = [*BUILT_IN, *sorted(plugins.names)]
+    names = [*BUILT_IN, *sorted(plugins)]
     hint = f'{did_you_mean(name, names)} or your own: "file.py:NAME"'
     raise NotFoundError(f'no method "{name}"', hint)
 
@@ -49,10 +43,9 @@ def find_method(name: str, folder: Path = Path()) -> Method:
 def installed() -> list[Method]:
     """The package's own methods and those of all plug-ins that load."""
     methods = list(BUILT_IN.values())
-    for entry in entry_points(group=GROUP):
-        if entry.name not in BUILT_IN:
-            with contextlib.suppress(NotFoundError):  # whoever names it is told
-                methods.append(_from_plugin(entry))
+    for entry in METHOD_PLACES.installed().values():
+        with contextlib.suppress(NotFoundError):  # whoever names it is told
+            methods.append(_from_plugin(entry))
     return methods
 
 
@@ -98,6 +91,8 @@ def import_file(path: Path) -> ModuleType:
     assert spec and spec.loader, "a file that ends in .py has a loader"
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # last, so that a neighbour hides nothing installed
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

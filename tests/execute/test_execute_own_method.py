@@ -11,7 +11,7 @@ from toy_workshop import Workshop
 from ablate.errors import JobError
 from ablate.execute.worker.main import check_given
 from ablate.execute.worker.order import Order
-from ablate.matrix.identity import file_code
+from ablate.matrix.code_digest import file_code
 from ablate.methods.file_digests import file_digest
 from ablate.methods.session import JobConfig, Machine
 

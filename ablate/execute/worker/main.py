@@ -37,7 +37,7 @@ from ablate.errors import (
 )
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag, WorkerSession
-from ablate.matrix.identity import file_code
+from ablate.matrix.code_digest import file_code
 from ablate.matrix.inputs import input_digest
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.registry import import_file

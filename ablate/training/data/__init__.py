@@ -13,21 +13,13 @@ import torch
 
 from ablate.errors import InputError, Problem
 from ablate.methods.catalog import DataInfo, data_info, split_subset
-from ablate.training.data import cifar, digits, folder, mnist
+from ablate.methods.places import DATA_PLACES
 from ablate.training.data.images import ImageData
 from ablate.training.randomness import generator
 
 __all__ = ["ImageData", "load"]
 
-_FAMILIES: dict[str, Callable[[DataInfo, Path], ImageData]] = {
-    "digits": digits.load,
-    "mnist": mnist.load,
-    "fashion-mnist": mnist.load,
-    "kmnist": mnist.load,
-    "cifar10": cifar.load,
-    "cifar100": cifar.load,
-    "folder": folder.load,
-}
+Reader = Callable[[DataInfo, Path], ImageData]
 
 
 def load(name: str, data_dir: Path) -> ImageData:
@@ -38,7 +30,8 @@ def load(name: str, data_dir: Path) -> ImageData:
     info = data_info(name)
     whole, subset = split_subset(name)
     whole_info = info if subset is None else data_info(whole)
-    data = _FAMILIES[whole.partition(":")[0]](whole_info, data_dir)
+    read: Reader = DATA_PLACES.load(whole.partition(":")[0])
+    data = read(whole_info, data_dir)
     _check_shapes(data)
     return data if subset is None else _subset(data, info)
 

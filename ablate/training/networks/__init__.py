@@ -7,35 +7,15 @@ have, and torchvision's ResNets for ImageNet-style folders. All take images from
 from __future__ import annotations
 
 from ablate.errors import InputError, Problem, did_you_mean
-from ablate.training.networks import (
-    imagenet,
-    mobilenet_v2,
-    resnet,
-    resnet50,
-    shufflenet_v1,
-    shufflenet_v2,
-    vgg,
-    wide_resnet,
-)
+from ablate.methods.places import NETWORK_PLACES
 from ablate.training.networks.network import Constructor, Network
 
 __all__ = ["Network", "build", "names"]
 
-_CONSTRUCTORS: dict[str, Constructor] = {
-    **resnet.CONSTRUCTORS,
-    **resnet50.CONSTRUCTORS,
-    **wide_resnet.CONSTRUCTORS,
-    **vgg.CONSTRUCTORS,
-    **mobilenet_v2.CONSTRUCTORS,
-    **shufflenet_v1.CONSTRUCTORS,
-    **shufflenet_v2.CONSTRUCTORS,
-    **imagenet.CONSTRUCTORS,
-}
-
 
 def names() -> tuple[str, ...]:
     """Return the names of all networks, family by family."""
-    return tuple(_CONSTRUCTORS)
+    return tuple(NETWORK_PLACES.built_in)
 
 
 def build(name: str, num_classes: int, in_channels: int = 3) -> Network:
@@ -43,7 +23,9 @@ def build(name: str, num_classes: int, in_channels: int = 3) -> Network:
 
     The caller seeds that generator. An unknown name raises `InputError`.
     """
-    if name not in _CONSTRUCTORS:
+    try:
+        constructor: Constructor = NETWORK_PLACES.load(name)
+    except KeyError:
         right = did_you_mean(name, names())
-        raise InputError(Problem("networks", name, "no such network", right))
-    return _CONSTRUCTORS[name](num_classes, in_channels)
+        raise InputError(Problem("networks", name, "no such network", right)) from None
+    return constructor(num_classes, in_channels)
