@@ -51,6 +51,9 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
     if result is not None:
         finished = Ended(run.id, attempt, AttemptOutcome.FINISHED, step)
         return AttemptEnd(finished, "", ours, result.peak_bytes)
+    if exit_.exit_code == EXIT_BUSY:
+        busy = Ended(run.id, attempt, AttemptOutcome.BUSY, step)
+        return AttemptEnd(busy, how_it_ended(exit_))
     heard = ours.outcome if ours else None
     outcome = heard if heard in _HEARD else AttemptOutcome.CRASHED
     fingerprint = ours.fingerprint if ours else ""

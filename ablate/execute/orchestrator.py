@@ -218,7 +218,8 @@ class Orchestrator:
             self._handle(reading)
         instructions = self._scheduler.handle(end.event)
         phase = self._scheduler.phase(job)
-        if not finished:
+        # Where another worker holds the job, the open attempt in its log is that worker's.
+        if not finished and end.event.outcome is not AttemptOutcome.BUSY:
             try:
                 write_end(run, attempt, end.event.outcome, phase, end.message, exit_)
             except OSError as error:

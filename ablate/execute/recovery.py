@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-import psutil
 
 from ablate.errors import StoreError
 from ablate.execute.attempt_end import write_end
@@ -21,8 +17,8 @@ from ablate.store.history import (
     history,
     saved_step,
 )
-from ablate.store.locks import FolderLock
-from ablate.store.mounts import is_local
+from ablate.store.holders import end_process, holders
+from ablate.store.locks import is_held
 from ablate.store.processes import Alive, is_alive
 from ablate.store.rundir import RunDirectory
 
@@ -125,13 +121,13 @@ def settle_strays(
     say: Callable[[str], None],
     *,
     alive: Alive = is_alive,
-    local: Callable[[RunDirectory], bool] = lambda run: is_local(run.path),
+    at_work: Callable[[RunDirectory], bool | None] = lambda run: is_held(run.lock, depth=2),
     stopping: Callable[[], bool] = lambda: False,
 ) -> dict[str, str]:
     """Wait until workers of a dead orchestrator have left, and write down those that died with it.
 
     They noticed its death and are writing their checkpoints; those that have not left after
-    `grace_s` are killed, if it is certain whose process that is. Call with the orchestrator's
+    `grace_s` are killed, if they prove to hold their job. Call with the orchestrator's
     lock held: then nobody else's worker can be among them. Returns the jobs that must be left
     alone, and why: unknown is not dead.
     """
@@ -139,7 +135,7 @@ def settle_strays(
     held: dict[str, str] = {}
     living: dict[str, Attempt] = {}
     for job, attempt in strays.items():
-        told = _is_at_work(attempt, runs(job), alive, local)
+        told = _is_at_work(attempt, runs(job), alive, at_work)
         if told:
             living[job] = attempt
         elif told is None:
@@ -148,13 +144,11 @@ def settle_strays(
         say(f"waiting for {len(living)} workers of an earlier run to write their checkpoints")
 
     def still(job: str) -> bool:
-        return bool(_is_at_work(living[job], runs(job), alive, local))
+        return bool(_is_at_work(living[job], runs(job), alive, at_work))
 
-    def kill(job: str) -> None:
-        if lives(living[job], alive):  # else its number is somebody else's here
-            _kill_group(living[job].pid)
-
-    for job in _outlast(list(living), still, kill, grace_s, stopping):
+    for job in _outlast(
+        list(living), still, lambda job: _end_holders(runs(job)), grace_s, stopping
+    ):
         held[job] = f"still runs as process {living[job].pid} on {living[job].host}"
     for job, attempt in strays.items():
         if job not in held:
@@ -198,8 +192,11 @@ def _outlast(
 
 
 def _write_down(run: RunDirectory, attempt: Attempt) -> None:
-    """Close an attempt whose worker is gone, and clear away what it would have cleared away."""
-    _kill_left_behind(run, attempt)
+    """Close an attempt whose worker is gone, and clear away what it would have cleared away.
+
+    What the worker started may have outlived it, and may keep the device.
+    """
+    _end_holders(run)
     if run.has_result_file():  # it was killed between its result and its last word
         checkpoints.remove_all(run.checkpoints)
     elif _open_attempt(run) is not None:  # it may have written its own end meanwhile
@@ -240,41 +237,20 @@ def lives(attempt: Attempt, alive: Alive = is_alive) -> bool | None:
 
 
 def _is_at_work(
-    attempt: Attempt, run: RunDirectory, alive: Alive, local: Callable[[RunDirectory], bool]
+    attempt: Attempt, run: RunDirectory, alive: Alive, held: Callable[[RunDirectory], bool | None]
 ) -> bool | None:
     """Whether an attempt's worker holds its job; None where it cannot be told from here.
 
     A worker holds its job's lock as long as it lives. On a file system of this machine alone
-    that settles it, even if the machine has got another name since, as containers do.
+    that settles it, whatever the log says of hosts and processes: the folder may be a copy, and
+    the machine may have got another name since, as containers do.
     """
-    told = lives(attempt, alive)
-    if told is None and local(run):
-        lock = FolderLock(run.lock, "looking for its worker", depth=2)
-        told = not lock.try_acquire()
-        lock.release()
-    return told
+    at_work = held(run)
+    return lives(attempt, alive) if at_work is None else at_work
 
 
-def _kill_group(pid: int | None) -> None:
-    if pid:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-
-
-def _kill_left_behind(run: RunDirectory, attempt: Attempt) -> None:
-    """End what a worker started and a SIGKILL of it left behind, for it may keep the device.
-
-    A process is known to be one of those by its group and by the job's log that it prints to:
-    the number of a group alone may be somebody else's by now.
-    """
-    if attempt.pid is None:
-        return
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if os.getpgid(process.pid) == attempt.pid != process.pid and _prints_to(process, run):
-                process.kill()
-
-
-def _prints_to(process: psutil.Process, run: RunDirectory) -> bool:
-    log = str(run.log.resolve())
-    return any(file.path == log for file in process.open_files())
+def _end_holders(run: RunDirectory) -> None:
+    """End the processes that prove to hold a job: its worker, and what prints into its log."""
+    for file in (run.lock, run.log):
+        for pid in holders(file):
+            end_process(pid, file)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.execute.recovery import lives
 from ablate.matrix.plan import Matrix
 from ablate.store.history import Attempt, history
+from ablate.store.holders import end_process
 from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
 
@@ -124,9 +123,7 @@ def saboteur(run: RunDirectory, kills: int, pause_s: float, rng: random.Random) 
                 return
             now = _living(run)  # it may have ended meanwhile, and its pid be somebody else's
             if now and now.pid and now.number == seen.number:
-                with suppress(ProcessLookupError):
-                    os.killpg(now.pid, signal.SIGKILL)
-                    hit += 1
+                hit += end_process(now.pid, run.lock)
 
     thread = threading.Thread(target=sabotage, daemon=True, name="saboteur")
     thread.start()

@@ -34,6 +34,8 @@ def is_alive(host: str, pid: int, start: float) -> bool | None:
     """
     if host != socket.gethostname():
         return None
+    if not 0 < pid < 2**31:
+        return False
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:

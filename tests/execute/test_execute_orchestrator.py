@@ -306,14 +306,14 @@ def test_unknown_is_not_dead(tmp_path: Path) -> None:
     def runs(name: str) -> RunDirectory:
         return RunDirectory.of(tmp_path, name)
 
-    held = settle_strays(matrix.configs, runs, 0.1, print, local=lambda _: False)
+    held = settle_strays(matrix.configs, runs, 0.1, print, at_work=lambda _: None)
     assert held == {job: f"may still run as process {2**22 + 1} on elsewhere"}
     past = read_past(matrix.configs, runs, held)
     assert past.open(matrix.configs) == []
     assert history(run.events().events).attempts[-1].open, "nothing was written down"
     assert declare_gone(run)
     assert not declare_gone(run)
-    assert settle_strays(matrix.configs, runs, 0.1, print, local=lambda _: False) == {}
+    assert settle_strays(matrix.configs, runs, 0.1, print, at_work=lambda _: None) == {}
     assert history(run.events().events).status is JobStatus.INTERRUPTED
 
 
@@ -329,7 +329,7 @@ def test_a_result_settles_whether_a_worker_elsewhere_lives(tmp_path: Path) -> No
     def runs(name: str) -> RunDirectory:
         return RunDirectory.of(tmp_path, name)
 
-    held = settle_strays(matrix.configs, runs, 0.1, print, local=lambda _: False)
+    held = settle_strays(matrix.configs, runs, 0.1, print, at_work=lambda _: None)
     past = read_past(matrix.configs, runs, held)
     assert past.held == {}
     assert past.open(matrix.configs) == [job_id(student)]
@@ -343,9 +343,9 @@ def test_a_machine_that_got_another_name(tmp_path: Path) -> None:
         return RunDirectory.of(tmp_path, name)
 
     with FolderLock(run.lock, "a worker in another container"):
-        held = settle_strays(make_matrix(1).configs, runs, 0.1, print, local=lambda _: True)
+        held = settle_strays(make_matrix(1).configs, runs, 0.1, print)
         assert list(held) == [job]
-    assert settle_strays(make_matrix(1).configs, runs, 0.1, print, local=lambda _: True) == {}
+    assert settle_strays(make_matrix(1).configs, runs, 0.1, print) == {}
     assert history(run.events().events).attempts[-1].error == "lost with its orchestrator"
 
 
@@ -359,7 +359,7 @@ def test_a_bystander_with_the_number_of_a_worker_elsewhere_lives_on(tmp_path: Pa
 
     try:
         with FolderLock(run.lock, "a worker in another container"):
-            held = settle_strays(make_matrix(1).configs, runs, 0.05, print, local=lambda _: True)
+            held = settle_strays(make_matrix(1).configs, runs, 0.05, print)
         assert held == {job: f"still runs as process {bystander.pid} on another container"}
         assert bystander.poll() is None
     finally:

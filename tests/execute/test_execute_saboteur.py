@@ -28,7 +28,8 @@ def test_a_worker_that_ended_before_its_moment_is_not_killed(tmp_path: Path) -> 
     ((job, config),) = make_matrix(1).configs.items()
     run = RunDirectory.of(tmp_path, job).create(config)
     bystander, victim = (
-        subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(2)
+        subprocess.Popen(["sleep", "600"], start_new_session=True, stdout=run.lock.open("w"))
+        for _ in range(2)
     )
 
     class Moments(random.Random):

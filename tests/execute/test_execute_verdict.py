@@ -12,12 +12,15 @@ from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.execute.attempt_end import read_end
 from ablate.execute.launch.base import Exit
+from ablate.execute.scheduler.messages import Trigger
 from ablate.execute.scheduler.placement import Device
-from ablate.execute.worker.main import EXIT_FAILED, attempt
+from ablate.execute.scheduler.retry import Record, RetryPolicy
+from ablate.execute.worker.main import EXIT_BUSY, EXIT_FAILED, attempt
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import Machine
+from ablate.store.events import Started
 from ablate.store.folders import Folder
 from ablate.store.rundir import RunDirectory
 
@@ -98,3 +101,15 @@ def test_a_worker_leaves_a_sound_result_alone(run: RunDirectory, spoil: Spoil) -
     assert attempt(order, StopFlag()) == EXIT_FAILED, "it may be sound, so nothing is computed"
     assert run.result_file.read_bytes() == result
     assert run.events().events[-1].message.endswith("result.json: Stale file handle")
+
+
+def test_another_workers_hold_is_no_end_of_an_attempt(run: RunDirectory) -> None:
+    """The open attempt in the log may be that worker's."""
+    run.append(Started(attempt=1, time=1.0, host="h"))
+    end = read_end(run, 1, Exit(run.id, EXIT_BUSY))
+    assert end.event.outcome is AttemptOutcome.BUSY
+    assert "another worker holds" in end.message
+    record = Record(retries=3, step=5)
+    for stopping, trigger in ((False, Trigger.REPEAT_LATER), (True, Trigger.STOP)):
+        judged = RetryPolicy(0).judge(record, end.event, shared=False, stopping=stopping)
+        assert judged == (trigger, record), "no attempt is used up"

@@ -60,8 +60,7 @@ def test_a_forked_child_does_not_keep_the_lock(tmp_path):
         os.read(reading, 1)  # outlives the parent's hold
         os._exit(0)
     try:
-        os.close(lock._descriptor)  # what the kernel does when the parent dies
-        lock._descriptor = None
+        lock._forget()  # what the kernel does when the parent dies
         FolderLock(tmp_path / "lock").acquire(wait_seconds=10)
     finally:
         os.write(writing, b"x")

@@ -56,6 +56,8 @@ class RetryPolicy:
         outcome = end.outcome
         if outcome in _CERTAIN:
             return _CERTAIN[outcome], record
+        if outcome is AttemptOutcome.BUSY:  # nothing was tried, so nothing counts
+            return (Trigger.STOP if stopping else Trigger.REPEAT_LATER), record
         progress = end.step > record.step
         after = replace(record, step=end.step)
         if progress:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ablate.errors import (
+    BusyError,
     DeviceMemoryError,
     DivergedError,
     InputError,
@@ -45,7 +46,9 @@ from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
 from ablate.store.events import Failed, Finished, Started
 from ablate.store.job_result import JobResult
+from ablate.store.lease import BEATS_EVERY_S, EXPIRES_S
 from ablate.store.locks import FolderLock
+from ablate.store.mounts import is_local
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
 
@@ -70,7 +73,10 @@ def main(order: Order) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _watch_orchestrator(stop, order.grace_s)
     lock = FolderLock(RunDirectory(order.run).lock, f"attempt {order.attempt}", depth=2)
-    if not lock.try_acquire():
+    try:
+        # The lease of a worker that died on another machine is void only after a while.
+        lock.acquire(0 if is_local(order.run) else EXPIRES_S + BEATS_EVERY_S)
+    except BusyError:
         sys.exit(EXIT_BUSY)
     code = attempt(order, stop)
     with contextlib.suppress(OSError):
