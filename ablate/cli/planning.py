@@ -45,6 +45,10 @@ YesOption = Annotated[
     bool, typer.Option("--yes", help="Start without a question, however long the run may take.")
 ]
 
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would run, as ablate preview does, and stop.")
+]
+
 
 def announce(matrices: Sequence[Matrix], results: Path, settings: Settings, *, yes: bool) -> None:
     """Say what a run is about to do and cost; ask first where that is much or unknown.
@@ -83,15 +87,23 @@ def preview(
 
     Example: ablate preview studies/lpred_symmetry.toml
     """
-    from ablate.execute.earlier import preview_study
     from ablate.matrix.expand import expand
-    from ablate.matrix.preview_words import long_preview
     from ablate.study.parse import read_study
 
     settings = settings_for(study)
     chosen = profile_of(profile, settings)
     matrix = expand(read_study(study), settings, chosen, parse_overrides(set_), parse_seeds(seeds))
-    found = preview_study(matrix, results_folder(results, settings), settings)
+    print_preview(matrix, results_folder(results, settings), settings, as_json=as_json)
+
+
+def print_preview(
+    matrix: Matrix, results: Path, settings: Settings, *, as_json: bool = False
+) -> None:
+    """Print what a run would do with every job of a study."""
+    from ablate.execute.earlier import preview_study
+    from ablate.matrix.preview_words import long_preview
+
+    found = preview_study(matrix, results, settings)
     if as_json:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
     else:

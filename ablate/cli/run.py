@@ -24,7 +24,7 @@ from ablate.cli.common import (
     settings_for,
     study_file,
 )
-from ablate.cli.planning import YesOption, announce
+from ablate.cli.planning import DryRunOption, YesOption, announce, print_preview
 from ablate.errors import Remedy
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def run(
     seeds: SeedsOption = None,
     wait: WaitOption = False,
     yes: YesOption = False,
+    dry_run: DryRunOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run studies; the same command goes on where an interrupted one stopped."""
@@ -74,6 +75,10 @@ def run(
     matrices = [expand(read_study(study), settings, under, overrides, chosen) for study in studies]
     folder = results_folder(results, settings)
     again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds)))
+    if dry_run:
+        for matrix in matrices:
+            print_preview(matrix, folder, settings)
+        return
     announce(matrices, folder, settings, yes=yes)
     stop, live = StopRequests(), Live(folder)
     with listening(stop):

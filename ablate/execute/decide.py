@@ -34,7 +34,7 @@ def _widest(results: StudyResults, pair: str) -> float:
 
     plan = results.plan
     baseline = next(one.label for one in plan.variants if one.role is Role.BASELINE)
-    rows = [one.label for one in plan.variants if one.role is Role.VARIANT]
+    rows = [v.label for v in plan.variants if v.role is Role.VARIANT and not v.same_as]
     rows = rows or [one.label for one in plan.variants if one.role is Role.REFERENCE]
     values = results.values(plan.metrics[0].name, pair)
     base = values.get(baseline, {})

@@ -81,3 +81,28 @@ def test_a_preview_of_a_wrong_study_says_what_is_wrong(workshop: Workshop) -> No
     done = workshop.ablate("preview", workshop.study(part="shifft"))
     assert done.returncode == 2
     assert "shift" in done.stderr
+
+
+def test_a_row_of_a_grid_and_of_a_list_counts_once_in_its_family(workshop: Workshop) -> None:
+    study = workshop.study(values="[1.0, 2.0]")
+    path = workshop.folder / study
+    grid = "[[grid]]\nparts.shift = [0, 1.0]\nparts.work = [200, 300]\n"
+    path.write_text(path.read_text().replace("[[", "seeds = '0-2'\n[[", 1) + grid)
+    workshop.run(study)
+    assert len(workshop.runs()) == 5 * 3
+    report = workshop.ablate("report", "study", "--format", "json")
+    analysis = next(one for one in json.loads(report.stdout)["analyses"] if one["tested"])
+    rows = {row["variant"]: row for row in analysis["rows"]}
+    assert len(rows) == 6
+    assert analysis["rows_in_family"] == 4
+    shared = rows["s = 1"], rows["s = 1, work = 200"]
+    assert shared[0]["values"] == shared[1]["values"]
+    assert shared[0]["low"] == shared[1]["low"]
+
+
+def test_a_dry_run_is_a_preview(workshop: Workshop) -> None:
+    study = workshop.study()
+    done = workshop.ablate("run", study, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == workshop.ablate("preview", study).stdout
+    assert not workshop.results.exists()

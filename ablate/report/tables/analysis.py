@@ -179,7 +179,7 @@ def _compare(
     for pair in plan.pairs:
         baseline = cells[base, pair]
         for name, role in ((VARIANTS, Role.VARIANT), (OTHER_METHODS, Role.REFERENCE)):
-            labels = [one.label for one in plan.variants if one.role is role]
+            labels = [one.label for one in plan.variants if one.role is role and not one.same_as]
             if not labels:
                 continue
             rows = [cells[label, pair] for label in labels]
@@ -193,6 +193,9 @@ def _compare(
             )
             families[pair, name] = family
             comparisons |= {(label, pair): one for label, one in compared.items()}
+        for one in plan.variants:  # a row that two ablations make is compared once, shown twice
+            if (one.same_as, pair) in comparisons:
+                comparisons[one.label, pair] = comparisons[one.same_as, pair]
     return families, comparisons
 
 
