@@ -14,7 +14,7 @@ from dataclasses import replace
 from ablate.execute.agenda import Agenda
 from ablate.execute.attempt_end import read_end, write_end
 from ablate.execute.display import Complaints, Display
-from ablate.execute.launch.base import Exit, Handle, Launcher
+from ablate.execute.launch.base import Exit, Handle, Launcher, in_words
 from ablate.execute.launch.devices import free_gpu_bytes
 from ablate.execute.launch.memory import MemoryWatch, ReadFree, taken_bytes
 from ablate.execute.recovery import Past, read_past
@@ -142,6 +142,8 @@ class Orchestrator:
             self._ingest(exit_.job for exit_ in exits)
         self._look_for_stops()
         now = self._clock()
+        if len(exits) < len(reports):  # some began: what they say first is worth an early look
+            self._next_ingest = min(self._next_ingest, now + 2 * TICK_S)
         while self._timers and self._timers[0][0] <= now:
             _, job = heapq.heappop(self._timers)
             self._handle(BackoffOver(job))
@@ -199,8 +201,7 @@ class Orchestrator:
             order = self.agenda.order(job, attempt, device, self._facts)
             self._handles[job] = self._launcher.launch(order)
         except OSError as error:  # no room on the disk, or no process to be had: judged as an end
-            trouble = f"could not be started: {_in_words(error)}"
-            self._unstarted.append(Exit(job, None, trouble=trouble))
+            self._unstarted.append(Exit(job, None, trouble=in_words(error), errno=error.errno))
         self._display.job(job, JobStatus.RUNNING, f"attempt {attempt} on {device}")
 
     def _ended(self, exit_: Exit) -> None:
@@ -283,9 +284,3 @@ class Orchestrator:
                     for reading in self._memory.warmed(job):
                         self._handle(reading)
         self._ingest(running)
-
-
-def _in_words(error: OSError) -> str:
-    """What the system said, and of which file, without its number and quotes."""
-    words = [error.strerror, error.filename]
-    return ": ".join(str(word) for word in words if word) or str(error)

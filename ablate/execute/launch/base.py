@@ -63,6 +63,7 @@ class Exit:
     signal: int | None = None
     trouble: str = ""  #: why it never started, or what the launcher knows of its end
     outcome: AttemptOutcome | None = None  #: what only the launcher can know: it was preempted
+    errno: int | None = None  #: what the system said where it could not be started
 
 
 Report = Queued | Began | Exit
@@ -119,6 +120,13 @@ class Launcher(ABC):
     @abstractmethod
     def close(self, grace_s: float) -> None:
         """Ask what still runs to leave, and end what has not left after `grace_s`."""
+
+
+def in_words(error: BaseException) -> str:
+    """Why an attempt could not be started: what the system said, and of which file."""
+    named = isinstance(error, OSError) and error.strerror
+    words = [error.strerror, error.filename] if isinstance(error, OSError) and named else [error]
+    return "could not be started: " + ": ".join(str(word) for word in words if word)
 
 
 def write_handle(run: Path, handle: Handle) -> None:

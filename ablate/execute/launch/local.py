@@ -10,15 +10,17 @@ import os
 import signal
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 
 import psutil
 
-from ablate.execute.launch.base import Exit, Handle, Launcher, Report
+from ablate.execute.launch.base import Began, Exit, Handle, Launcher, Queued, Report, in_words
 from ablate.execute.worker.main import main
 from ablate.execute.worker.order import Order
 from ablate.methods.session import JobConfig
@@ -35,6 +37,7 @@ _READERS = {"digits": "sklearn.datasets"}
 _LONGEST_FOLDER = 75
 
 _SERVER_GONE = 255  #: what multiprocessing says where the server took the exit code with it
+_SLOW_START_S = 60.0  #: to import torch takes up to twenty seconds where the disk is cold
 _POLL_S = 0.05  #: how often workers are looked at whose server is gone
 
 
@@ -73,13 +76,20 @@ def make_socket_folder() -> None:
 class _Worker:
     handle: Handle
     process: ForkServerProcess
-    pid: int
-    start: float | None
+    started: Future[None]
+    ordered_at: float  #: when its start was asked for
+    pid: int = 0  #: 0 until it was started
+    start: float | None = None
     orphaned: bool = False  #: the fork server is gone: nobody will tell how this one ends
+    leave: int = 0  #: the signal that it gets once it was started
 
 
 class LocalLauncher(Launcher):
-    """Starts, stops and watches the workers of one orchestrator on this machine."""
+    """Starts, stops and watches the workers of one orchestrator on this machine.
+
+    Workers are started by a thread of its own: the first one waits until the fork server has
+    imported torch, and one that was stopped would never answer. Nothing else waits for it.
+    """
 
     name = "local"
 
@@ -89,23 +99,31 @@ class LocalLauncher(Launcher):
         self._context.set_forkserver_preload(["ablate.execute.launch.warm", *preload])
         self._workers: dict[str, _Worker] = {}
         self._host = socket.gethostname()
+        self._starter = ThreadPoolExecutor(1, "start-workers")
+        self._processes = threading.Lock()  #: multiprocessing reads an exit code only once
+        self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def submit(self, order: Order, handle: Handle) -> str:
-        """Start a worker; OSError where the system has no process to give."""
-        make_socket_folder()
+        """Have a worker started; `wait` tells when it runs, or why it does not."""
         process = self._context.Process(
             target=main, args=(order,), name=f"ablate {handle.job[:10]}"
         )
-        try:
-            process.start()
-        except EOFError as error:  # the server died of it
-            raise OSError("the fork server ended") from error
-        assert process.pid is not None, "started"
-        start: float | None = None
-        with contextlib.suppress(psutil.Error):  # it may have ended already
-            start = process_start(process.pid)
-        self._workers[handle.job] = _Worker(handle, process, process.pid, start)
+        started = self._starter.submit(self._start, process)
+        started.add_done_callback(lambda _: self._awake())
+        self._workers[handle.job] = _Worker(handle, process, started, time.monotonic())
         return ""  # the worker signs its run directory itself
+
+    def _start(self, process: ForkServerProcess) -> None:
+        with self._processes:
+            make_socket_folder()
+            try:
+                process.start()
+            except EOFError as error:  # the server died of it
+                raise OSError("the fork server ended") from error
+
+    def _awake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
+            os.write(self._wake, b".")
 
     def find(self, handle: Handle) -> Handle | None:
         """No worker outlives its orchestrator for long: it writes a checkpoint and leaves."""
@@ -114,32 +132,60 @@ class LocalLauncher(Launcher):
     def alive(self, handle: Handle) -> bool | None:
         """Whether a worker that was started here lives; None for one of another orchestrator."""
         worker = self._workers.get(handle.job)
-        return None if worker is None or worker.handle != handle else self._lives(worker)
+        if worker is None or worker.handle != handle:
+            return None
+        return not worker.pid or self._lives(worker)
 
     def wait(self, seconds: float) -> list[Report]:
-        """Wait until a worker ends or the time is up; returns those that ended."""
+        """Wait until a worker starts or ends or the time is up; returns what happened."""
         deadline = time.monotonic() + seconds
         while True:
             orphaned = [worker for worker in self._workers.values() if worker.orphaned]
             gone = [worker for worker in orphaned if not self._lives(worker)]
-            if gone:
-                return [self._reap(worker) for worker in gone]
+            reports = [*self._starts(), *self._reap(gone)]
             left = max(0.0, deadline - time.monotonic())
+            if reports or not left:
+                return reports
             ready = self._ready(min(left, _POLL_S) if orphaned else left)
             for worker in ready:
                 worker.orphaned = self._lives(worker)
-            ended = [worker for worker in ready if not worker.orphaned]
-            if ended or time.monotonic() >= deadline:
-                return [self._reap(worker) for worker in ended]
+            if reports := self._reap([worker for worker in ready if not worker.orphaned]):
+                return reports
+
+    def _starts(self) -> list[Report]:
+        """What became of orders to start: workers that run, that cannot run, or that hang."""
+        reports: list[Report] = []
+        for worker in list(self._workers.values()):
+            job = worker.handle.job
+            if worker.pid or not worker.started.done():
+                waited = time.monotonic() - worker.ordered_at
+                if not worker.pid and waited > _SLOW_START_S:
+                    worker.ordered_at = float("inf")  # told once
+                    reports.append(Queued(job, "the process that starts workers does not answer"))
+                continue
+            error = worker.started.exception()
+            if error is not None:
+                del self._workers[job]
+                number = error.errno if isinstance(error, OSError) else None
+                reports.append(Exit(job, None, trouble=in_words(error), errno=number))
+                continue
+            assert worker.process.pid is not None, "started"
+            worker.pid = worker.process.pid
+            with contextlib.suppress(psutil.Error):  # it may have ended already
+                worker.start = process_start(worker.pid)
+            reports.append(Began(job))
+            if worker.leave:
+                self._signal(worker, worker.leave)
+        return reports
 
     def _ready(self, seconds: float) -> list[_Worker]:
         """Workers whose server says that they ended, or whose server ended."""
-        watched = [worker for worker in self._workers.values() if not worker.orphaned]
+        watched = [w for w in self._workers.values() if w.pid and not w.orphaned]
         sentinels = {worker.process.sentinel: worker for worker in watched}
-        if not sentinels:
-            time.sleep(seconds)
-            return []
-        ready = set(wait(list(sentinels), seconds))
+        ready = set(wait([self._woken, *sentinels], seconds))
+        if self._woken in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._woken, 4096)
         return [worker for sentinel, worker in sentinels.items() if sentinel in ready]
 
     def _lives(self, worker: _Worker) -> bool:
@@ -148,12 +194,21 @@ class LocalLauncher(Launcher):
             return False
         return bool(is_alive(self._host, worker.pid, worker.start))
 
-    def _reap(self, worker: _Worker) -> Exit:
+    def _reap(self, workers: list[_Worker]) -> list[Report]:
+        """Take the exit codes of workers that ended; later, where one is just being started."""
+        if not workers or not self._processes.acquire(timeout=_POLL_S):
+            return []
+        try:
+            return [self._exit(worker) for worker in workers]
+        finally:
+            self._processes.release()
+
+    def _exit(self, worker: _Worker) -> Exit:
         worker.process.join()
         code = worker.process.exitcode
         if worker.orphaned or code == _SERVER_GONE:
             code = None
-        self._signal_group(worker, signal.SIGKILL)  # a grandchild must not keep the device
+        self._signal(worker, signal.SIGKILL)  # a grandchild must not keep the device
         worker.process.close()
         del self._workers[worker.handle.job]
         killed_by = -code if code is not None and code < 0 else None
@@ -162,27 +217,50 @@ class LocalLauncher(Launcher):
     def terminate(self, handle: Handle) -> None:
         """Ask a worker to write a checkpoint and leave."""
         if worker := self._workers.get(handle.job):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGTERM)
+            worker.leave = worker.leave or signal.SIGTERM
+            if worker.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGTERM)
 
     def kill(self, handles: Iterable[Handle]) -> None:
         """End workers and all they started, at once."""
         for handle in handles:
             if worker := self._workers.get(handle.job):
-                self._signal_group(worker, signal.SIGKILL)
+                worker.leave = signal.SIGKILL
+                if worker.pid:
+                    self._signal(worker, signal.SIGKILL)
 
     def close(self, grace_s: float) -> None:
         """Let nothing of ours run on: ask every worker to leave, and end those that don't."""
         for worker in self._workers.values():
-            self.terminate(worker.handle)
+            if not worker.started.cancel():
+                self.terminate(worker.handle)
         deadline = time.monotonic() + grace_s
         while self._workers and time.monotonic() < deadline:
+            self._forget_cancelled()
             self.wait(_POLL_S)
         self.kill([worker.handle for worker in self._workers.values()])
+        if any(not worker.pid for worker in self._workers.values()):
+            self._end_server()
         while self._workers and time.monotonic() < deadline + grace_s:
+            self._forget_cancelled()
             self.wait(_POLL_S)
+        self._starter.shutdown(wait=False, cancel_futures=True)
 
-    def _signal_group(self, worker: _Worker, number: int) -> None:
+    def _forget_cancelled(self) -> None:
+        for job, worker in list(self._workers.items()):
+            if worker.started.cancelled():
+                del self._workers[job]
+
+    def _end_server(self) -> None:
+        """End a fork server that does not answer, so that whoever waits for it goes on."""
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process().children():
+                if any("multiprocessing.forkserver" in word for word in child.cmdline()):
+                    child.kill()
+
+    def _signal(self, worker: _Worker, number: int) -> None:
+        """Send a signal to a worker's whole group."""
         try:
             os.killpg(worker.pid, number)
         except ProcessLookupError:  # not yet leader of its group, or gone with all of it
