@@ -185,8 +185,12 @@ class Live:
             )
 
 
+#: How a job stands, as people say it where that differs.
+_WORDS = {"backoff": "retrying", "ready": "waiting", "interrupted": "stopped"}
+
+
 def _line(what: str, name: str, detail: str) -> str:
-    return f"{what:9} {name}" + (f"  ({detail})" if detail else "")
+    return f"{_WORDS.get(what, what):9} {name}" + (f"  ({detail})" if detail else "")
 
 
 def _progress(out: Console) -> Progress:

@@ -29,6 +29,8 @@ class Agenda:
     left_out: frozenset[str] = frozenset()  #: jobs that may run elsewhere, and what needs them
     owners: Mapping[str, Matrix] = field(init=False)  #: job -> the first study that has it
 
+    rows: Mapping[str, str] = field(init=False)  #: job -> the row of the table, or its kind
+
     def __post_init__(self) -> None:
         owners: dict[str, Matrix] = {}
         for matrix in self.matrices:
@@ -36,6 +38,9 @@ class Agenda:
                 if job not in self.left_out:
                     owners.setdefault(job, matrix)
         object.__setattr__(self, "owners", owners)
+        planned = (job for matrix in self.matrices for job in matrix.plan.jobs)
+        rows = dict.fromkeys(owners, "") | {job.id: job.variant or job.kind for job in planned}
+        object.__setattr__(self, "rows", rows)
 
     @property
     def title(self) -> str:
@@ -59,7 +64,7 @@ class Agenda:
         """A job as the scheduler sees it."""
         config = self.config(job)
         kind = f"{config.kind} {config.method} {config.pair} {config.data}"
-        return Task(job, kind, tuple(config.upstream.values()))
+        return Task(job, kind, tuple(config.upstream.values()), self.rows[job])
 
     def names(self) -> dict[str, str]:
         """What people call each job: variant, networks where there are any, and seed."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from ablate.errors import StoreError
 from ablate.execute.launch.base import Exit
+from ablate.execute.machine import START_FAULTS
 from ablate.execute.scheduler.messages import (
     Ended,
 )
-from ablate.execute.worker.main import EXIT_BUSY
+from ablate.execute.worker.main import EXIT_BUSY, EXIT_MACHINE
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.store.events import AttemptEnded
 from ablate.store.history import (
@@ -27,6 +28,14 @@ _TAIL_BYTES = 16_384
 
 #: What a worker's own last event may say; a result it wrote speaks for itself.
 _HEARD = frozenset(AttemptOutcome) - {AttemptOutcome.FINISHED, AttemptOutcome.LOST}
+
+
+_EXITS = {
+    EXIT_BUSY: "another worker holds the job",
+    EXIT_MACHINE: "the machine did not let it write a file",
+    0: "exited without a result",
+    None: "ended without a word",
+}
 
 
 @dataclass(frozen=True)
@@ -55,12 +64,23 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
         busy = Ended(run.id, attempt, AttemptOutcome.BUSY, step)
         return AttemptEnd(busy, how_it_ended(exit_))
     heard = ours.outcome if ours else None
-    outcome = heard if heard in _HEARD else AttemptOutcome.CRASHED
+    outcome = heard if heard in _HEARD else _unheard_outcome(exit_)
     fingerprint = ours.fingerprint if ours else ""
     message = ours.error if ours else unheard
-    if not message and outcome is AttemptOutcome.CRASHED:
+    if not message and outcome is not AttemptOutcome.INTERRUPTED:
         message = how_it_ended(exit_)
     return AttemptEnd(Ended(run.id, attempt, outcome, step, fingerprint), message, ours)
+
+
+def _unheard_outcome(exit_: Exit) -> AttemptOutcome:
+    """What an exit says where the worker itself said nothing."""
+    if exit_.outcome is not None:
+        return exit_.outcome
+    if exit_.exit_code == EXIT_BUSY:
+        return AttemptOutcome.BUSY
+    if exit_.exit_code == EXIT_MACHINE or exit_.errno in START_FAULTS:
+        return AttemptOutcome.MACHINE
+    return AttemptOutcome.CRASHED
 
 
 def beginning(attempt: Attempt) -> tuple[str, str] | None:
@@ -116,13 +136,7 @@ def how_it_ended(exit_: Exit) -> str:
         return exit_.trouble
     if exit_.signal is not None:
         return f"killed by signal {exit_.signal}"
-    if exit_.exit_code == EXIT_BUSY:
-        return "another worker holds the job"
-    if exit_.exit_code == 0:
-        return "exited without a result"
-    if exit_.exit_code is None:
-        return "ended without a word"
-    return f"exited with code {exit_.exit_code}"
+    return _EXITS.get(exit_.exit_code, f"exited with code {exit_.exit_code}")
 
 
 def log_tail(run: RunDirectory, lines: int = TAIL_LINES) -> list[str]:

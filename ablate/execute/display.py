@@ -117,6 +117,10 @@ class Complaints:
             self._told.add(sentence)
             self._say(sentence)
 
+    def forget(self) -> None:
+        """What was told counts no more: should it happen again, it is worth a line."""
+        self._told.clear()
+
     @contextmanager
     def told(self) -> Iterator[None]:
         """While inside, a StoreError is told instead of raised."""

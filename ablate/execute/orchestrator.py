@@ -14,21 +14,36 @@ from dataclasses import replace
 from ablate.execute.agenda import Agenda
 from ablate.execute.attempt_end import read_end, write_end
 from ablate.execute.display import Complaints, Display
-from ablate.execute.launch.base import Exit, Handle, Launcher, in_words
+from ablate.execute.launch.base import (
+    Began,
+    Exit,
+    Handle,
+    Launcher,
+    Queued,
+    Report,
+    in_words,
+)
 from ablate.execute.launch.devices import free_gpu_bytes
 from ablate.execute.launch.memory import MemoryWatch, ReadFree, taken_bytes
+from ablate.execute.machine import machine_trouble
 from ablate.execute.recovery import Past, read_past
 from ablate.execute.scheduler.messages import (
     AllSettled,
+    AttemptBegan,
+    AttemptQueued,
     BackoffOver,
     Event,
     Instruction,
     Kill,
     Launch,
+    Pause,
+    PauseOver,
     PeakMeasured,
+    SameError,
     StopRequested,
     TasksAdded,
     Terminate,
+    WaitedTooLong,
     WakeAfter,
 )
 from ablate.execute.scheduler.placement import Device
@@ -85,7 +100,11 @@ class Orchestrator:
         self._facts, self._more_seeds, self._clock = facts, more_seeds, clock
         self._memory = MemoryWatch(devices := list(devices), free_bytes)
         execution = agenda.settings.execution
-        policy = RetryPolicy(execution.max_retries, execution.retry_delay_s)
+        policy = RetryPolicy(
+            execution.max_retries,
+            execution.retry_delay_s,
+            machine_wait_s=60 * execution.machine_wait_minutes,
+        )
         self._scheduler = Scheduler((), devices, policy=policy)
         self._watch = Watch(display)
         self._complaints = Complaints(display.say)
@@ -93,6 +112,7 @@ class Orchestrator:
         self._attempts: dict[str, int] = {}
         self._messages: dict[str, str] = {}
         self._unstarted: list[Exit] = []  #: attempts that could not even be launched
+        self._final: set[str] = set()  #: keys of studies that need no more seeds
         self._blocked: set[str] = set()  #: jobs that were shown as such
         self._timers: list[tuple[float, str]] = []
         self._kill_at: dict[str, float] = {}
@@ -136,8 +156,8 @@ class Orchestrator:
         reports = self._unstarted or self._launcher.wait(TICK_S)
         self._unstarted = []
         exits = [report for report in reports if isinstance(report, Exit)]
-        for exit_ in exits:
-            self._ended(exit_)
+        for report in reports:
+            self._heard(report)
         if exits:
             self._ingest(exit_.job for exit_ in exits)
         self._look_for_stops()
@@ -146,7 +166,7 @@ class Orchestrator:
             self._next_ingest = min(self._next_ingest, now + 2 * TICK_S)
         while self._timers and self._timers[0][0] <= now:
             _, job = heapq.heappop(self._timers)
-            self._handle(BackoffOver(job))
+            self._handle(BackoffOver(job) if job else self._look_at_machine())
         overdue = [job for job, at in self._kill_at.items() if at <= now]
         if overdue:
             self._launcher.kill(self._handles[job] for job in overdue)
@@ -189,8 +209,43 @@ class Orchestrator:
                         self._launcher.kill([self._handles[job]])
                 case WakeAfter(job, seconds):
                     heapq.heappush(self._timers, (self._clock() + seconds, job))
+                case Pause(job, seconds):
+                    self._announce_pause(job)
+                    heapq.heappush(self._timers, (self._clock() + seconds, ""))
+                case WaitedTooLong():
+                    self._display.say("the machine did not recover: nothing is started any more")
+                case SameError(jobs):
+                    names = self.agenda.names()
+                    rows = " and ".join(names.get(job, short(job)) for job in jobs)
+                    self._display.say(f"the same error in different rows ({rows}): stopping")
                 case AllSettled():
                     self._settled = True
+
+    def _heard(self, report: Report) -> None:
+        match report:
+            case Exit():
+                self._ended(report)
+            case Began(job):
+                self._handle(AttemptBegan(job))
+            case Queued(job, reason):
+                self._handle(AttemptQueued(job))
+                if reason:
+                    self._display.note(job, "queued", reason)
+
+    def _announce_pause(self, job: str) -> None:
+        """Say once per fault what the machine is waited for, and for how long at most."""
+        minutes = self.agenda.settings.execution.machine_wait_minutes
+        self._complaints.tell(
+            f"{self._messages.get(job) or 'the machine cannot go on'}: waiting until that is "
+            f"over, at most {minutes:g} min (machine_wait_minutes); no attempt is counted"
+        )
+
+    def _look_at_machine(self) -> PauseOver:
+        trouble = machine_trouble(self.agenda.results)
+        if not trouble:
+            self._display.say("going on")
+            self._complaints.forget()
+        return PauseOver(not trouble)
 
     def _launch(self, job: str, attempt: int, device: str) -> None:
         self._attempts[job] = attempt
@@ -217,6 +272,7 @@ class Orchestrator:
             checkpoints.remove_all(run.checkpoints)  # if it was killed before it did so itself
         for reading in self._memory.ended(job):
             self._handle(reading)
+        self._messages[job] = end.message  # its log may be where nothing can be written
         instructions = self._scheduler.handle(end.event)
         phase = self._scheduler.phase(job)
         # Where another worker holds the job, the open attempt in its log is that worker's.
@@ -225,8 +281,9 @@ class Orchestrator:
                 write_end(run, attempt, end.event.outcome, phase, end.message, exit_)
             except OSError as error:
                 self._complaints.tell(f"{run.path}: {error.strerror}")
-        self._messages[job] = end.message  # its log may be where nothing can be written
-        self._display.job(job, phase, end.message)
+        pauses = [each.seconds for each in instructions if isinstance(each, WakeAfter)]
+        pause = f"in {pauses[0]:g} s: " if pauses and phase is JobStatus.BACKOFF else ""
+        self._display.job(job, phase, pause + end.message)
         if phase in BROKEN:
             self._show_blocked()
         self._carry_out(instructions)
@@ -235,8 +292,10 @@ class Orchestrator:
         """Ask for more seeds of studies whose jobs have all ended; whether there are any."""
         if self._more_seeds is None or self._stop.count:
             return False
-        grown = {m.plan.key: self._more_seeds(m) for m in self.agenda.matrices}
+        asked = [m for m in self.agenda.matrices if m.plan.key not in self._final]
+        grown = {m.plan.key: self._more_seeds(m) for m in asked}
         new = {key: matrix for key, matrix in grown.items() if matrix is not None}
+        self._final |= grown.keys() - new.keys()
         if not new:
             return False
         known = self.agenda.configs.keys()
@@ -261,7 +320,7 @@ class Orchestrator:
         while (phase := self._scheduler.phase(job)) is JobStatus.BLOCKED:
             needed = self.agenda.config(job).upstream.values()
             job = next(name for name in needed if self._scheduler.phase(name) in BROKEN)
-        return f"waits for {short(job)}, which {phase}"
+        return f"waits for {self.agenda.names().get(job, short(job))}, which {phase}"
 
     def _learn_peak(self, job: str, peak: int) -> None:
         if self._memory and peak:

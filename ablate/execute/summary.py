@@ -74,10 +74,16 @@ def closing(agenda: Agenda, summary: Summary, again: Remedy | None = None) -> li
     """
     names = agenda.names()
     lines: list[Line] = []
+    printed: dict[str, str] = {}  #: error -> the job with which it was printed
     for job, phase in summary.phases.items():
         if phase in (JobStatus.FAILED, JobStatus.DIVERGED):
-            message = summary.messages.get(job, "")
-            lines += _failure(names[job], phase, agenda.run(job), message)
+            run = agenda.run(job)
+            error = _error(run) or summary.messages.get(job) or "no error was written down"
+            if error in printed:
+                lines.append((f"{phase}  {names[job]}: as {printed[error]}", ()))
+            else:
+                printed[error] = names[job]
+                lines.append(_failure(f"{phase}  {names[job]}: {error}", run))
     for job, why in summary.held.items():
         gone = (Remedy("retry", ("--gone", short(job))),) if "may still run" in why else ()
         hint = "; once that process is gone for certain" if gone else ""
@@ -107,9 +113,14 @@ def unmeasured(matrix: Matrix, summary: Summary, agenda: Agenda) -> list[str]:
     return [f'no job of {matrix.plan.name} measured "{name}", only: {names}' for name in missing]
 
 
-def _failure(name: str, phase: JobStatus, run: RunDirectory, message: str) -> list[Line]:
-    """A failed job: its name, its error, the end of its log, and where all of that lies."""
-    error = history(run.events().events).error or message or "no error was written down"
+def _error(run: RunDirectory) -> str:
+    with suppress(StoreError):
+        return history(run.events().events).error
+    return ""
+
+
+def _failure(words: str, run: RunDirectory) -> Line:
+    """A failed job: its error, the end of its log, and where all of that lies."""
     tail = [f"    | {line}" for line in log_tail(run)]
-    text = "\n".join([f"{phase}  {name}: {error}", *tail, f"    {run.log}"])
-    return [(text, (Remedy("show", (short(run.id),)),))]
+    text = "\n".join([words, *tail, f"    {run.log}"])
+    return text, (Remedy("show", (short(run.id),)),)

@@ -96,6 +96,9 @@ class Execution(Strict):
     grace_s: float = Field(
         30.0, gt=0, description="seconds from asking a worker to stop to killing it"
     )
+    machine_wait_minutes: float = Field(
+        60.0, ge=0, description="minutes that a full disk is waited for before the run ends"
+    )
     ask_above_hours: float = Field(
         24.0, ge=0, description="device hours from which `ablate run` asks before it starts"
     )

@@ -32,7 +32,7 @@ MIB = 2**20
 SETTINGS = Settings(
     profile="toy",
     profiles={"toy": Profile(data="none")},
-    execution=Execution(retry_delay_s=0.0, max_retries=1),
+    execution=Execution(retry_delay_s=0.0, max_retries=1, machine_wait_minutes=0.5),
 )
 
 
@@ -59,6 +59,7 @@ class FakeLauncher(Launcher):
     name = "fake"
     act: Callable[[RunDirectory, Order], None] = finish
     ends: Callable[[str], bool] = lambda job: True
+    code: Callable[[str], int] = lambda job: 0  #: exit code
     at_once: int = 1  #: exits that one `wait` returns
     running: list[str] = field(default_factory=list)
     launched: list[str] = field(default_factory=list)
@@ -83,7 +84,7 @@ class FakeLauncher(Launcher):
         assert self.waits < 10_000, "this run never ends"
         ended = [job for job in self.running if self.ends(job)][: self.at_once]
         self.running = [job for job in self.running if job not in ended]
-        return [Exit(job, 0) for job in ended]
+        return [Exit(job, self.code(job)) for job in ended]
 
     def terminate(self, handle: Handle) -> None:
         pass

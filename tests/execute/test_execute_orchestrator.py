@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from fake_launcher import MIB, SETTINGS, FakeLauncher, Lines, finish, make_matrix, orchestrate
 
-from ablate.execute.agenda import Agenda
+from ablate.execute import orchestrator
+from ablate.execute.agenda import Agenda, job_names
 from ablate.execute.launch.devices import CONTEXT_BYTES
 from ablate.execute.launch.local import modules_for
 from ablate.execute.launch.memory import MemoryWatch, taken_bytes
@@ -24,11 +25,13 @@ from ablate.execute.scheduler.messages import (
 )
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.summary import closing
+from ablate.execute.worker.main import EXIT_BUSY
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id
+from ablate.matrix.plan import Matrix
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.store import checkpoints
-from ablate.store.events import AttemptEnded, EpochEnded, Resumed, Started, Unknown
+from ablate.store.events import AttemptEnded, EpochEnded, Failed, Resumed, Started, Unknown
 from ablate.store.history import (
     history,
 )
@@ -90,27 +93,104 @@ def test_a_context_counts_but_not_of_a_job_that_was_not_measured() -> None:
     assert taken_bytes(0) == 0
 
 
-def test_a_start_that_fails_is_an_attempt_that_crashed(tmp_path: Path) -> None:
+def test_a_start_that_fails_is_the_machines_fault_and_waited_out(tmp_path: Path) -> None:
     def refuse(run: RunDirectory, order: Order) -> None:
-        if order.attempt == 1:
+        if order.attempt <= 2:  # one retry is all that is allowed
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         finish(run, order)
 
     matrix = make_matrix(3)
     summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 2)])
     assert summary.count(JobStatus.DONE) == 3
-    details = [detail for _, phase, detail in lines.phases if phase == "backoff"]
-    assert len(details) == 3
-    assert "could not be started" in details[0]
-    assert "Resource temporarily unavailable" in details[0]
+    waiting = [sentence for sentence in lines.said if "waiting" in sentence]
+    for words in ("could not be started", "Resource temporarily unavailable", "0.5 min"):
+        assert words in waiting[0]
+    assert "going on" in lines.said
 
 
-def test_starts_that_always_fail_end_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.EROFS])
+def test_a_machine_that_does_not_recover_leaves_jobs_open_for_the_next_run(
+    tmp_path: Path, number: int
+) -> None:
     def refuse(run: RunDirectory, order: Order) -> None:
-        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        raise OSError(number, os.strerror(number))
 
-    summary, _ = orchestrate(tmp_path, make_matrix(60), FakeLauncher(refuse), [Device("cpu", 2)])
-    assert summary.count(JobStatus.FAILED) == 60
+    matrix = make_matrix(60)
+    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 2)])
+    assert summary.count(JobStatus.FAILED) == 0
+    assert (summary.exit_code, summary.count(JobStatus.READY, JobStatus.INTERRUPTED)) == (1, 60)
+    assert any("did not recover" in sentence for sentence in lines.said)
+    again, _ = orchestrate(tmp_path, matrix, FakeLauncher(), [Device("cpu", 2)])
+    assert again.count(JobStatus.DONE) == 60, "without `ablate retry`"
+
+
+def test_a_disk_that_is_full_is_looked_at_before_anything_starts_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = ["no room", "no room", "no room", ""]
+    monkeypatch.setattr(orchestrator, "machine_trouble", lambda _: looks.pop(0))
+
+    def refuse(run: RunDirectory, order: Order) -> None:
+        if len(looks) == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run.path))
+        finish(run, order)
+
+    launcher = FakeLauncher(refuse)
+    summary, lines = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)])
+    assert (summary.count(JobStatus.DONE), len(launcher.launched)) == (1, 2)
+    assert sum("waiting until" in sentence for sentence in lines.said) == 1, "told once"
+
+
+def test_a_job_that_another_worker_holds_keeps_its_attempts_and_its_log(tmp_path: Path) -> None:
+    """The verdict of one run never closes the live attempt of another."""
+
+    def busy(run: RunDirectory, order: Order) -> None:
+        if order.attempt > 4:
+            finish(run, order)
+
+    def code(job: str) -> int:
+        return EXIT_BUSY if launcher.launched.count(job) <= 4 else 0
+
+    launcher = FakeLauncher(busy, code=code)
+    matrix = make_matrix(1)
+    summary, lines = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)])
+    assert summary.count(JobStatus.DONE) == 1
+    assert any("another worker holds the job" in detail for _, _, detail in lines.phases)
+    (job,) = matrix.configs
+    events = RunDirectory.of(tmp_path, job).events().events
+    assert not [event for event in events if isinstance(event, AttemptEnded)]
+
+
+def test_one_error_in_two_rows_stops_the_study_and_is_printed_once(tmp_path: Path) -> None:
+    def fail(run: RunDirectory, order: Order) -> None:
+        run.append(Started(attempt=order.attempt, host="h"))
+        failed = Failed(attempt=order.attempt, message="KeyError: 'x'", fingerprint="f" * 64)
+        run.append(failed)
+
+    matrix = make_matrix(6)
+    jobs = [
+        replace(job, variant=f"row {number // 2}") for number, job in enumerate(matrix.plan.jobs)
+    ]
+    matrix = replace(matrix, plan=replace(matrix.plan, jobs=tuple(jobs)))
+    launcher = FakeLauncher(fail)
+    summary, lines = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 3)])
+    assert summary.count(JobStatus.FAILED) >= 2
+    assert len(launcher.launched) <= 6, "the rest was not begun"
+    assert any("the same error in different rows" in sentence for sentence in lines.said)
+    words = "\n".join(line for line, _ in closing(Agenda((matrix,), SETTINGS, tmp_path), summary))
+    assert words.count("KeyError: 'x'") == 1
+
+
+def test_a_study_grows_by_the_seeds_that_are_asked_for(tmp_path: Path) -> None:
+    small, large = make_matrix(2), make_matrix(5)
+    asked: list[int] = []
+
+    def more(matrix: Matrix) -> Matrix | None:
+        asked.append(len(matrix.configs))
+        return large if len(matrix.configs) == 2 else None
+
+    summary, _ = orchestrate(tmp_path, small, FakeLauncher(), [Device("cpu", 1)], more_seeds=more)
+    assert (asked, summary.count(JobStatus.DONE), len(summary.phases)) == ([2, 5], 5, 5)
 
 
 def test_where_nothing_can_be_written_the_summary_has_the_reason(
@@ -143,7 +223,7 @@ def test_a_folder_in_the_place_of_a_result_is_none(tmp_path: Path) -> None:
     summary, lines = orchestrate(tmp_path, make_matrix(1), FakeLauncher(spoil), [Device("cpu", 1)])
     assert summary.count(JobStatus.DONE) == 1
     (crashed,) = (detail for _, phase, detail in lines.phases if phase == "backoff")
-    assert crashed == "exited without a result"
+    assert crashed.endswith("exited without a result")
 
 
 def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> None:
@@ -170,7 +250,7 @@ def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> N
 
 def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Path) -> None:
     def refuse(run: RunDirectory, order: Order) -> None:
-        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
     teachers = make_matrix(2, "teacher")
     first, second = teachers.configs
@@ -187,9 +267,9 @@ def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Pat
     matrix = replace(teachers, configs=teachers.configs | students)
     _, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 1)])
     blocked = [(job, detail) for job, phase, detail in lines.phases if phase == "blocked"]
-    culprits = [first, second, second]
+    culprits, names = [first, second, second], job_names(teachers)
     assert blocked == [
-        (job, f"waits for {culprit[:10]}, which failed")
+        (job, f"waits for {names[culprit]}, which failed")
         for job, culprit in zip(students, culprits, strict=True)
     ]
 
@@ -205,7 +285,7 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
     _, lines = orchestrate(
         tmp_path, replace(teacher, configs=configs), FakeLauncher(), [Device("cpu", 1)]
     )
-    blocked = (job_id(student), "blocked", f"waits for {failed[:10]}, which failed")
+    blocked = (job_id(student), "blocked", f"waits for {job_names(teacher)[failed]}, which failed")
     assert lines.phases.count(blocked) == 1
     (done,) = [line for line in lines.phases if line[1] == "done"]
     assert lines.phases.index(blocked) < lines.phases.index(done), "not beside another job's end"

@@ -16,10 +16,15 @@ from ablate.execute.scheduler.messages import (
     Instruction,
     Kill,
     Launch,
+    Pause,
+    PauseOver,
     PeakMeasured,
+    SameError,
     StopRequested,
     Task,
+    TasksAdded,
     Terminate,
+    WaitedTooLong,
     WakeAfter,
 )
 from ablate.execute.scheduler.placement import Device
@@ -72,7 +77,7 @@ def test_a_job_waits_for_all_its_upstream_jobs() -> None:
     scheduler = started(
         task("student", "teacher", "table"), task("table", "teacher"), task("teacher")
     )
-    assert phases(scheduler, "student table teacher") == ["waiting", "waiting", "running"]
+    assert phases(scheduler, "student table teacher") == ["waiting", "waiting", "queued"]
     assert end(scheduler, "teacher", AttemptOutcome.FINISHED) == [Launch("table", 1, "wide")]
     assert end(scheduler, "table", AttemptOutcome.FINISHED) == [Launch("student", 1, "wide")]
 
@@ -250,7 +255,7 @@ def test_a_failure_blocks_what_builds_on_it_and_nothing_else() -> None:
     scheduler = started(*tasks, policy=RetryPolicy(max_retries=0))
     assert end(scheduler, "a", AttemptOutcome.CRASHED) == []
     assert phases(scheduler, "a b c x y z") == [
-        "failed", "blocked", "blocked", "running", "waiting", "blocked",
+        "failed", "blocked", "blocked", "queued", "waiting", "blocked",
     ]  # fmt: skip
     end(scheduler, "x", AttemptOutcome.FINISHED)
     assert end(scheduler, "y", AttemptOutcome.FINISHED) == [AllSettled()]
@@ -365,10 +370,10 @@ def test_an_illegal_event_names_the_job_and_its_history_and_changes_nothing() ->
     with pytest.raises(IllegalTransitionError) as caught:
         scheduler.handle(Ended("a", 1, AttemptOutcome.FINISHED))
     assert str(caught.value) == (
-        'job "a": event "attempt 1 finished", but it is running, latest attempt 2 (its recent '
-        "history: waiting -> ready (upstream done); ready -> running (attempt 1 on wide); "
-        "running -> backoff (attempt 1 crashed at step 3); backoff -> ready (backoff over); "
-        "ready -> running (attempt 2 on wide))"
+        'job "a": event "attempt 1 finished", but it is queued, latest attempt 2 (its recent '
+        "history: waiting -> ready (upstream done); ready -> queued (attempt 1 on wide); "
+        "queued -> backoff (attempt 1 crashed at step 3); backoff -> ready (backoff over); "
+        "ready -> queued (attempt 2 on wide))"
     )
     assert (caught.value.job, len(caught.value.history)) == ("a", 5)
 
@@ -377,3 +382,63 @@ def test_starting_twice_is_refused() -> None:
     scheduler = started(task("a"))
     with pytest.raises(AblateError, match="started already"):
         scheduler.start()
+
+
+# --- faults of the machine, and errors that are not one job's --------------------------------
+
+
+def test_nothing_starts_while_the_machine_is_waited_for_and_no_retry_is_counted() -> None:
+    scheduler = started(task("a"), task("b"), device=CPU, policy=RetryPolicy(max_retries=0))
+    for seconds in (1.0, 2.0, 4.0):
+        assert end(scheduler, "a", AttemptOutcome.MACHINE) == [Pause("a", seconds)]
+        (launch,) = scheduler.handle(PauseOver())
+        assert isinstance(launch, Launch) and launch.job == "a"
+    end(scheduler, "a", AttemptOutcome.FINISHED)
+    assert end(scheduler, "b", AttemptOutcome.MACHINE) == [Pause("b", 1.0)], "progress was made"
+
+
+def test_a_machine_that_does_not_recover_ends_the_run_and_fails_no_job() -> None:
+    policy = RetryPolicy(machine_wait_s=5.0)
+    scheduler = started(task("a"), task("b"), device=CPU, policy=policy)
+    assert end(scheduler, "a", AttemptOutcome.MACHINE) == [Pause("a", 1.0)]
+    assert scheduler.handle(PauseOver(sound=False)) == [Pause("a", 2.0)]
+    assert scheduler.handle(PauseOver(sound=False)) == [Pause("a", 4.0)]
+    assert scheduler.handle(PauseOver(sound=False)) == [WaitedTooLong(), AllSettled()]
+    assert phases(scheduler, "a b") == ["ready", "ready"]
+
+
+def test_a_job_that_another_worker_holds_is_tried_again_for_ever() -> None:
+    scheduler = started(task("a"), policy=RetryPolicy(max_retries=0, busy_s=5.0))
+    for _ in range(3):
+        assert end(scheduler, "a", AttemptOutcome.BUSY) == [WakeAfter("a", 5.0)]
+        assert len(scheduler.handle(BackoffOver("a"))) == 1
+
+
+def test_one_error_in_two_rows_stops_the_run() -> None:
+    tasks = [Task("a", "k", row="one"), Task("b", "k", row="two"), Task("c", "k", row="three")]
+    scheduler = started(*tasks, device=Device("cpu", slots=3))
+    assert end(scheduler, "a", AttemptOutcome.ERROR, fingerprint="f") == [WakeAfter("a", 1.0)]
+    answer = end(scheduler, "b", AttemptOutcome.ERROR, fingerprint="f")
+    assert answer == [SameError(("a", "b")), Terminate("c")]
+    assert phases(scheduler, "a b c") == ["failed", "failed", "queued"]
+    assert end(scheduler, "c", AttemptOutcome.INTERRUPTED) == [AllSettled()]
+    assert phases(scheduler, "c") == ["interrupted"]
+
+
+def test_one_error_in_two_seeds_of_a_row_stops_nothing() -> None:
+    tasks = [Task("a", "k", row="one"), Task("b", "k", row="one"), Task("c", "k", row="two")]
+    scheduler = started(*tasks, device=Device("cpu", slots=3))
+    for job in "ab":
+        assert end(scheduler, job, AttemptOutcome.ERROR, fingerprint="f") == [WakeAfter(job, 1.0)]
+    assert end(scheduler, "c", AttemptOutcome.DIVERGED, fingerprint="f") == []
+
+
+def test_jobs_may_come_later() -> None:
+    scheduler = started(task("a"))
+    assert end(scheduler, "a", AttemptOutcome.FINISHED) == [AllSettled()]
+    later = (task("b", "a"), task("c", "b"), task("old"))
+    added = TasksAdded(later, done=frozenset({"old"}), attempts={"b": 2})
+    assert scheduler.handle(added) == [Launch("b", 3, "wide")]
+    assert phases(scheduler, "b c old") == ["queued", "waiting", "done"]
+    with pytest.raises(ValueError, match="two tasks"):
+        scheduler.handle(TasksAdded((task("a"),)))

@@ -20,6 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ablate.execute.scheduler import placement
 from ablate.execute.scheduler.messages import (
     AllSettled,
+    AttemptBegan,
+    AttemptQueued,
     BackoffOver,
     DeviceChanged,
     Ended,
@@ -27,10 +29,14 @@ from ablate.execute.scheduler.messages import (
     Instruction,
     Kill,
     Launch,
+    Pause,
+    PauseOver,
     PeakMeasured,
+    SameError,
     StopRequested,
     Task,
     Terminate,
+    WaitedTooLong,
     WakeAfter,
 )
 from ablate.execute.scheduler.placement import Device
@@ -58,7 +64,8 @@ def graphs(draw: st.DrawFn) -> list[Task]:
     for rank in draw(st.permutations(range(draw(st.integers(1, 12))))):
         upstream = draw(st.sets(st.sampled_from(range(rank)), max_size=3)) if rank else set()
         kind = draw(st.sampled_from(sorted(PEAKS)))
-        tasks.append(Task(f"j{rank}", kind, tuple(f"j{n}" for n in sorted(upstream))))
+        row = draw(st.sampled_from("ab"))
+        tasks.append(Task(f"j{rank}", kind, tuple(f"j{n}" for n in sorted(upstream)), row))
     return tasks
 
 
@@ -86,6 +93,14 @@ class Watcher:
         self.pauses: set[str] = set()
         self.peaks: dict[str, int] = {}
         self.stops = self.settled = 0
+        self.outage = False  #: the machine is waited for
+        self.given_up = False  #: nothing starts, though nobody asked to stop
+        self.errors: dict[str, set[str]] = {}  #: fingerprint -> rows
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing may start any more."""
+        return bool(self.stops or self.given_up)
 
     @property
     def running(self) -> list[str]:
@@ -93,7 +108,9 @@ class Watcher:
 
     def happened(self, event: Event) -> None:
         match event:
-            case Ended(job, _, outcome):
+            case Ended(job, _, outcome, _, mark):
+                if outcome in (AttemptOutcome.ERROR, AttemptOutcome.REFUSED) and not self.over:
+                    self.errors.setdefault(mark, set()).add(self.tasks[job].row)
                 for guests in self.guests.values():
                     guests.pop(job, None)
                 if outcome is AttemptOutcome.FINISHED:
@@ -102,8 +119,11 @@ class Watcher:
                     self.alone.add(job)
             case BackoffOver(job):
                 self.pauses.remove(job)
+            case PauseOver():
+                self.outage = False
             case StopRequested():
                 self.stops += 1
+                self.outage = False
             case PeakMeasured(kind, peak):
                 self.peaks[kind] = max(peak, self.peaks.get(kind, 0))
                 for guests in self.guests.values():
@@ -118,27 +138,39 @@ class Watcher:
     def answered(self, event: Event | None, instructions: list[Instruction]) -> None:
         ends = [each for each in instructions if isinstance(each, Terminate | Kill)]
         assert all(isinstance(each, Kill if self.stops > 1 else Terminate) for each in ends)
-        asked = self.running if isinstance(event, StopRequested) else []
+        given_up = any(isinstance(each, SameError) for each in instructions)
+        asked = self.running if isinstance(event, StopRequested) or given_up else []
+        assert given_up == (not self.over and any(len(rows) > 1 for rows in self.errors.values()))
         assert sorted(each.job for each in ends) == sorted(asked)
         for each in instructions:
             match each:
                 case Launch():
                     self.launched(each)
                 case WakeAfter(job, seconds):
-                    assert not self.stops and job not in self.running and job not in self.pauses
+                    assert not self.over and job not in self.running and job not in self.pauses
                     assert 0 < seconds < 100
                     self.pauses.add(job)
+                case Pause(_, seconds):
+                    assert not self.over and not self.outage
+                    assert 0 < seconds <= 30
+                    self.outage = True
+                case SameError(jobs):
+                    assert len({self.tasks[job].row for job in jobs}) == len(jobs) == 2
+                    self.given_up, self.outage = True, False
+                case WaitedTooLong():
+                    self.given_up = True
                 case AllSettled():
                     self.settled += 1
                     assert self.settled == 1
                     assert each is instructions[-1] and not self.running
-                    assert self.stops or not self.pauses
+                    assert self.over or not self.pauses
 
     def launched(self, launch: Launch) -> None:
         job, device, there = launch.job, self.devices[launch.device], self.guests[launch.device]
         kind = self.tasks[job].kind
         peak = self.peaks.get(kind)
-        assert not self.stops, "launched during a stop"
+        assert not self.over, "launched during a stop"
+        assert not self.outage, "launched while the machine is waited for"
         assert job not in self.running, "runs twice at once"
         assert job not in self.pauses and job not in self.finished
         assert set(self.tasks[job].upstream) <= self.finished
@@ -203,6 +235,18 @@ class RandomHistory(RuleBasedStateMachine):
     def a_pause_is_over(self, data: st.DataObject) -> None:
         self.send(BackoffOver(data.draw(st.sampled_from(sorted(self.watcher.pauses)))))
 
+    @precondition(lambda self: self.watcher.outage)
+    @rule(sound=st.booleans())
+    def the_machine_is_looked_at(self, sound: bool) -> None:
+        self.send(PauseOver(sound))
+
+    @precondition(lambda self: self.watcher.running)
+    @rule(data=st.data())
+    def an_attempt_begins_or_is_queued_again(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(self.watcher.running))
+        queued = self.scheduler.phase(job) is JobStatus.QUEUED
+        self.send(AttemptBegan(job) if queued else AttemptQueued(job))
+
     @rule(kind=st.sampled_from(sorted(PEAKS)), extra=st.integers(0, 50))
     def a_peak_is_measured(self, kind: str, extra: int) -> None:
         self.send(PeakMeasured(kind, PEAKS[kind] + extra))
@@ -233,7 +277,8 @@ class RandomHistory(RuleBasedStateMachine):
             return
         self.scheduler.check_invariants()
         assert sorted(self.scheduler.running) == sorted(self.watcher.running)
-        idle = not self.watcher.running and (self.watcher.stops or not self.watcher.pauses)
+        waits = self.watcher.pauses or (self.watcher.outage and self.all_in(JobStatus.READY))
+        idle = not self.watcher.running and (self.watcher.over or not waits)
         assert bool(idle) == self.scheduler._settled
 
     def teardown(self) -> None:
@@ -242,21 +287,23 @@ class RandomHistory(RuleBasedStateMachine):
         for _ in range(10_000):
             if self.watcher.running:
                 self.attempt(self.watcher.running[0], AttemptOutcome.FINISHED)
+            elif self.watcher.outage:
+                self.send(PauseOver())
             elif self.watcher.pauses:
                 self.send(BackoffOver(min(self.watcher.pauses)))
             else:
                 break
             self.all_is_in_order()
         assert self.watcher.settled >= 1
-        restless = {JobStatus.RUNNING, JobStatus.BACKOFF}
-        if not self.watcher.stops:
+        restless = {JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.BACKOFF}
+        if not self.watcher.over:
             restless |= {JobStatus.READY, JobStatus.WAITING, JobStatus.INTERRUPTED}
         assert self.all_in(*restless) == []
 
 
 TestRandomHistory = RandomHistory.TestCase
 TestRandomHistory.settings = settings(
-    max_examples=150,
+    max_examples=100,
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
@@ -287,7 +334,7 @@ def play(tasks: list[Task], devices: list[Device], seed: int) -> Iterator[tuple[
         else:
             job, step = random.choice(watcher.running), next(steps)
             outcome = random.choice([*troubles, AttemptOutcome.FINISHED])
-            event = Ended(job, watcher.attempts[job], outcome, step, str(step))
+            event = Ended(job, watcher.attempts[job], outcome, step, f"{job} {step}")
         watcher.happened(event)
         answer = scheduler.handle(event)
         watcher.answered(event, answer)

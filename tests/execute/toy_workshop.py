@@ -191,7 +191,8 @@ class Workshop:
     def indexed(self) -> int:
         """How many jobs the index has heard of that were begun."""
         with contextlib.closing(sqlite3.connect(self.results / "ablate.db")) as database:
-            return int(database.execute("select count(*) from jobs where pid is not null").fetchone()[0])
+            begun = "select count(*) from jobs where pid is not null"
+            return int(database.execute(begun).fetchone()[0])
 
     def workers(self, count: int = 1, step: int = 0, *, saved: bool = False) -> list[Attempt]:
         """Wait until so many workers run that are past a step, or saved a checkpoint."""

@@ -14,15 +14,17 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 
 import psutil
 
 from ablate.execute.launch.base import Began, Exit, Handle, Launcher, Queued, Report, in_words
+from ablate.execute.launch.limits import limits, memory_kills
 from ablate.execute.worker.main import main
 from ablate.execute.worker.order import Order
+from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.session import JobConfig
 from ablate.store.processes import is_alive, process_start
 
@@ -99,6 +101,7 @@ class LocalLauncher(Launcher):
         self._context.set_forkserver_preload(["ablate.execute.launch.warm", *preload])
         self._workers: dict[str, _Worker] = {}
         self._host = socket.gethostname()
+        self._memory_kills = memory_kills()
         self._starter = ThreadPoolExecutor(1, "start-workers")
         self._processes = threading.Lock()  #: multiprocessing reads an exit code only once
         self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -212,7 +215,18 @@ class LocalLauncher(Launcher):
         worker.process.close()
         del self._workers[worker.handle.job]
         killed_by = -code if code is not None and code < 0 else None
-        return Exit(worker.handle.job, None if killed_by else code, killed_by)
+        ended = Exit(worker.handle.job, None if killed_by else code, killed_by)
+        if killed_by == signal.SIGKILL and not worker.leave and self._memory_ran_out():
+            limit = limits().memory_bytes
+            words = f" (the limit here is {limit / 2**30:.1f} GiB)" if limit else ""
+            trouble = f"killed by the system because memory ran out{words}"
+            return replace(ended, trouble=trouble, outcome=AttemptOutcome.OUT_OF_MEMORY)
+        return ended
+
+    def _memory_ran_out(self) -> bool:
+        """Whether the kernel has killed for lack of memory since this was asked last."""
+        before, self._memory_kills = self._memory_kills, memory_kills()
+        return self._memory_kills > before
 
     def terminate(self, handle: Handle) -> None:
         """Ask a worker to write a checkpoint and leave."""

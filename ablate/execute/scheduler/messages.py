@@ -10,11 +10,13 @@ from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 
 
 class Trigger(StrEnum):
-    """What moves a job from one phase to another."""
+    """What moves a job from one status to another."""
 
     UPSTREAM_DONE = "upstream done"
     UPSTREAM_BROKEN = "upstream broken"
     LAUNCH = "launch"
+    QUEUE = "queue"
+    BEGIN = "begin"
     FINISH = "finish"
     DIVERGE = "diverge"
     GIVE_UP = "give up"
@@ -24,20 +26,32 @@ class Trigger(StrEnum):
     BACKOFF_OVER = "backoff over"
 
 
+QUEUED, RUNNING = JobStatus.QUEUED, JobStatus.RUNNING
+
+#: What the end of an attempt makes of a job, whether it was seen to run or not.
+ENDS: Mapping[Trigger, JobStatus] = {
+    Trigger.FINISH: JobStatus.DONE,
+    Trigger.DIVERGE: JobStatus.DIVERGED,
+    Trigger.GIVE_UP: JobStatus.FAILED,
+    Trigger.REPEAT_LATER: JobStatus.BACKOFF,
+    Trigger.REPEAT_NOW: JobStatus.READY,
+    Trigger.STOP: JobStatus.INTERRUPTED,
+}
+
 TRANSITIONS: Mapping[tuple[JobStatus, Trigger], JobStatus] = {
     (JobStatus.WAITING, Trigger.UPSTREAM_DONE): JobStatus.READY,
     (JobStatus.WAITING, Trigger.UPSTREAM_BROKEN): JobStatus.BLOCKED,
-    (JobStatus.READY, Trigger.LAUNCH): JobStatus.RUNNING,
-    (JobStatus.RUNNING, Trigger.FINISH): JobStatus.DONE,
-    (JobStatus.RUNNING, Trigger.DIVERGE): JobStatus.DIVERGED,
-    (JobStatus.RUNNING, Trigger.GIVE_UP): JobStatus.FAILED,
-    (JobStatus.RUNNING, Trigger.REPEAT_LATER): JobStatus.BACKOFF,
-    (JobStatus.RUNNING, Trigger.REPEAT_NOW): JobStatus.READY,
-    (JobStatus.RUNNING, Trigger.STOP): JobStatus.INTERRUPTED,
+    (JobStatus.READY, Trigger.LAUNCH): JobStatus.QUEUED,
+    (JobStatus.QUEUED, Trigger.QUEUE): JobStatus.QUEUED,
+    (JobStatus.RUNNING, Trigger.QUEUE): JobStatus.QUEUED,  # a cluster took its place away
+    (JobStatus.QUEUED, Trigger.BEGIN): JobStatus.RUNNING,
+    **{(here, end): after for here in (QUEUED, RUNNING) for end, after in ENDS.items()},
     (JobStatus.BACKOFF, Trigger.BACKOFF_OVER): JobStatus.READY,
+    (JobStatus.BACKOFF, Trigger.GIVE_UP): JobStatus.FAILED,
     (JobStatus.BACKOFF, Trigger.STOP): JobStatus.INTERRUPTED,
     # A wake-up that was asked for before the stop.
     (JobStatus.INTERRUPTED, Trigger.BACKOFF_OVER): JobStatus.INTERRUPTED,
+    (JobStatus.FAILED, Trigger.BACKOFF_OVER): JobStatus.FAILED,
 }
 
 
@@ -48,6 +62,7 @@ class Task:
     id: str
     kind: str
     upstream: tuple[str, ...] = ()
+    row: str = ""  #: of the study: one error in two different rows stops the run
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,20 @@ class TasksAdded:
     failed: Mapping[str, JobStatus] = field(default_factory=dict)
     attempts: Mapping[str, int] = field(default_factory=dict)
     steps: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AttemptQueued:
+    """A launched attempt waits for its turn, for the first time or again."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class AttemptBegan:
+    """A queued attempt runs now."""
+
+    job: str
 
 
 @dataclass(frozen=True)
@@ -84,6 +113,13 @@ class BackoffOver:
     """The time asked for by `WakeAfter` has passed."""
 
     job: str
+
+
+@dataclass(frozen=True)
+class PauseOver:
+    """The time asked for by `Pause` has passed; whether the machine was found sound by then."""
+
+    sound: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,9 +175,39 @@ class WakeAfter:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """The machine failed an attempt: nothing starts before `PauseOver`, after so many seconds."""
+
+    job: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class WaitedTooLong:
+    """The machine did not recover in the time that it is given: nothing starts any more."""
+
+
+@dataclass(frozen=True)
+class SameError:
+    """One error, at one place, ended jobs of different rows: nothing starts any more."""
+
+    jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AllSettled:
     """Nothing runs, and nothing will: said once, at the end."""
 
 
-Event = TasksAdded | Ended | BackoffOver | StopRequested | PeakMeasured | DeviceChanged
-Instruction = Launch | Terminate | Kill | WakeAfter | AllSettled
+Event = (
+    TasksAdded
+    | AttemptQueued
+    | AttemptBegan
+    | Ended
+    | BackoffOver
+    | PauseOver
+    | StopRequested
+    | PeakMeasured
+    | DeviceChanged
+)
+Instruction = Launch | Terminate | Kill | WakeAfter | Pause | WaitedTooLong | SameError | AllSettled

@@ -32,6 +32,16 @@ _CERTAIN: Mapping[AttemptOutcome, Trigger] = {
 #: What comes of stopping a worker.
 _STOPPED = (AttemptOutcome.CRASHED, AttemptOutcome.LOST, AttemptOutcome.INTERRUPTED)
 
+#: What comes of an outcome that the job is not to blame for: it costs no retry.
+_INNOCENT: Mapping[AttemptOutcome, Trigger] = {
+    AttemptOutcome.MACHINE: Trigger.REPEAT_NOW,  # after the pause that all jobs make
+    AttemptOutcome.BUSY: Trigger.REPEAT_LATER,
+}
+
+
+#: Ends that the same error at the same place brings about in any job that gets there.
+DETERMINISTIC = (AttemptOutcome.ERROR, AttemptOutcome.REFUSED)
+
 
 @dataclass(frozen=True)
 class RetryPolicy:
@@ -40,10 +50,18 @@ class RetryPolicy:
     max_retries: int = 3
     first_delay_s: float = 1.0
     factor: float = 4.0
+    first_pause_s: float = 1.0  #: after a fault of the machine; each next one is twice as long
+    longest_pause_s: float = 30.0
+    machine_wait_s: float = 3600.0  #: pauses in all, without progress, before the run ends
+    busy_s: float = 5.0  #: pause before a job that another worker holds is tried again
 
     def delay_s(self, record: Record) -> float:
         """Pause before the next attempt."""
         return float(self.first_delay_s * self.factor ** max(record.retries - 1, 0))
+
+    def pause_s(self, pauses: int) -> float:
+        """Pause of all jobs after a fault of the machine; `pauses`: how many there were before."""
+        return min(self.longest_pause_s, float(self.first_pause_s * 2 ** min(pauses, 30)))
 
     def judge(
         self, record: Record, end: Ended, *, shared: bool, stopping: bool
@@ -56,8 +74,9 @@ class RetryPolicy:
         outcome = end.outcome
         if outcome in _CERTAIN:
             return _CERTAIN[outcome], record
-        if outcome is AttemptOutcome.BUSY:  # nothing was tried, so nothing counts
-            return (Trigger.STOP if stopping else Trigger.REPEAT_LATER), record
+        if outcome in _INNOCENT:
+            after = replace(record, step=max(end.step, record.step))
+            return Trigger.STOP if stopping else _INNOCENT[outcome], after
         progress = end.step > record.step
         after = replace(record, step=end.step)
         if progress:

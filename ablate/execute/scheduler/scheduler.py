@@ -18,6 +18,8 @@ from ablate.errors import AblateError
 from ablate.execute.scheduler.messages import (
     TRANSITIONS,
     AllSettled,
+    AttemptBegan,
+    AttemptQueued,
     BackoffOver,
     DeviceChanged,
     Ended,
@@ -25,17 +27,24 @@ from ablate.execute.scheduler.messages import (
     Instruction,
     Kill,
     Launch,
+    Pause,
+    PauseOver,
     PeakMeasured,
+    SameError,
     StopRequested,
     Task,
     TasksAdded,
     Terminate,
     Trigger,
+    WaitedTooLong,
     WakeAfter,
 )
 from ablate.execute.scheduler.placement import Device, Placement, Request
-from ablate.execute.scheduler.retry import USUAL, Record, RetryPolicy
-from ablate.methods.lifecycle import BROKEN, JobStatus
+from ablate.execute.scheduler.retry import DETERMINISTIC, USUAL, Record, RetryPolicy
+from ablate.methods.lifecycle import BROKEN, AttemptOutcome, JobStatus
+
+#: What a job is while an attempt of it is on a device.
+ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 class IllegalTransitionError(AblateError):
@@ -89,7 +98,12 @@ class Scheduler:
         self._counts = dict.fromkeys(JobStatus, 0)
         self._running: dict[str, str] = {}
         self._backoff: dict[str, None] = {}  # an ordered set
-        self._started = self._stopping = self._settled = False
+        self._started = self._settled = False
+        self._stopping = False  #: nothing starts any more
+        self._asked = False  #: somebody has asked to stop
+        self._paused = ""  #: the job whose attempt the machine failed; "" if nothing waits for that
+        self._pauses, self._waited_s = 0, 0.0  #: of the machine, since the last progress
+        self._rows: dict[str, dict[str, str]] = {}  #: fingerprint -> row -> its first job
         self._add(TasksAdded(tuple(tasks), done, failed, attempts, steps))
 
     @property
@@ -118,8 +132,15 @@ class Scheduler:
         match event:
             case TasksAdded():
                 self._add(event)
+            case AttemptQueued(job):
+                self._move(self._job(job), Trigger.QUEUE)
+            case AttemptBegan(job):
+                self._move(self._job(job), Trigger.BEGIN)
             case Ended():
                 out += self._end(event)
+            case PauseOver(sound):
+                job, self._paused = self._paused, ""
+                out += self._pause(job) if job and not sound else []
             case BackoffOver(job):
                 self._move(self._job(job), Trigger.BACKOFF_OVER)
             case StopRequested():
@@ -148,7 +169,7 @@ class Scheduler:
         out: list[Instruction] = []
         if not self._started:
             return out
-        while not self._stopping and (placed := self._placement.place_next()):
+        while not (self._stopping or self._paused) and (placed := self._placement.place_next()):
             name, device = placed
             job = self._jobs[name]
             job.attempt += 1
@@ -166,8 +187,10 @@ class Scheduler:
     def _end(self, end: Ended) -> list[Instruction]:
         job = self._job(end.job)
         what = f"attempt {end.attempt} {end.outcome}"
-        if job.phase is not JobStatus.RUNNING or end.attempt != job.attempt:
+        if job.phase not in ACTIVE or end.attempt != job.attempt:
             raise self._illegal(job, f'event "{what}", but it is {_described(job)}')
+        if end.step > job.record.step or end.outcome is AttemptOutcome.FINISHED:
+            self._pauses, self._waited_s = 0, 0.0
         shared = self._placement.release(end.job)
         del self._running[end.job]
         trigger, job.record = self._policy.judge(
@@ -181,15 +204,52 @@ class Scheduler:
                 self._look_upstream(below)
         elif phase in BROKEN:
             self._break_downstream(job)
-        elif phase is JobStatus.BACKOFF:
-            return [WakeAfter(end.job, self._policy.delay_s(job.record))]
+        if same := self._same_error(job, end):
+            return same
+        if phase is JobStatus.BACKOFF:
+            busy = end.outcome is AttemptOutcome.BUSY
+            seconds = self._policy.busy_s if busy else self._policy.delay_s(job.record)
+            return [WakeAfter(end.job, seconds)]
+        if end.outcome is AttemptOutcome.MACHINE and not (self._paused or self._stopping):
+            return self._pause(end.job)
         return []
 
+    def _pause(self, job: str) -> list[Instruction]:
+        """Wait for the machine, ever longer, unless it was waited for long enough."""
+        if self._stopping:
+            return []
+        if self._waited_s >= self._policy.machine_wait_s:
+            self._start_no_more()
+            return [WaitedTooLong()]
+        seconds = self._policy.pause_s(self._pauses)
+        self._pauses, self._waited_s = self._pauses + 1, self._waited_s + seconds
+        self._paused = job
+        return [Pause(job, seconds)]
+
+    def _same_error(self, job: _Job, end: Ended) -> list[Instruction]:
+        """Stop where an error that ended a job of one row has ended one of another row, too."""
+        if not end.fingerprint or self._stopping or end.outcome not in DETERMINISTIC:
+            return []
+        rows = self._rows.setdefault(end.fingerprint, {})
+        rows.setdefault(job.task.row, end.job)
+        if len(rows) < 2:
+            return []
+        for name in rows.values():
+            if self._jobs[name].phase is JobStatus.BACKOFF:
+                self._move(self._jobs[name], Trigger.GIVE_UP)
+                self._break_downstream(self._jobs[name])
+        self._start_no_more()
+        return [SameError(tuple(rows.values())), *map(Terminate, self._running)]
+
     def _stop(self) -> list[Instruction]:
-        again, self._stopping = self._stopping, True
+        again, self._asked = self._asked, True
+        self._start_no_more()
+        return [Kill(name) if again else Terminate(name) for name in self._running]
+
+    def _start_no_more(self) -> None:
+        self._stopping, self._paused = True, ""
         for name in list(self._backoff):
             self._move(self._jobs[name], Trigger.STOP)
-        return [Kill(name) if again else Terminate(name) for name in self._running]
 
     def _look_upstream(self, job: _Job) -> None:
         """Move a waiting job on if its upstream jobs let it, or never will."""
@@ -237,7 +297,7 @@ class Scheduler:
         jobs = self._jobs.values()
         phases = [job.phase for job in jobs]
         assert self._counts == {phase: phases.count(phase) for phase in JobStatus}
-        running = [job.task.id for job in jobs if job.phase is JobStatus.RUNNING]
+        running = [job.task.id for job in jobs if job.phase in ACTIVE]
         assert sorted(running) == sorted(self._running)
         self._placement.check_invariants(self._running)
         assert self._placement.waiting == self._counts[JobStatus.READY]
@@ -246,7 +306,8 @@ class Scheduler:
         for job in jobs:
             _check_job(job, self._jobs)
         if self._started and self._counts[JobStatus.READY]:
-            assert self._running or self._stopping, "ready jobs, free devices, nothing runs"
+            rests = self._stopping or self._paused
+            assert self._running or rests, "ready jobs, free devices, nothing runs"
         if self._stopping:
             assert not self._backoff
         if self._settled:
@@ -286,7 +347,7 @@ def _check_job(job: _Job, jobs: Mapping[str, _Job]) -> None:
     upstream = [jobs[name].phase for name in dict.fromkeys(job.task.upstream) if name in jobs]
     assert job.unfinished == sum(phase is not JobStatus.DONE for phase in upstream), job
     assert job.broken == sum(phase in BROKEN for phase in upstream), job
-    assert job.launched - job.ended == (job.phase is JobStatus.RUNNING), "one outcome per attempt"
+    assert job.launched - job.ended == (job.phase in ACTIVE), "one outcome per attempt"
     if job.launched or job.phase is JobStatus.READY:
         assert not job.unfinished, "upstream before downstream"
     if job.phase in (JobStatus.WAITING, JobStatus.BLOCKED):

@@ -8,7 +8,6 @@ when it is asked to (SIGTERM, SIGINT) or when its orchestrator is gone.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import importlib
 import math
@@ -34,8 +33,10 @@ from ablate.errors import (
     InputError,
     Interrupted,
     JobError,
+    StoreError,
     says_out_of_memory,
 )
+from ablate.execute.machine import is_machine_fault
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag, WorkerSession
 from ablate.matrix.code_digest import file_code
@@ -57,7 +58,17 @@ Program = Callable[[Session], object]  #: an Outcome, if its author kept to the 
 EXIT_INTERRUPTED = 75  #: EX_TEMPFAIL: come again later
 EXIT_FAILED = 1
 EXIT_BUSY = 76  #: another worker holds the job
+EXIT_MACHINE = 74  #: EX_IOERR: the machine failed us, and perhaps let us write down nothing
 ORPHANED = "orchestrator gone"  #: why an orphan stops
+
+#: What torch says of a GPU that the driver sees and it cannot use.
+_NO_GPU = (
+    "no cuda gpus are available",
+    "found no nvidia driver",
+    "driver on your system is too old",
+    "not compiled with cuda enabled",
+    "no kernel image is available",
+)
 
 #: What a file system says of a file as long as nobody changes that; the rest may be a moment's.
 _LASTING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
@@ -76,9 +87,13 @@ def main(order: Order) -> None:
     try:
         # The lease of a worker that died on another machine is void only after a while.
         lock.acquire(0 if is_local(order.run) else EXPIRES_S + BEATS_EVERY_S)
+        code = attempt(order, stop)
     except BusyError:
-        sys.exit(EXIT_BUSY)
-    code = attempt(order, stop)
+        code = EXIT_BUSY
+    except (StoreError, OSError) as error:
+        if not is_machine_fault(error):
+            raise
+        code = EXIT_MACHINE
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     if stop.reason == ORPHANED:  # nobody is left who would end what the program started
@@ -160,7 +175,7 @@ def attempt(order: Order, stop: StopFlag) -> int:
         return EXIT_INTERRUPTED
     except BaseException as error:
         _tell(session, error)
-        return EXIT_FAILED
+        return EXIT_MACHINE if is_machine_fault(error) else EXIT_FAILED
     with contextlib.suppress(OSError):  # the result counts; these only tidy up
         session.record(Finished(attempt=order.attempt, time=time.time()))
         session.forget_pulse()
@@ -273,8 +288,10 @@ def _outcome(error: BaseException) -> AttemptOutcome:
         return AttemptOutcome.DIVERGED
     if isinstance(error, MemoryError | DeviceMemoryError) or says_out_of_memory(error):
         return AttemptOutcome.OUT_OF_MEMORY
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+    if is_machine_fault(error):
         return AttemptOutcome.MACHINE
+    if _says_no_gpu(error):
+        return AttemptOutcome.REFUSED
     return AttemptOutcome.REFUSED if _is_final(error) else AttemptOutcome.ERROR
 
 
@@ -296,4 +313,12 @@ def _message(error: BaseException) -> str:
     said = f"{type(error).__name__}: {error}"
     if isinstance(error, DeviceMemoryError) and error.__cause__ is not None:
         said += f" ({str(error.__cause__).partition(chr(10))[0]})"
+    if _says_no_gpu(error):
+        said += ' (torch cannot use this GPU: set devices = ["cpu"], or install a torch that can)'
     return said
+
+
+def _says_no_gpu(error: BaseException) -> bool:
+    """Whether torch says that it cannot use the GPU that the driver told of."""
+    text = str(error).lower()
+    return isinstance(error, RuntimeError | AssertionError) and any(w in text for w in _NO_GPU)
