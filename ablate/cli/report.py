@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ablate.report.publish import Asked
     from ablate.store.find import Found
     from ablate.store.index import Index
+    from ablate.store.results import StudyResults
 
 _MANY_JOBS = 10_000  #: from here on the tables are made by several processes
 
@@ -41,6 +42,13 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     HTML = "html"
+
+
+class Notes(StrEnum):
+    """How much is said below a table."""
+
+    SHORT = "short"
+    FULL = "full"
 
 
 class Epoch(StrEnum):
@@ -70,18 +78,43 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="File for the tables; its ending says the format.")
     ] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="Only this metric.")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            help='Only this metric. With --from: "NAME:UNIT:higher" (or lower), also repeated.',
+        ),
+    ] = None,
     epoch: Annotated[
         Epoch, typer.Option("--epoch", help="last, or the best on the test set (optimistic).")
     ] = Epoch.LAST,
     power: Annotated[
-        float | None, typer.Option("--power", help="Seeds needed to detect this difference.")
+        float | None, typer.Option("--power", help="Seeds needed for intervals of this half-width.")
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a self-contained page per study.")
     ] = None,
     figures: Annotated[
         Path | None, typer.Option("--figures", help="Folder for figures, as PDF and PNG.")
+    ] = None,
+    notes: Annotated[
+        Notes, typer.Option("--notes", help="Below a table: at most four lines, or all.")
+    ] = Notes.SHORT,
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Report a file of other tools: .csv, .parquet or .jsonl with columns variant, "
+            "seed, one per metric, and if need be pair, group, status.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", help="With --from: the reference row; default: the first."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="With --from: a column's name there, variant=run_name."),
     ] = None,
     everything: Annotated[
         bool,
@@ -92,15 +125,21 @@ def report(
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Print the tables of a study: mean ± std over seeds, differences, intervals."""
+    """Print the tables of a study: means over seeds, differences, intervals, what they say."""
     from ablate.report.publish import Asked, figures_of, page_of, write_text
     from ablate.report.renderers.html import document
     from ablate.store.index import Index
 
-    folder = existing_results(results)
     tables_too = table or not (html or figures)
     chosen = _table_format(tables_too, format_, out, power)
-    asked = Asked(metric, epoch.value, power)
+    if from_ is not None:
+        asked = Asked(power=power, notes=notes.value)
+        found_there = _elsewhere(from_, baseline, metric, column)
+        _report_elsewhere(found_there, asked, chosen if tables_too else None, out, html, figures)
+        return
+    _check_only_from(baseline, column, metric)
+    folder = existing_results(results)
+    asked = Asked(metric[0] if metric else None, epoch.value, power, notes.value)
     with Index.open(folder) as index:
         found = _studies(index, study, everything=everything)
         many = index.count_jobs() > _MANY_JOBS
@@ -119,6 +158,75 @@ def report(
         if target is not None:
             written += _written(folder, found, asked, target, write)
     for path in written:
+        typer.echo(str(path))
+
+
+def _check_only_from(
+    baseline: str | None, column: list[str] | None, metric: list[str] | None
+) -> None:
+    """InputError for options that only --from has a use for."""
+    given = {"--baseline": baseline, "--column": column}
+    problems = [
+        Problem(option, "", "is about a file of other tools", "add --from FILE")
+        for option, value in given.items()
+        if value is not None
+    ]
+    if metric and len(metric) > 1:
+        problems.append(Problem("--metric", "", "is given several times", "once, or with --from"))
+    if problems:
+        raise InputError(problems)
+
+
+def _elsewhere(
+    path: Path, baseline: str | None, metric: list[str] | None, column: list[str] | None
+) -> StudyResults:
+    """The results in a file, with a word on what was assumed about them."""
+    from ablate.report.elsewhere import Reading, parse_columns, read_elsewhere
+
+    reading = Reading(baseline or "", tuple(metric or ()), parse_columns(column or ()))
+    results = read_elsewhere(path, reading)
+    plan = results.plan
+    if baseline is None:
+        tell(f'baseline: {plan.variants[0].label}, the first row; --baseline "LABEL" for another',
+             err=True)  # fmt: skip
+    for one in plan.metrics:
+        if one.undirected:
+            right = f'--metric "{one.name}:{one.unit}:higher" (or lower)'
+            tell(f"{one.name}: higher or lower, not better or worse; {right} says which", err=True)
+    for note in plan.footnotes:
+        tell(note, err=True)
+    return results
+
+
+def _report_elsewhere(
+    results: StudyResults, asked: Asked, chosen: Format | None, out: Path | None,
+    html: Path | None, figures: Path | None,
+) -> None:  # fmt: skip
+    """Print or write what was asked for of results from a file; no tables if `chosen` is None."""
+    from ablate.console import console, print_lines, stands_out
+    from ablate.report import render
+    from ablate.report.publish import (
+        lines_from,
+        pages_and_figures_from,
+        tables_from,
+        write_text,
+    )
+    from ablate.report.renderers.html import document
+
+    if chosen is not None:
+        tables = tables_from(results, asked)
+        if out is None and chosen is Format.TERMINAL:
+            stream = console()
+            plain = not stands_out(stream)
+            print_lines(stream, lines_from(tables, width=stream.width, plain=plain))
+        else:
+            text = render(tables, chosen)
+            if out is None:
+                typer.echo(text, nl=False)
+            else:
+                write_text(out, document(text) if chosen is Format.HTML else text)
+                typer.echo(str(out))
+    for path in pages_and_figures_from(results, asked, html, figures):
         typer.echo(str(path))
 
 

@@ -31,6 +31,13 @@ class Metric:
     digits: int = 2  #: decimals shown; statistics always use all
     cost: bool = False  #: depends on the machine, so no two runs agree to the bit
     aliases: tuple[str, ...] = ()  #: other words for it, such as "accuracy"
+    #: Nobody said which values are better: rows are compared as higher or lower, and not ranked.
+    undirected: bool = False
+
+    @property
+    def compared(self) -> bool:
+        """Whether rows are compared by it."""
+        return (self.comparable or self.undirected) and not self.cost
 
     @property
     def comparable(self) -> bool:

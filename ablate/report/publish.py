@@ -5,7 +5,7 @@ Each function takes an open index and the key of a study, so that `many` can do 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ablate.report.tables.table import Table
     from ablate.store.find import Found
     from ablate.store.index import Index
-    from ablate.store.results import Point
+    from ablate.store.results import Point, StudyResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Asked:
 
     metric: str | None = None  #: name or label of the only one
     selection: str = "last"
-    power: float | None = None  #: a difference: the tables then say how many seeds it takes
+    power: float | None = None  #: a half-width: the tables then say how many seeds it takes
+    notes: str = "short"  #: or "full"
 
     def metrics(self, plan: StudyPlan) -> tuple[Metric, ...] | None:
         """The only metric, or None for all; InputError if the plan has no such metric."""
@@ -45,22 +46,31 @@ class Asked:
 
 def tables_of(index: Index, key: str, asked: Asked) -> list[Table]:
     """Tables of a study."""
-    from ablate.report import power_report, study_tables
     from ablate.store.query import study_results
 
-    results = study_results(index, key)
-    if asked.power is not None:
-        return [power_report(results, asked.power, asked.metric, asked.selection)]
-    return study_tables(results, asked.metric, asked.selection)
+    return tables_from(study_results(index, key), asked)
+
+
+def tables_from(results: StudyResults, asked: Asked) -> list[Table]:
+    """Tables of a study's results."""
+    from ablate.report import power_report, study_tables
+
+    if asked.power is None:
+        return study_tables(results, asked.metric, asked.selection, asked.notes)
+    return [power_report(results, asked.power, asked.metric, asked.selection, notes=asked.notes)]
 
 
 def lines_of(index: Index, key: str, asked: Asked, *, width: int, plain: bool) -> list[Line]:
     """What a terminal, or a `plain` file or pipe, shows of the tables of a study."""
+    return list(lines_from(tables_of(index, key, asked), width=width, plain=plain))
+
+
+def lines_from(tables: Sequence[Table], *, width: int, plain: bool) -> Iterator[Line]:
+    """What a terminal shows of tables."""
     from ablate.console import grids_lines
     from ablate.report.renderers.terminal import grid_of
 
-    grids = [grid_of(table, plain=plain) for table in tables_of(index, key, asked)]
-    return list(grids_lines(grids, width))
+    return grids_lines([grid_of(table, plain=plain) for table in tables], width)
 
 
 def page_of(
@@ -112,6 +122,24 @@ def _draw_and_write(folder: Path, prefix: str, planned: PlannedFigure) -> list[P
     from ablate.report.figures.draw import write_figure
 
     return write_figure(planned.draw(), folder, prefix)
+
+
+def pages_and_figures_from(
+    results: StudyResults, asked: Asked, html: Path | None, figures: Path | None
+) -> list[Path]:
+    """Write page and figures of results that have no run folder; returns the paths."""
+    from ablate.report.figures.draw import planned_figures
+    from ablate.report.page.build import page
+
+    written = []
+    if html is not None:
+        write_text(html, page(results, [], None, asked.metrics(results.plan)))
+        written.append(html)
+    if figures is not None:
+        name = safe_name(results.plan.name)
+        for planned in planned_figures(results, None, asked.metrics(results.plan)):
+            written += _draw_and_write(figures, name, planned)
+    return written
 
 
 def file_names(found: Sequence[Found]) -> dict[str, str]:

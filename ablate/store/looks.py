@@ -20,7 +20,7 @@ from typing import Any
 
 from ablate.matrix.identity import canonical
 from ablate.matrix.plan import Role, StudyPlan
-from ablate.methods.lifecycle import JobStatus
+from ablate.methods.lifecycle import BROKEN, JobStatus
 from ablate.store.folders import Folder
 from ablate.store.results import StudyResults
 
@@ -29,7 +29,7 @@ FEWEST_SEEDS = 3  #: with fewer nothing is tested
 _MOST_BYTES = 1_000_000
 
 #: Statuses of jobs that may yet give a value.
-OPEN = frozenset({JobStatus.WAITING, JobStatus.RUNNING, JobStatus.INTERRUPTED})
+OPEN = frozenset(JobStatus) - BROKEN - {JobStatus.DONE}
 
 
 @dataclass(frozen=True)

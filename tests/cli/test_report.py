@@ -171,6 +171,9 @@ def test_several_studies_have_a_page_each(tmp_path, report):
         (["--html", "x.html", "--power", "0.3"], "add --table"),
         (["--figures", "x", "--out", "t.tex"], "--out: is about tables"),
         (["--power", "-1"], "--power"),
+        (["--baseline", "x"], "add --from FILE"),
+        (["--metric", "top1", "--metric", "test_loss"], "once, or with --from"),
+        (["--from", "none.csv"], "none.csv: cannot be read"),
         (["--metric", "top3"], 'has no metric "top3" (did you mean "top1"?)'),
         (
             ["--metric", "Top-5 accuracy (%)"],
@@ -194,3 +197,28 @@ def test_reports_write_nothing_into_the_results(report, results, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
     report("--html", tmp_path / "p.html", "--figures", tmp_path, *TOP1)
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
+
+
+def test_a_file_of_other_tools(tmp_path):
+    path = tmp_path / "runs.csv"
+    seeds = range(4)
+    values = [f"{name},{seed},{base + seed % 3}" for name, base in (("a", 70), ("b", 80.5))
+              for seed in seeds]  # fmt: skip
+    path.write_text("variant,seed,F1\n" + "\n".join([*values[:-1], "b,3,80.9"]))
+    told = CliRunner().invoke(app, ["report", "--from", str(path), "--metric", "F1:%:higher"])
+    assert told.exit_code == 0, told.output
+    assert "better by " in told.stdout
+    assert "baseline: a, the first row" in told.stderr
+    found = CliRunner().invoke(
+        app, ["report", "--from", str(path), "--baseline", "b", "--format", "json"]
+    )
+    [analysis] = json.loads(found.stdout)["analyses"]
+    assert (analysis["baseline"], analysis["better"]) == ("b", None)
+    assert [row["verdict"] for row in analysis["rows"]] == [None, "lower"]
+    assert '--metric "F1::higher"' in found.stderr
+
+
+def test_full_notes(report):
+    short, full = report(*TOP1), report(*TOP1, "--notes", "full")
+    assert "Satterthwaite" in full
+    assert "Satterthwaite" not in short

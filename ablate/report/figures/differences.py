@@ -173,11 +173,12 @@ def _limits(analysis: Analysis, cells: Sequence[Cell]) -> tuple[float, float]:
 
 def _caption(analysis: Analysis, cells: Sequence[Cell]) -> str:
     side = "right" if analysis.metric.higher_is_better else "left"
+    better = f"; better is to the {side}" if analysis.metric.comparable else ""
     tested = [c for c in cells if c.comparison and c.comparison.tested is Tested.YES]
     drawn = " with simultaneous 95 % interval," if tested else ""
     sentences = [
         f"Difference to the baseline, {analysis.baseline}, on common seeds: mean (diamond){drawn} "
-        f"and a circle per seed; better is to the {side}."
+        f"and a circle per seed{better}."
     ]
     if any(c.comparison and c.comparison.verdict in DIFFERENT for c in tested):
         sentences.append("Coloured, with an arrow: the interval excludes zero.")

@@ -57,7 +57,7 @@ class Analysis:
     @property
     def comparisons(self) -> list[Cell]:
         """Cells of the main family, in the order of rows and then pairs; none if none is tested."""
-        if not self.metric.comparable or self.metric.cost:
+        if not self.metric.compared:
             return []
         role = Role.VARIANT if self.main_family == VARIANTS else Role.REFERENCE
         return [cell for cell in self.cells.values() if cell.role is role]
@@ -203,8 +203,8 @@ def _rules(plan: StudyPlan, metric: Metric, margin: float | None, rows: int) -> 
     return Rules(
         level=LEVEL if plan.seed_rule is None else level_for(rows),
         margin=margin,
-        higher_is_better=metric.higher_is_better,
-        testable=metric.comparable and not metric.cost,
+        higher_is_better=metric.higher_is_better if metric.comparable else None,
+        testable=metric.compared,
     )
 
 

@@ -82,11 +82,9 @@ def _tested(analysis: Analysis, cell: Cell, one: Comparison) -> str:
     if one.verdict is Verdict.EQUIVALENT:
         margin = _margin(analysis, cell)
         return f" is equivalent to the baseline{measured} within {margin}: {between}."
-    worth = -low if not cell.metric.higher_is_better else high
-    return (
-        f" shows no difference to the baseline{measured}: {between}, so at most "
-        f"{number(max(worth, 0.0), digits)} better."
-    )
+    worth = number(max(high if cell.metric.higher_is_better else -low, 0.0), digits)
+    most = f", so at most {worth} better" if cell.metric.comparable else ""
+    return f" shows no difference to the baseline{measured}: {between}{most}."
 
 
 def headline(analysis: Analysis) -> tuple[str, ...]:
@@ -172,7 +170,7 @@ def _untested(analysis: Analysis, cells: Sequence[Cell]) -> str:
 
 
 def _nothing_to_test(analysis: Analysis) -> str:
-    if not analysis.metric.comparable:
+    if not analysis.metric.compared:
         return f"{analysis.metric.label}: rows may sum other terms, so nothing is tested."
     return "The study compares nothing with its baseline."
 

@@ -96,7 +96,7 @@ def _ran(results: StudyResults, selection: Selection | None) -> str:
         epochs = plan.baseline["epochs"]
         setting.append(f"{format_value(epochs)} epoch{'s' * (epochs != 1)}")
     setting += [f"{key} = {format_value(value)}" for key, value in plan.overrides.items()]
-    if selection is not None:
+    if selection is not None and plan.profile:
         setting.append(OPTIMISTIC if selection is Selection.BEST else "last epoch")
     setting.append(seeds_text(plan.seeds))
     machine = [", ".join(facts["device"])] if facts.get("device") else []
@@ -130,12 +130,13 @@ def _provenance(results: StudyResults, selection: Selection | None) -> list[str]
 
 def reading(analysis: Analysis, families: Sequence[PairFamily]) -> str:
     """How to read values and intervals."""
-    if not analysis.metric.comparable:
+    if not analysis.metric.compared:
         return (
             "Mean ± standard deviation over seeds. Rows may sum other terms, so they are neither "
             "ranked nor tested."
         )
-    line = f"±: standard deviation over seeds; {EMPHASIS}"
+    ranked = f"; {EMPHASIS}" if analysis.metric.comparable else ""
+    line = f"±: standard deviation over seeds{ranked}"
     if any(family.tested for family in families):
         rows = sorted({family.rows for family in families})
         counts = " or ".join(map(str, rows))
@@ -150,9 +151,10 @@ def _covers(analysis: Analysis, families: Sequence[PairFamily]) -> str:
     tested = [family for family in families if family.tested]
     if not tested:
         return ""
+    what = "seeds (first weights, order, views)" if analysis.plan.profile else "seeds"
     taught = any("/" in family.pair for family in tested)
     given = "this teacher, split and test set" if taught else "this split and test set"
-    line = f"Intervals cover seeds (first weights, order, views), given {given}."
+    line = f"Intervals cover {what}, given {given}."
     bought = [text for family in tested if (text := _pairing(analysis, family, len(families) > 1))]
     return " ".join([line, *bought])
 

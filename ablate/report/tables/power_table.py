@@ -35,7 +35,7 @@ def power_table(
         raise InputError(
             Problem("--power", "", f"{half_width} is no half-width", "a number above 0")
         )
-    if metric.cost or not metric.comparable:
+    if not metric.compared:
         why = "depends on the machine" if metric.cost else "may sum other terms in each row"
         raise InputError(Problem("--power", metric.name, f"{metric.label} {why} and is not tested"))
     plan, analysis = results.plan, analyse(results, metric, selection)

@@ -50,7 +50,7 @@ def seeds_advice(analysis: Analysis, cells: Sequence[Cell]) -> str:
     if most is None or (most.about is not None and most.about <= have):
         return ""
     start = f"For intervals within ±{format_value(wanted)}{unit}: about {seeds_text(most)}"
-    if most.about is None or most.about > 100:
+    if most.about is None or most.about > 100 or not analysis.plan.profile:
         return f"{start}."
     return f"{start}, `ablate run {analysis.plan.name} --seeds 0-{most.about - 1}`."
 
