@@ -27,7 +27,10 @@ _PROSE = 24  #: cells wider than this are words that may break, not a number
 _NARROWEST_LABEL = 16
 _NBSP = "\u00a0"
 _NARROW = re.compile("[ -~\u00a0-\u02ff—…←-↓−─]*")  # each takes one cell, and no-break spaces too
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and newlines
+#: Control characters but tabs and newlines, and those that reorder the text around them.
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 class Styled(NamedTuple):
@@ -98,7 +101,7 @@ def _plain(lines: Iterable[Line]) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that cannot move a terminal's cursor or change its colours."""
+    """Text that cannot move a terminal's cursor, change its colours or reorder its words."""
     return _CONTROLS.sub("\ufffd", text).replace(_NBSP, " ")
 
 

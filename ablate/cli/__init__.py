@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 
 _BRIEF = frozenset({"report", "status", "export", "show"})
@@ -13,6 +14,9 @@ def main() -> None:
     brief = len(sys.argv) > 1 and sys.argv[1] in _BRIEF
     if brief:  # disable the garbage collector: the process exits soon
         gc.disable()
+    for stream in (sys.stdout, sys.stderr):  # in a Latin-1 locale, "τ" is written as "\\u03c4"
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     from ablate.cli.app import app
     from ablate.cli.common import usage_error
 

@@ -45,7 +45,10 @@ def export(
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Print or write every job: variant, pair, seed, status, attempts, metrics, digest."""
+    """Print or write every job: variant, pair, seed, status, attempts, metrics, digest.
+
+    Example: ablate export lpred_symmetry --out jobs.csv
+    """
     from ablate.store.index import Index
     from ablate.store.query import export as export_records
 

@@ -97,5 +97,7 @@ def duration(seconds: float) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """A number with its noun: "1 job", "2 jobs"."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
+    """A number with its noun: "1 job", "2 jobs", "2 studies"."""
+    if number == 1:
+        return f"1 {what}"
+    return f"{number:,} {what[:-1]}ies" if what.endswith("y") else f"{number:,} {what}s"

@@ -12,6 +12,7 @@ import typer
 
 from ablate.cli import complete
 from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
+from ablate.console import clean
 from ablate.errors import InputError, Problem, StoreError
 from ablate.matrix.identity import short
 
@@ -39,7 +40,10 @@ def show(
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Show where a number comes from: config, attempts, versions, git state, files."""
+    """Show where a number comes from: config, attempts, versions, git state, files.
+
+    Example: ablate show d8bcf5c555
+    """
     from ablate.cli.describe import job_lines
     from ablate.store import query
     from ablate.store.index import Index
@@ -56,7 +60,10 @@ def logs(
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Print what a job's workers printed."""
+    """Print what a job's workers printed.
+
+    Example: ablate logs d8bcf5c555 --follow
+    """
     folder = existing_results(results)
     run = find_run(folder, job)
     position = 0
@@ -64,7 +71,8 @@ def logs(
         over = not (follow and _may_grow(run, folder))  # first, so that no last words are missed
         text = _read_log(run, position)
         position += len(text)
-        typer.echo(text.decode(errors="replace"), nl=False)
+        shown = text.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+        typer.echo(clean(shown), nl=False)
         if over:
             break
         time.sleep(0.3)
@@ -129,12 +137,18 @@ def _may_grow(run: RunDirectory, results: Path) -> bool:
 def retry(
     job: Annotated[str | None, typer.Argument(help="Job id; default: all that failed.")] = None,
     gone: Annotated[
-        bool, typer.Option("--gone", help="The job's worker elsewhere is gone for certain.")
+        bool,
+        typer.Option(
+            "--gone", help="Use when you know that the job's worker on another machine is dead."
+        ),
     ] = False,
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Put failed and diverged jobs back in the queue; the next `ablate run` takes them up."""
+    """Put failed and diverged jobs back in the queue; the next `ablate run` takes them up.
+
+    Example: ablate retry d8bcf5c555
+    """
     from ablate.execute.recovery import declare_gone
     from ablate.store.index import Index
     from ablate.store.locks import FolderLock, orchestrator_lock

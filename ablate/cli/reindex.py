@@ -7,11 +7,17 @@ from ablate.cli.common import DebugOption, ResultsOption, existing_results, guar
 
 @guarded
 def reindex(results: ResultsOption = None, debug: DebugOption = False) -> None:
-    """Rebuild the index from run directories and study documents; nothing else is touched."""
+    """Rebuild the index from run directories and study documents; nothing else is touched.
+
+    Example: ablate reindex --results results
+    """
+    from ablate.cli.glance import counted
     from ablate.store.rebuild import reindex as rebuild_index
 
     folder = existing_results(results)
     rebuilt = rebuild_index(folder)
     for sentence in rebuilt.left_out:
         tell(f"left out: {sentence}", err=True)
-    tell(f"{folder / 'ablate.db'}: {rebuilt.jobs} jobs of {rebuilt.studies} studies")
+    tell(
+        f"{folder / 'ablate.db'}: {counted(rebuilt.jobs, 'job')}, {counted(rebuilt.studies, 'study')}"
+    )

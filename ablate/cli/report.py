@@ -125,7 +125,10 @@ def report(
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Print the tables of a study: means over seeds, differences, intervals, what they say."""
+    """Print the tables of a study: means, differences to the baseline, intervals.
+
+    Example: ablate report lpred_symmetry --format latex --out table.tex
+    """
     from ablate.report.publish import Asked, figures_of, page_of, write_text
     from ablate.report.renderers.html import document
     from ablate.store.index import Index

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from results_folder import make_results
 from ablate.cli import live
 from ablate.cli.app import app
 from ablate.cli.live import Live
+from ablate.console import clean
 from ablate.execute.display import Work
 from ablate.store.index import Index
 from ablate.store.query import export
@@ -83,3 +86,16 @@ def test_time_left_counts_no_blocked_jobs(monkeypatch: pytest.MonkeyPatch) -> No
     display.job("b", "running")  # what it waits for was mended
     assert display._left() == pytest.approx(95.0)
     display.end()
+
+
+@pytest.mark.parametrize("letter", ["\x1b", "\x9b", "\r", "\u202e", "\u2066", "\u200f", "\u2028"])
+def test_what_steers_or_reorders_text_is_marked(letter: str) -> None:
+    assert clean(f"a{letter}b") == "a\ufffdb"
+
+
+def test_a_locale_without_the_letters_of_a_table_ends_no_command() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "ablate", "parts"]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"\\u03bb_ctr" in done.stdout
