@@ -18,6 +18,5 @@ def reindex(results: ResultsOption = None, debug: DebugOption = False) -> None:
     rebuilt = rebuild_index(folder)
     for sentence in rebuilt.left_out:
         tell(f"left out: {sentence}", err=True)
-    tell(
-        f"{folder / 'ablate.db'}: {counted(rebuilt.jobs, 'job')}, {counted(rebuilt.studies, 'study')}"
-    )
+    jobs, studies = counted(rebuilt.jobs, "job"), counted(rebuilt.studies, "study")
+    tell(f"{folder / 'ablate.db'}: {jobs}, {studies}")
