@@ -6,21 +6,24 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ablate.errors import StoreError
 from ablate.execute.attempt_end import write_end
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import JobConfig
-from ablate.store import checkpoints
+from ablate.store import artifacts, checkpoints
+from ablate.store.events import Requeued
 from ablate.store.history import (
     Attempt,
     history,
     saved_step,
 )
 from ablate.store.holders import end_process, holders
+from ablate.store.job_result import JobResult
 from ablate.store.locks import is_held
 from ablate.store.processes import Alive, is_alive
-from ablate.store.rundir import RunDirectory
+from ablate.store.rundir import AbsentError, DamagedError, RunDirectory
 
 Configs = Mapping[str, JobConfig]  #: job id -> config, upstream first
 Runs = Callable[[str], RunDirectory]  #: job id -> its run directory
@@ -83,20 +86,56 @@ def read_past(configs: Configs, runs: Runs, held: Mapping[str, str] = {}) -> Pas
 
 
 def set_damaged_aside(configs: Configs, runs: Runs, say: Callable[[str], None]) -> None:
-    """Let jobs run again whose result cannot be understood; with the orchestrator's lock held.
+    """Let jobs run again that count as done and should not; with the orchestrator's lock held.
 
-    One that cannot be read now may be sound, so it stays, and the run goes on with other jobs.
+    Their result cannot be understood, or a file that they left is missing or damaged, or they were
+    computed with other upstream work than is there. Jobs that failed over such a file are put
+    back with it. What cannot be read now may be sound, so it stays, and the run goes on with
+    other jobs.
     """
-    for job in configs:
+    results: dict[str, JobResult | None] = {}
+    put_back: set[str] = set()
+    for job, config in configs.items():  # upstream first
+        run = runs(job)
+        needed = {role: results.get(name) for role, name in config.upstream.items()}
         try:
-            aside = runs(job).set_damaged_aside()
+            results[job], why = _judge(run, needed)
         except StoreError as error:
             say(f"{error}; its job counts as done")
             continue
-        except OSError as error:
-            raise StoreError(f"{runs(job).result_file}: {error.strerror}") from error
-        if aside is not None:
-            say(f"a damaged result was set aside, its job runs again: {aside}")
+        if why:
+            results[job] = None
+            put_back.add(job)
+            say(f"{why}; its job runs again, {_set_aside(run)} is kept for a look")
+        elif put_back & set(config.upstream.values()) and _has_failed(run):
+            run.append(Requeued(time=time.time()))
+
+
+def _judge(
+    run: RunDirectory, upstream: Mapping[str, JobResult | None]
+) -> tuple[JobResult | None, str]:
+    """The result of a job, and why it may not count, "" if it may or there is none."""
+    if not run.has_result_file():
+        return None, ""
+    try:
+        result = run.read_result()
+    except (AbsentError, DamagedError) as error:
+        return None, str(error)
+    if wrong := artifacts.damage(run, result):
+        return result, wrong
+    other = artifacts.outdated(result, upstream)
+    return result, f"{run.path}: {other}" if other else ""
+
+
+def _set_aside(run: RunDirectory) -> Path:
+    try:
+        return run.set_result_aside()
+    except OSError as error:
+        raise StoreError(f"{run.result_file}: {error.strerror}") from error
+
+
+def _has_failed(run: RunDirectory) -> bool:
+    return history(run.events().events).status is JobStatus.FAILED
 
 
 def mend_configs(configs: Configs, runs: Runs, say: Callable[[str], None]) -> None:

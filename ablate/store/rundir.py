@@ -7,7 +7,7 @@ results/runs/<job id>/
     checkpoints/    at most two, gone when the job is done
     artifacts/      files for downstream jobs and users
     result.json     there, and sound, if and only if the job is done
-    result.json.corrupt     a damaged one that was set aside, if there ever was one
+    result.json.corrupt     one that may not count and was set aside, if there ever was one
     lock            held by its worker
     pulse.json      how far its worker is; gone when the job is done
 """
@@ -228,13 +228,11 @@ class RunDirectory:
         except (AbsentError, DamagedError):
             return None
 
-    def set_damaged_aside(self) -> Path | None:
-        """Rename a damaged result and return its new path, so that the job counts as not done.
+    def set_result_aside(self) -> Path:
+        """Rename the result and return its new path, so that the job counts as not done.
 
-        Only for the holder of the orchestrator's lock. Raises OSError and StoreError.
+        Only for the holder of the orchestrator's lock. Raises OSError.
         """
-        if not self.has_result_file() or self.result() is not None:
-            return None
         name = self.result_file.name
         return self.folder.rename(name, name + CORRUPT)
 

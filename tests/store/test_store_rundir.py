@@ -13,7 +13,13 @@ from ablate.matrix.identity import job_id
 from ablate.store.events import EpochEnded, Failed, Resumed, Started, Unknown, to_line
 from ablate.store.folders import Folder
 from ablate.store.job_result import JobResult
-from ablate.store.rundir import RunDirectory, parse_events, run_directories
+from ablate.store.rundir import (
+    AbsentError,
+    DamagedError,
+    RunDirectory,
+    parse_events,
+    run_directories,
+)
 
 
 def test_create_is_idempotent_and_keeps_the_config_to_the_bit(run_directory, make_config):
@@ -90,24 +96,26 @@ def test_result_round_trips_exactly(run_directory):
     result = JobResult(metrics={"top1": 0.1 + 0.2, "loss": 5e-324}, best_epoch=3)
     run_directory.write_result(result)
     assert run_directory.result() == result
-    assert run_directory.set_damaged_aside() is None
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", "\0" * 40])
 def test_a_damaged_result_is_none_and_can_be_set_aside(run_directory, damage):
     run_directory.result_file.write_text(damage)
     assert run_directory.result() is None
-    aside = run_directory.set_damaged_aside()
+    with pytest.raises(DamagedError, match=r"result\.json: damaged"):
+        run_directory.read_result()
+    aside = run_directory.set_result_aside()
     assert aside.name == "result.json.corrupt"
     assert aside.read_text() == damage
     assert not run_directory.result_file.exists()
-    assert run_directory.set_damaged_aside() is None
+    with pytest.raises(AbsentError):
+        run_directory.read_result()
 
 
 def test_a_folder_in_the_place_of_a_result_is_a_damaged_one(run_directory):
     run_directory.result_file.mkdir()
     assert run_directory.result() is None
-    assert run_directory.set_damaged_aside().is_dir()
+    assert run_directory.set_result_aside().is_dir()
     assert not run_directory.result_file.exists()
 
 
@@ -120,7 +128,7 @@ def test_a_result_that_cannot_be_read_is_neither_sound_nor_damaged(run_directory
     with monkeypatch.context() as patched:
         patched.setattr(Folder, "read", stale)
         with pytest.raises(StoreError, match=r"result\.json: Stale file handle"):
-            run_directory.set_damaged_aside()
+            run_directory.read_result()
         with pytest.raises(StoreError, match=r"result\.json: Stale file handle"):
             run_directory.result()
     assert run_directory.result() == JobResult()
@@ -160,7 +168,7 @@ APPENDER = """
 import sys
 from pathlib import Path
 from ablate.store.events import Unknown, to_line
-from ablate.store.rundir import RunDirectory
+from ablate.store.rundir import AbsentError, DamagedError, RunDirectory
 run = RunDirectory(Path(sys.argv[1]))
 for n in range(60):
     run.append(Unknown(name=sys.argv[2], content={"n": n, "filler": sys.argv[2] * 3000}))

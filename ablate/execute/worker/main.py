@@ -20,6 +20,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import wait
 from numbers import Real
@@ -45,6 +46,7 @@ from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.registry import import_file
 from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
+from ablate.store.artifacts import ArtifactError, measure
 from ablate.store.events import Failed, Finished, Started
 from ablate.store.job_result import JobResult
 from ablate.store.lease import BEATS_EVERY_S, EXPIRES_S
@@ -168,9 +170,11 @@ def attempt(order: Order, stop: StopFlag) -> int:
             )
         )
         check_given(order, session.config)
+        session.check_upstream()
         returned = load_program(session.config.program, order.method_file)(session)
         outcome = check_outcome(returned, session.config.program)
-        run.write_result(_result(outcome, session.seconds))
+        result = _result(outcome, session.seconds)
+        run.write_result(replace(result, artifacts=measure(run), upstream=session.used))
     except Interrupted:
         return EXIT_INTERRUPTED
     except BaseException as error:
@@ -300,6 +304,8 @@ def _is_final(error: BaseException) -> bool:
 
     What the system did not give for a moment, as a network file system does, it may give later.
     """
+    if isinstance(error, ArtifactError):  # the next run puts the upstream job back
+        return True
     if not isinstance(error, InputError | JobError):
         return False
     cause = error.__cause__

@@ -16,6 +16,7 @@ from ablate.errors import Interrupted, StoreError
 from ablate.execute.worker.order import Order
 from ablate.methods.session import JobConfig, Position
 from ablate.store import checkpoints
+from ablate.store.artifacts import checked
 from ablate.store.events import (
     CheckpointSaved,
     CheckpointsRejected,
@@ -97,6 +98,7 @@ class WorkerSession:
         self._cost_s = 0.0  #: of the newest checkpoint of this attempt; 0 before the first
         self._seconds_before = 0.0  #: training time of earlier attempts, up to their checkpoint
         self._beat_at = -math.inf
+        self.used: dict[str, dict[str, str]] = {}  #: role -> artifact -> its digest
 
     @property
     def seconds(self) -> float:
@@ -111,6 +113,14 @@ class WorkerSession:
     def record(self, event: Event) -> None:
         """Append one event of this attempt; it survives power loss once this returns."""
         self._run.append(event)
+
+    def check_upstream(self) -> None:
+        """Find every artifact of upstream jobs to be as it was written, and note their digests.
+
+        Raises ArtifactError for the first that is not.
+        """
+        for role, path in self._order.upstream.items():
+            self.used[role] = checked(RunDirectory(path))
 
     def upstream(self, role: str) -> Path:
         """Folder with the artifacts of a finished upstream job."""
