@@ -1,13 +1,20 @@
-# `make run`: the first study and its table. `make test`: the suite. Nothing else is needed before.
+# `make run`: the first study and its table. `make plan`: from a plan in prose to its tables.
+# `make test`: the suite. Nothing else is needed before.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check chaos slurm benchmarks clean
+.PHONY: run plan test check chaos slurm benchmarks clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablate run studies/lpred_symmetry.toml
 	$(BIN)/ablate report lpred_symmetry --table
+
+# From a plan in prose to its tables.
+plan: $(VENV)/.installed
+	$(BIN)/ablate import examples/cocord_gemini-2.5-flash.md --to studies/plan
+	$(BIN)/ablate run studies/plan/*.toml
+	for study in studies/plan/*.toml; do $(BIN)/ablate report $$study || exit 1; done
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -m "not slow and not slurm" -n logical --maxprocesses 4 --dist worksteal

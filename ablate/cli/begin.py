@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,6 +137,8 @@ def _schema_from(study: Path) -> str:
 
 
 def _template(name: str) -> str:
+    from importlib.resources import files
+
     return (files("ablate.cli") / "templates" / name).read_text(encoding="utf-8")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from ablate.matrix.identity import short
 from ablate.methods.parts import format_value
@@ -52,6 +53,21 @@ def resumed(resumption: Resumption) -> str:
     lost = f", lost {resumption.lost_seconds:.1f} s" if resumption.lost_seconds is not None else ""
     at = f" at {moment(resumption.time)}" if resumption.time is not None else ""
     return f"resumed from {epoch}step {resumption.step}, attempt {resumption.attempt}{lost}{at}"
+
+
+def job_record(job: JobDetails) -> dict[str, Any]:
+    """All that is known of a job, as plain types."""
+    return {
+        "id": job.id,
+        "status": job.status,
+        "folder": str(job.path),
+        "studies": [{"study": key, **asdict(planned)} for key, planned in job.rows],
+        "config": None if job.config is None else asdict(job.config),
+        "attempts": [asdict(attempt) for attempt in job.history.attempts],
+        "result": None if job.result is None else asdict(job.result),
+        "error": job.history.error,
+        "damaged_events": job.damaged,
+    }
 
 
 def job_lines(job: JobDetails) -> Iterator[str]:

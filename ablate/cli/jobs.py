@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from functools import partial
@@ -11,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ablate.cli import complete
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
+from ablate.cli.common import (
+    DebugOption,
+    JsonOption,
+    ResultsOption,
+    existing_results,
+    guarded,
+    tell,
+)
 from ablate.console import clean
 from ablate.errors import InputError, Problem, StoreError
 from ablate.matrix.identity import short
@@ -38,19 +46,24 @@ def find_run(results: Path, job: str) -> RunDirectory:
 def show(
     job: JobArgument,
     results: ResultsOption = None,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Show where a number comes from: config, attempts, versions, git state, files.
 
     Example: ablate show d8bcf5c555
     """
-    from ablate.cli.describe import job_lines
+    from ablate.cli.describe import job_lines, job_record
     from ablate.store import query
     from ablate.store.index import Index
 
     folder = existing_results(results)
     with Index.open(folder) as index:
-        tell("\n".join(job_lines(query.job(index, find_run(folder, job).id))))
+        found = query.job(index, find_run(folder, job).id)
+    if as_json:
+        typer.echo(json.dumps(job_record(found), indent=2, default=str))
+        return
+    tell("\n".join(job_lines(found)))
 
 
 @guarded

@@ -71,6 +71,15 @@ def test_status_for_machines(finished: Workshop) -> None:
     assert by_variant["fault = diverge"]["error"] == "DivergedError: the loss became nan"
 
 
+def test_show_for_programs_has_the_whole_story(finished: Workshop) -> None:
+    (run,) = (r for r in finished.runs() if r.config().settings["fault"] == "crash_once")
+    record = json.loads(finished.ablate("show", run.id, "--json").stdout)
+    assert (record["id"], record["status"]) == (run.id, "done")
+    assert record["config"]["settings"]["fault"] == "crash_once"
+    assert [attempt["number"] for attempt in record["attempts"]] == [1, 2]
+    assert record["result"]["weights_digest"]
+
+
 def test_show_leads_from_a_number_to_where_it_came_from(finished: Workshop) -> None:
     (run,) = (r for r in finished.runs() if r.config().settings["fault"] == "crash_once")
     said = finished.ablate("show", run.id[:10]).stdout

@@ -41,6 +41,21 @@ def test_the_examples_resolve_and_expand(tmp_path: Path) -> None:
     assert "Does accuracy suffer" in ablate.read_study(drafts[0].path).file.question
 
 
+def test_a_planners_document_resolves_completely(tmp_path: Path) -> None:
+    document = read_plan(ROOT / "examples" / "cocord_gemini-2.5-flash.md")
+    first, second = (look_up(document, one, VOCABULARY) for one in document.ablations)
+    assert (first.open, second.open) == ((), ())
+    assert (first.values, first.baselines) == (("pred", "pred_sym"), [])
+    assert (second.values, second.baselines) == ((1.0, 0.999), [0])
+    assert all(study.ablation.rationale for study in (first, second))
+    write(place([first, second], tmp_path))
+    for path in tmp_path.iterdir():
+        for profile in ("quick", "paper"):
+            plan = ablate.expand(path, profile, settings=ROOT / "ablate.toml").plan
+            assert plan.title.startswith("Study of ")
+            assert plan.question
+
+
 @pytest.mark.parametrize(
     ("study", "words"),
     [
