@@ -51,6 +51,14 @@ class RecipeConfig(Declared):
     deterministic: bool = declared(
         "deterministic", True, ON_OFF, label="deterministic algorithms", symbol="deterministic"
     )
+    fast: str = declared(
+        "fast",
+        "bits",
+        Choice(("bits", "tolerance", "off")),
+        label="fast path of the training step",
+        symbol="fast path",
+        help="on a GPU; bits: used if it equals the plain step to the bit, tolerance: to 1e-3",
+    )
     augmentation: str = declared(
         "views.augmentation", "crop-flip",
         Choice(("none", "crop-flip", "crop-flip-jitter", "crop-flip-blur",

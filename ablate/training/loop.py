@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from torch import Tensor
 from ablate.errors import DivergedError, InputError, Problem
 from ablate.methods.metrics import Metric
 from ablate.methods.session import Position, Session
-from ablate.training import checkpoint
+from ablate.training import checkpoint, fast
 from ablate.training.batchnorm import reestimated
 from ablate.training.evaluate import Split, evaluate
 from ablate.training.feed import Feed
@@ -86,6 +87,7 @@ class Run:
         self.progress = Progress()
         self.best_weights: dict[str, Tensor] = {}  #: of the student at the best epoch, on the CPU
         self.step = OptimizerStep.by_recipe(trainable, hyper, feed.precision)
+        self.path = fast.Chosen(self.step, "")
         if not feed.steps:
             raise InputError(Problem(session.config.data, "", "fewer than 2 training images"))
 
@@ -93,15 +95,23 @@ class Run:
         """Train up to the last epoch and return what was measured."""
         self._resume()
         self.trainable.train()
+        self._choose_path()
         while self.progress.epoch <= self.hyper.epochs:
             self._epoch(self.progress.epoch)
         return self.progress
+
+    def _choose_path(self) -> None:
+        """Let the fast path prove itself on batches of an epoch; the state stays as it is."""
+        whole = (b for b in self.feed.epoch(1) if len(b.labels) == self.hyper.batch_size)
+        needed = self.hyper.fast != "off" and fast.builder_for(self.feed.device) is not None
+        batches = list(islice(whole, 1, 1 + fast.STEPS)) if needed else []  # not the very first
+        self.path = fast.choose(self.step, batches, self.hyper.fast)
 
     def _epoch(self, epoch: int) -> None:
         self.step.set_learning_rate(self.hyper.lr_at(epoch))
         done_before = (epoch - 1) * self.feed.steps
         for batch in self.feed.epoch(epoch, self.progress.step):
-            self.progress.sums.add(self.step(batch), len(batch.labels))
+            self.progress.sums.add(self.path.take(batch), len(batch.labels))
             self.progress.step += 1
             steps = done_before + self.progress.step
             ended = self.progress.step == self.feed.steps
@@ -159,7 +169,7 @@ class Run:
             return
         state = checkpoint.unpack(content)
         self.trainable.restore(state["model"])
-        self.step.optimizer.load_state_dict(state["optimizer"])
+        self.step.restore_optimizer(state["optimizer"])
         self.best_weights = state["best_weights"]
         progress = state["progress"]
         sums = LossSums(**progress.pop("sums"))

@@ -102,9 +102,10 @@ class Setting:
         self.session.save_artifact(HITS, _npy(hits))
         self.save(student.state_dict())
         self.save(run.best_weights, BEST)
+        facts = {"steps": run.path.words} if run.path.words else {}
         return self.outcome(
-            student, metrics=done.last, best=done.best, best_epoch=done.best_epoch
-        )  # fmt: skip
+            student, metrics=done.last, best=done.best, best_epoch=done.best_epoch, facts=facts
+        )
 
     def save(self, weights: Mapping[str, Tensor], file: str = WEIGHTS) -> None:
         """Save a state dict in the layout of the field's checkpoints, with plain types only."""

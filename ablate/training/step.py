@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -141,13 +141,18 @@ class OptimizerStep:
     def by_recipe(cls, method: Trainable, hyper: Hyper, precision: Precision) -> Self:
         """Build the step with the recipe's SGD over all that the method learns."""
         learned = [p for p in method.parameters() if p.requires_grad]
+        device = precision.device
         optimizer = torch.optim.SGD(
             learned,
-            hyper.lr,
+            # On a GPU a tensor, which a graph of the step reads anew each time.
+            torch.tensor(hyper.lr, device=device) if device.type == "cuda" else hyper.lr,
             hyper.sgd_momentum,
             weight_decay=hyper.weight_decay,
-            fused=precision.device.type in ("cpu", "cuda"),  # one kernel for all weights
+            fused=device.type in ("cpu", "cuda"),  # one kernel for all weights
         )
+        if hyper.sgd_momentum:  # from the start, so that no step differs from another
+            for weight in learned:
+                optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
         return cls(method, optimizer, precision)
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
@@ -163,4 +168,14 @@ class OptimizerStep:
     def set_learning_rate(self, lr: float) -> None:
         """Use another learning rate from the next step on."""
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)  # in place, where a graph reads it
+            else:
+                group["lr"] = lr
+
+    def restore_optimizer(self, state: dict[str, Any]) -> None:
+        """Load what `optimizer.state_dict()` gave; tensors may come from another device."""
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.optimizer.load_state_dict(state)
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate

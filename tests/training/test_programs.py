@@ -130,7 +130,7 @@ def variants(method: Method, *skipped: str) -> list[tuple[str, str, Value]]:
 
 @pytest.mark.parametrize(
     ("method", "part", "value"),
-    [*variants(COCORD, "deterministic"), *variants(CRD, "deterministic", *[
+    [*variants(COCORD, "deterministic", "fast"), *variants(CRD, "deterministic", *[
         part.name for part in COCORD.parts])],
     ids=str,
 )  # fmt: skip

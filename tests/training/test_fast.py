@@ -1,0 +1,184 @@
+"""The fast path: used only if it proves itself, refused or given up without a trace otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from fake_session import Workshop
+from torch import Tensor
+
+from ablate.errors import Interrupted
+from ablate.methods.parts import Value
+from ablate.methods.session import Machine, Outcome
+from ablate.training import fast
+from ablate.training.step import Batch, OptimizerStep
+
+PAIR = ("resnet14", "resnet8")
+SHORT: dict[str, Value] = {"batch_size": 64, "epochs": 2}
+
+
+class Fake:
+    """A fast path on the CPU: the plain step, counted, and spoiled after it if asked to."""
+
+    def __init__(self, spoil: Callable[[OptimizerStep], None] | None = None) -> None:
+        self.spoil = spoil
+        self.taken = 0
+
+    def __call__(self, step: OptimizerStep, example: Batch) -> fast.TakeStep:
+        step(example)  # as a capture does, whose steps must leave no trace
+
+        def take(batch: Batch) -> dict[str, Tensor]:
+            self.taken += 1
+            results = step(batch)
+            if self.spoil is not None:
+                self.spoil(step)
+            return results
+
+        return take
+
+
+def run(
+    workshop: Workshop,
+    monkeypatch: pytest.MonkeyPatch,
+    build: fast.Builder | None,
+    **changes: Value,
+) -> Outcome:
+    monkeypatch.setattr(fast, "builder_for", lambda _: build)
+    job = workshop.job("cocord", *PAIR, **{**SHORT, **changes})
+    return workshop.session(job, "fast").run()
+
+
+def same(one: Outcome, other: Outcome) -> None:
+    assert one.weights_digest == other.weights_digest
+    assert one.metrics == other.metrics
+
+
+@pytest.fixture(scope="module")
+def plain(workshop: Workshop) -> Outcome:
+    outcome = workshop.session(workshop.job("cocord", *PAIR, **SHORT), "plain").run()
+    assert "steps" not in outcome.facts, "where there is no fast path, nothing is said"
+    return outcome
+
+
+def test_one_that_proves_itself_is_used(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, plain: Outcome
+) -> None:
+    fake = Fake()
+    outcome = run(workshop, monkeypatch, fake)
+    assert fake.taken == fast.STEPS + 20, "ten steps an epoch"
+    assert outcome.facts["steps"] == "fast path, equal to the bit over 3 steps"
+    same(outcome, plain)
+
+
+def nudge(step: OptimizerStep, by: float = 2.0**-20) -> None:
+    """Change one weight by a little."""
+    weight = next(step.method.student.parameters()).data.flatten()
+    weight[0] += by * weight.abs().max()
+
+
+def nudge_queue(step: OptimizerStep) -> None:
+    """Change what no loss of these few steps shows."""
+    step.method.queue[-1, -1] += 1e-6  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("spoil", [nudge, nudge_queue])
+def test_one_that_is_wrong_in_a_bit_is_refused(
+    workshop: Workshop,
+    monkeypatch: pytest.MonkeyPatch,
+    plain: Outcome,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[OptimizerStep], None],
+) -> None:
+    fake = Fake(spoil)
+    outcome = run(workshop, monkeypatch, fake)
+    assert fake.taken == fast.STEPS, "it is not used again"
+    assert outcome.facts["steps"].startswith("plain steps: the fast path differs by")
+    assert outcome.facts["steps"] in capsys.readouterr().err, "the log says so"
+    same(outcome, plain)
+
+
+def test_a_tolerance_has_to_be_permitted_and_is_one(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, far = Fake(nudge), Fake(lambda step: nudge(step, by=0.1))
+    outcome = run(workshop, monkeypatch, near, fast="tolerance", batch_size=299)
+    assert "steps" not in outcome.facts, "one whole batch beside the first proves nothing"
+    outcome = run(workshop, monkeypatch, near, fast="tolerance")
+    assert outcome.facts["steps"].startswith("fast path, within")
+    outcome = run(workshop, monkeypatch, far, fast="tolerance")
+    assert outcome.facts["steps"].startswith("plain steps")
+
+
+def test_off_is_off(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake()
+    assert "steps" not in run(workshop, monkeypatch, fake, fast="off").facts
+    assert fake.taken == 0
+
+
+@pytest.mark.parametrize("when", ["building", "stepping"])
+def test_an_exception_falls_back(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, plain: Outcome, when: str
+) -> None:
+    def broken(step: OptimizerStep, example: Batch) -> fast.TakeStep:
+        step(example)
+        if when == "building":
+            raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+        def take(batch: Batch) -> dict[str, Tensor]:
+            step(batch)
+            raise ValueError("no such kernel")
+
+        return take
+
+    outcome = run(workshop, monkeypatch, broken)
+    words = {"building": "RuntimeError: operation not permitted", "stepping": "no such kernel"}
+    assert words[when] in outcome.facts["steps"]
+    assert "\n" not in outcome.facts["steps"]
+    same(outcome, plain)
+
+
+def test_losses_that_are_not_a_number_are_no_proof(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, plain: Outcome
+) -> None:
+    def nan(step: OptimizerStep, _: Batch) -> fast.TakeStep:
+        def take(batch: Batch) -> dict[str, Tensor]:
+            return {name: value * torch.nan for name, value in step(batch).items()}
+
+        return take
+
+    outcome = run(workshop, monkeypatch, nan, fast="tolerance")
+    assert outcome.facts["steps"].startswith("plain steps")
+
+
+def test_a_run_may_go_on_by_the_other_path(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, plain: Outcome
+) -> None:
+    """Stopped on one machine with a fast path, resumed on one without it, and back."""
+    paths: list[fast.Builder | None] = [Fake(), None, Fake()]
+    session = workshop.session(workshop.job("cocord", *PAIR, **SHORT), "both paths")
+    monkeypatch.setattr(fast, "builder_for", lambda _: paths[0])
+    for stop in (3, 13):
+        session.stop_after = stop
+        with pytest.raises(Interrupted):
+            session.run()
+        paths.pop(0)
+    session.stop_after = -1
+    same(session.run(), plain)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["cocord", "kd", "crd", "student"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_cuda_graph_is_the_step(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, method: str, precision: str
+) -> None:
+    outcomes = []
+    for permitted in ("bits", "off"):
+        job = workshop.job(method, *PAIR, **SHORT, precision=precision, fast=permitted)
+        session = workshop.session(job, f"graph {permitted}")
+        session.machine = Machine("cuda:0")
+        outcomes.append(session.run())
+    assert outcomes[0].facts["steps"].startswith("fast path, equal to the bit")
+    same(*outcomes)
