@@ -15,9 +15,12 @@ DETERMINISTIC = RecipeConfig.part("deterministic")
 
 def recipe_inert(job: JobConfig) -> dict[str, str]:
     """Parts of the recipe that change nothing in this job -> when they would count."""
-    if RecipeConfig.from_settings(job.settings).epochs == 1:
-        return {"lr_schedule": "with more than one epoch"}
-    return {}
+    recipe, inert = RecipeConfig.from_settings(job.settings), {}
+    if recipe.epochs == 1:
+        inert["lr_schedule"] = "with more than one epoch"
+    if recipe.fast != "tolerance":  # a path that is equal to the bit is no other computation
+        inert["fast"] = 'where it is "tolerance"'
+    return inert
 
 
 def recipe_for(networks: Mapping[str, str]) -> Values:

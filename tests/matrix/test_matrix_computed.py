@@ -161,7 +161,7 @@ def test_parts_said_to_be_inert_change_nothing_and_the_others_do(
 
 
 #: Parts that only whole epochs show, or a GPU.
-ELSEWHERE = {"epochs", "lr_schedule", "deterministic"}
+ELSEWHERE = {"epochs", "lr_schedule", "deterministic", "fast"}
 
 
 def another(part: Part, value: Value) -> Value:
