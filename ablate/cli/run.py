@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ from ablate.errors import Remedy
 
 if TYPE_CHECKING:
     from ablate.execute.orchestrator import StopRequests
+    from ablate.matrix.plan import Matrix
 
 
 def study_files(studies: list[Path]) -> list[Path]:
@@ -72,7 +74,13 @@ def run(
     settings = settings_for(studies[0])
     under, overrides = profile_of(profile, settings), parse_overrides(set_)
     chosen = parse_seeds(seeds)
-    matrices = [expand(read_study(study), settings, under, overrides, chosen) for study in studies]
+    read = [read_study(study) for study in studies]
+    matrices = [expand(study, settings, under, overrides, chosen) for study in read]
+    by_key = {matrix.plan.key: study for matrix, study in zip(matrices, read, strict=True)}
+
+    def with_seeds(matrix: Matrix, more: Sequence[int]) -> Matrix:
+        return expand(by_key[matrix.plan.key], settings, under, overrides, more)
+
     folder = results_folder(results, settings)
     again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds)))
     if dry_run:
@@ -82,7 +90,7 @@ def run(
     announce(matrices, folder, settings, yes=yes)
     stop, live = StopRequests(), Live(folder)
     with listening(stop):
-        options = Options(wait=wait, again=again)
+        options = Options(wait=wait, again=again, with_seeds=with_seeds)
         summary = run_studies(matrices, folder, settings, live, stop=stop, options=options)
     for matrix in matrices:
         if not summary.stopped:

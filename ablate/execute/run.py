@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ablate.errors import BusyError, Remedy, StoreError
@@ -22,6 +23,7 @@ from ablate.execute.launch.local import LocalLauncher, modules_for
 from ablate.execute.orchestrator import MoreSeeds, Orchestrator, StopRequests
 from ablate.execute.provenance import provenance
 from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside, settle_strays
+from ablate.execute.seed_sets import WithSeeds, set_of_seeds_ended
 from ablate.execute.summary import Summary, closing, opening, unmeasured
 from ablate.matrix.plan import Matrix
 from ablate.store.index import Index, make_folder
@@ -38,6 +40,7 @@ class Options:
 
     wait: bool = False  #: for another run that holds the results folder
     more_seeds: MoreSeeds | None = None  #: asked when all jobs of a study have ended
+    with_seeds: WithSeeds | None = None  #: how the study's own rule for seeds is followed
     launcher: Callable[[Iterable[str]], Launcher] = LocalLauncher  #: modules to import -> launcher
     again: Remedy | None = None  #: the command that goes on where this run stops
 
@@ -108,7 +111,7 @@ def run_studies(
                     stop,
                     options.launcher(preload),
                     facts=provenance(),
-                    more_seeds=options.more_seeds,
+                    more_seeds=partial(_more_seeds, index=index, say=display.say, options=options),
                 )
                 summary = replace(orchestrator.run(past), held=past.held)
         finally:
@@ -117,6 +120,16 @@ def run_studies(
         _catch_up(results, map(agenda.run, agenda.configs), display.say)
     _tell_end(agenda, summary, display, options.again)
     return summary
+
+
+def _more_seeds(
+    matrix: Matrix, *, index: Index, say: Callable[[str], None], options: Options
+) -> Matrix | None:
+    """What the study's own rule asks for, or else the caller of this run."""
+    grown = set_of_seeds_ended(matrix, index=index, say=say, with_seeds=options.with_seeds)
+    if grown is not None or options.more_seeds is None:
+        return grown
+    return options.more_seeds(matrix)
 
 
 def _tell_end(agenda: Agenda, summary: Summary, display: Display, again: Remedy | None) -> None:

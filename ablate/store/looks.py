@@ -63,7 +63,7 @@ class Look:
 def looks_of(results: StudyResults) -> list[Look]:
     """The looks that a study's results allow now: pairs whose jobs have all ended."""
     plan = results.plan
-    baseline = next(one.label for one in plan.variants if one.role is Role.BASELINE)
+    baseline = next((one.label for one in plan.variants if one.role is Role.BASELINE), "")
     found = []
     for pair in plan.pairs:
         runs = [run for run in results.runs if run.pair == pair]

@@ -183,6 +183,8 @@ def _missing(analysis: Analysis, cells: Sequence[Cell]) -> str:
     if still_open:
         jobs = f"{still_open} job{'s' * (still_open > 1)}"
         return f"{jobs} still to come: `ablate run {name}` goes on."
+    if any(c.comparison and c.comparison.tested is Tested.WAITING for c in cells):
+        return f"The rule of this study asks for more seeds: `ablate run {name}` goes on."
     broken = (JobStatus.FAILED.value, JobStatus.BLOCKED.value)
     failed = sum(why in broken for cell in everything for _, why in cell.missing)
     if failed:
