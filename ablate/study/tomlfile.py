@@ -35,7 +35,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise InputError(Problem(str(path), "", "is nested too deeply")) from None
     except ValueError as error:  # a TOMLDecodeError, or an integer of thousands of digits
         message = f"is no valid TOML: {error}"
-        raise InputError(Problem(str(path), "", message, _syntax_hint(text, error))) from None
+        plan = f"`ablate import {path}` makes studies of a plan" if _is_plan(path) else ""
+        hint = plan or _syntax_hint(text, error)
+        raise InputError(Problem(str(path), "", message, hint)) from None
     if _depth(data) > _DEEPEST:
         raise InputError(Problem(str(path), "", "is nested too deeply"))
     return data
@@ -80,6 +82,10 @@ def _read_bytes(path: Path) -> bytes:
         message = f"has more than {MOST_BYTES >> 20} MiB, too much for a study or settings"
         raise InputError(Problem(str(path), "", message))
     return content
+
+
+def _is_plan(path: Path) -> bool:
+    return path.suffix.lower() in (".md", ".markdown", ".json", ".jsonl", ".html", ".txt")
 
 
 def _syntax_hint(text: str, error: ValueError) -> str:

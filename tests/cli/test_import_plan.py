@@ -77,3 +77,10 @@ def test_another_method_is_looked_up_in_its_own_words(plan: Path) -> None:
     assert {record["method"] for record in records} == {"kd"}
     assert records[0]["part"] is None
     assert '"cocord"' in call("plan.md", "--method", "cocrd", code=2)[1]
+
+
+def test_a_plan_that_is_run_leads_to_the_import(plan: Path) -> None:
+    CliRunner().invoke(app, ["init"])
+    refused = CliRunner().invoke(app, ["run", "plan.md"])
+    assert refused.exit_code == 2
+    assert "`ablate import plan.md`" in refused.stderr
