@@ -29,7 +29,8 @@ from ablate.matrix.jobs import (
 )
 from ablate.matrix.pairs import Pair, find_pairs
 from ablate.matrix.plan import Matrix, StudyPlan
-from ablate.matrix.resolve import find_conditions
+from ablate.matrix.published_rows import published_rows
+from ablate.matrix.resolve import changed_by_profile, find_conditions
 from ablate.matrix.rows import TableRow, left_out, table_rows
 from ablate.methods.catalog import DataInfo, by_content, content_name
 from ablate.methods.method import Method
@@ -115,6 +116,8 @@ def expand(
         code=method_code(method),
         conditions=_digest(setup, pairs),
         profile_title=settings.profiles[profile].title,
+        profile_settings=changed_by_profile(conditions, methods),
+        published=published_rows(lines),
         margin=study.file.margin,
         seed_rule=rule,
         contrasts=contrasts,

@@ -93,6 +93,10 @@ class StudyPlan:
     code: str = ""  #: digest of the training code
     conditions: str = ""  #: digest of what else all jobs share: data, recipe of teachers
     profile_title: str = ""  #: what ablate.toml says of the profile in a line
+    #: What the profile sets other than the methods' own values, teachers' as "teacher.<part>".
+    profile_settings: Mapping[str, Value] = field(default_factory=dict)
+    #: Label -> pair -> title of the published method whose recipe the row follows there.
+    published: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Differences below it are equivalent to none; in the unit of the first metric.
     margin: float | None = None
     #: How the run goes on from `seeds`; None where the seeds are a list, or --seeds names them.

@@ -10,7 +10,7 @@ from ablate.errors import InputError, Problem, did_you_mean
 from ablate.methods.catalog import DataInfo, data_info, resolve_folder
 from ablate.methods.given import TEACHER_PREFIX, check_given, parts_by_name, unknown_setting
 from ablate.methods.method import Method, Networks
-from ablate.methods.parts import Value, shown
+from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN, installed
 from ablate.methods.teachers import TEACHER
 from ablate.study.settings import FILE_NAME, Execution, Profile, Settings, TomlValue
@@ -145,3 +145,13 @@ def _of_command(
 def _all_known(methods: Iterable[Method]) -> list[Method]:
     own = [method for method in methods if method.name not in BUILT_IN]
     return [*BUILT_IN.values(), *own]
+
+
+def changed_by_profile(conditions: Conditions, methods: Sequence[Method]) -> dict[str, Value]:
+    """What the profile sets other than the methods' own values; what it sets for others is out."""
+    known = parts_by_name([*methods, TEACHER] if any(m.needs_teacher for m in methods) else methods)
+    return {
+        name: value
+        for name, value in conditions.settings.items()
+        if name in known and not all(same(part.baseline, value) for part in known[name])
+    }

@@ -156,6 +156,8 @@ def _footnotes(job: JobConfig) -> Iterable[str]:
     data = known_data(job.data)
     if data and not data.flip:
         yield "views are not mirrored on this data set"
+    if float(job.settings.get("val", 0)) > 0 and config.teacher_views:
+        yield "the teacher was trained on the images held out for validation, too"
     yield from classifier_footnotes(config)
 
 

@@ -170,24 +170,37 @@ def test_teacher_and_student_are_in_formats_for_machines():
     assert all(r["rank"] is None and r["n"] is None for r in beside.values())
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"profile": "quick"},
-        {"data": "CIFAR-10"},
-        {"overrides": {"teacher.epochs": 10}},
-        {"baseline": {"epochs": 3}},
-        {"baseline": {"loss.pred": 0.0}},
-        {"baseline": {"lr": 0.01}},
-    ],
-)
-def test_no_published_values_beside_another_recipe(changes):
-    assert not shows_published(paper(**changes))
+def test_no_published_value_beside_a_row_that_follows_no_published_recipe():
+    assert not shows_published(paper(published={}))
+    elsewhere = {BOTH: {PAIRS[0]: "CoCoRD"}}
+    pairs = report.study_tables(paper(published=elsewhere))[0]
+    line = shown(pairs, BOTH)
+    assert (line[f"{PAIRS[0]} published"], line[f"{PAIRS[1]} published"]) == ("74.10", "—")
 
 
-def test_how_it_was_computed_is_no_part_of_the_recipe():
-    same = paper(baseline={"deterministic": False, "teacher.table": "off", "teacher.seed": 3})
-    assert shows_published(same)
+def test_any_row_may_be_the_published_method():
+    """Where widths differ the paper's m_c is the ablation's value elsewhere."""
+    pairs = report.study_tables(paper(published={PRED: {PAIRS[0]: "CoCoRD"}}))[0]
+    assert shown(pairs, PRED)[f"{PAIRS[0]} published"] == "74.10"
+    assert shown(pairs, BOTH)[f"{PAIRS[0]} published"] == "—"
+
+
+def test_published_values_say_how_they_were_selected():
+    words = footer(report.study_tables(paper())[0])
+    assert "best epoch on the test set" in words
+    assert "last epoch" in words
+
+
+def test_what_a_profile_sets_is_in_the_footer():
+    """Two tables of one profile whose settings were changed in between don't look alike."""
+    for notes in ("short", "full"):
+        one, other = (
+            report.study_tables(two_pairs(profile_settings=settings), notes=notes)
+            for settings in ({"lr": 0.01, "teacher.epochs": 24}, {"lr": 0.02, "teacher.epochs": 24})
+        )
+        assert "lr = 0.01" in footer(one[0])
+        assert "teacher.epochs = 24" in footer(one[0])
+        assert "lr = 0.02" in footer(other[0])
 
 
 def shows_published(results):

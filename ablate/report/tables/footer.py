@@ -95,6 +95,11 @@ def _ran(results: StudyResults, selection: Selection | None) -> str:
     if "epochs" in plan.baseline:
         epochs = plan.baseline["epochs"]
         setting.append(f"{format_value(epochs)} epoch{'s' * (epochs != 1)}")
+    setting += [
+        f"{plan.part_labels.get(name, name)} = {format_value(value)}"
+        for name, value in plan.profile_settings.items()
+        if name != "epochs" and name not in plan.overrides
+    ]
     setting += [f"{key} = {format_value(value)}" for key, value in plan.overrides.items()]
     if selection is not None and plan.profile:
         setting.append(OPTIMISTIC if selection is Selection.BEST else "last epoch")

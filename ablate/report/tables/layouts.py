@@ -87,7 +87,7 @@ def one_part(results: StudyResults, analysis: Analysis, pair: str, notes: Notes)
         cell = analysis.cells[variant.label, pair]
         cells: list[Cell | Effect | Quantity | None] = [cell] * measured
         if beside:
-            cells.append(_published_cell(published_for(variant, pair)))
+            cells.append(_published_cell(published_for(plan, variant, pair)))
         rows.append(Row(variant.label, tuple(cells), variant.role, heading))
     shown = [analysis.cells[variant.label, pair] for variant in plan.variants]
     return _table(
@@ -205,7 +205,7 @@ def _pair_rows(
         for pair in block:
             cells.append(analysis.cells[variant.label, pair])
             if beside:
-                cells.append(_published_cell(published_for(variant, pair)))
+                cells.append(_published_cell(published_for(plan, variant, pair)))
         return Row(variant.label, tuple(cells), variant.role, heading)
 
     rows = []
