@@ -26,11 +26,17 @@ from ablate.cli.common import (
     settings_for,
     tell,
 )
+from ablate.errors import Interrupted
 
 if TYPE_CHECKING:
+    from ablate.matrix.costs import PaidJob
     from ablate.matrix.plan import Matrix
     from ablate.study.settings import Settings
 
+MeasureOption = Annotated[
+    bool,
+    typer.Option("--measure", help="Run a few steps of every row for its cost."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -80,6 +86,7 @@ def preview(
     profile: ProfileOption = None,
     set_: SetOption = None,
     seeds: SeedsOption = None,
+    measure: MeasureOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -93,21 +100,42 @@ def preview(
     settings = settings_for(study)
     chosen = profile_of(profile, settings)
     matrix = expand(read_study(study), settings, chosen, parse_overrides(set_), parse_seeds(seeds))
-    print_preview(matrix, results_folder(results, settings), settings, as_json=as_json)
+    print_preview(
+        matrix, results_folder(results, settings), settings, measure=measure, as_json=as_json
+    )
 
 
 def print_preview(
-    matrix: Matrix, results: Path, settings: Settings, *, as_json: bool = False
+    matrix: Matrix,
+    results: Path,
+    settings: Settings,
+    *,
+    measure: bool = False,
+    as_json: bool = False,
 ) -> None:
     """Print what a run would do with every job of a study."""
     from ablate.execute.earlier import preview_study
     from ablate.matrix.preview_words import long_preview
 
-    found = preview_study(matrix, results, settings)
+    found = preview_study(matrix, results, settings, _measured(matrix, settings) if measure else ())
     if as_json:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
     else:
         tell("\n".join(long_preview(found)))
+
+
+def _measured(matrix: Matrix, settings: Settings) -> tuple[PaidJob, ...]:
+    """Costs of a few steps of each kind; Ctrl-C stops them and throws them away."""
+    from ablate.cli.run import listening
+    from ablate.execute.measure import measure
+    from ablate.execute.orchestrator import StopRequests
+
+    stop = StopRequests()
+    with listening(stop):
+        costs = measure(matrix, settings, stop=stop)
+    if stop.count:
+        raise Interrupted("stopped before anything was measured")
+    return costs
 
 
 @guarded

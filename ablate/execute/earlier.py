@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ablate.errors import StoreError
@@ -23,13 +24,20 @@ _AT_WORK = (JobStatus.RUNNING, JobStatus.QUEUED)
 _PACKED_SLOTS = 4  #: jobs at once that are reckoned with on a GPU that is packed by memory
 
 
-def preview_study(matrix: Matrix, results: Path, settings: Settings) -> Preview:
+def preview_study(
+    matrix: Matrix, results: Path, settings: Settings, measured: Sequence[PaidJob] = ()
+) -> Preview:
     """What `ablate run` would do with a study, and what that costs on this machine.
+
+    `measured` are costs that count more than those of earlier runs.
 
     Raises:
         InputError: ablate.toml asks for a device that is not there.
     """
-    return preview(matrix, read_earlier(matrix, results), machine_at_hand(settings.execution))
+    earlier = read_earlier(matrix, results)
+    if measured:
+        earlier = replace(earlier, paid=measured)
+    return preview(matrix, earlier, machine_at_hand(settings.execution))
 
 
 def is_done(matrix: Matrix, results: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ablate.methods.catalog import DATASETS
+from ablate.methods.catalog import known_data
 from ablate.methods.session import JobConfig
 
 #: Images shown in training from which a job is no quick check: 100 epochs of CIFAR.
@@ -70,7 +70,7 @@ def epochs(config: JobConfig) -> int:
 
 def images_shown(config: JobConfig) -> int:
     """Images that a job trains on in all; 0 where its data set is not of the catalogue."""
-    data = DATASETS.get(config.data)
+    data = known_data(config.data) if config.data else None
     return data.train * epochs(config) if data else 0
 
 

@@ -1,0 +1,69 @@
+"""Measuring before a run: a few steps of one seed of every row, thrown away."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "matrix"))
+
+from study_lab import HEAD, ROOT, TAU, Lab
+from toy_workshop import Workshop
+
+from ablate.execute.measure import measure, reduced
+from ablate.matrix.costs import CostTable
+from ablate.matrix.expand import expand
+from ablate.matrix.identity import job_id
+from ablate.study.parse import read_study
+from ablate.study.settings import load_settings
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path, load_settings(ROOT / "ablate.toml"))
+
+
+def test_short_jobs_stand_for_one_seed_of_every_row_and_for_its_upstream_work(lab: Lab) -> None:
+    matrix = lab.expand(HEAD + TAU)
+    small, originals = reduced(matrix)
+    assert list(small.configs) == list(originals)
+    assert len(originals) < len(matrix.configs)
+    assert {(c.kind, c.method) for c in originals.values()} == {
+        (c.kind, c.method) for c in matrix.configs.values()
+    }
+    for identifier, config in small.configs.items():
+        assert job_id(config) == identifier
+        assert identifier not in matrix.configs, "no short job is taken for a real one"
+        assert config.data.startswith("digits[")
+        assert config.settings.get("epochs", 0) <= 2
+        assert all(upstream in small.configs for upstream in config.upstream.values())
+    known = CostTable([])
+    assert known.cost(next(iter(originals.values()))).seconds is None
+
+
+def test_what_cannot_be_cut_short_is_left_out(lab: Lab) -> None:
+    method = lab.folder / "own.py"
+    method.write_text(
+        "from ablate.methods.method import Method\n"
+        "from ablate.methods.metrics import TOP1\n"
+        "from ablate.methods.parts import Part, Range\n"
+        "OWN = Method(name='own', title='Own', program='train', roles=(), uses_data=False,\n"
+        "             metrics=(TOP1,), parts=(Part('size', 'size', 's', 1.0, Range(0, 9)),))\n"
+        "def train(session): ...\n"
+    )
+    text = "title = 'T'\nmethod = 'own.py:OWN'\n[[ablation]]\nablated_part = 'size'\n"
+    matrix = lab.expand(text + "replacement = [2]\n")
+    assert reduced(matrix)[1] == {}
+    assert measure(matrix, lab.settings) == ()
+
+
+def test_a_measured_study_has_a_cost_and_leaves_nothing(workshop: Workshop) -> None:
+    study = workshop.study(values="[1.0, 2.0]", method="TAUGHT")
+    settings = load_settings(workshop.folder / "ablate.toml")
+    matrix = expand(read_study(workshop.folder / study), settings, "toy", {"epochs": 7})
+    table = CostTable(measure(matrix, settings))
+    for config in matrix.configs.values():
+        assert table.cost(config).seconds is not None
+    assert not workshop.results.exists()
