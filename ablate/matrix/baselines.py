@@ -11,6 +11,7 @@ from ablate.matrix.pairs import Pair
 from ablate.matrix.resolve import Conditions
 from ablate.methods.catalog import content_name
 from ablate.methods.method import Conflict, Method, Recipe
+from ablate.methods.own_networks import network_inputs
 from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
@@ -66,15 +67,16 @@ def baseline_values(setup: Setup, method: Method, pair: Pair) -> dict[str, Value
 
 def baseline_job(setup: Setup, method: Method, pair: Pair) -> JobConfig:
     """The job of the baseline's row on one pair, with seed 0 and before its upstream work."""
+    networks = pair.networks(method)
     config = JobConfig(
         kind=method.kind,
         method=method.name,
         program=method.program,
-        networks=pair.networks(method),
+        networks=networks,
         data=content_name(setup.conditions.data) if method.uses_data else "",
         seed=0,
         settings=baseline_values(setup, method, pair),
-        inputs=setup.inputs if method.uses_data else {},
+        inputs={**(setup.inputs if method.uses_data else {}), **network_inputs(networks)},
     )
     return replace(config, code=setup.codes.of(config, method.file))
 

@@ -27,6 +27,7 @@ from ablate.matrix.jobs import (
     rows_on_pairs,
     upstream_jobs,
 )
+from ablate.matrix.own_pairs import network_files, network_notes, with_own_networks
 from ablate.matrix.pairs import Pair, find_pairs
 from ablate.matrix.plan import Matrix, StudyPlan
 from ablate.matrix.published_rows import published_rows
@@ -76,6 +77,7 @@ def expand(
         raise AssertionError("a missing profile is a problem")
     data, problems = conditions.find_data() if method.uses_data else (None, [])
     study.problems += problems
+    pairs = with_own_networks(study, pairs, data)
     inputs = data_inputs(data) if data else {}
     setup = Setup(method, conditions, declared, inputs, Codes())
     places = pairs or [Pair()]  # where no pair could be read, other problems may be known
@@ -92,7 +94,8 @@ def expand(
     study.check()
     jobs = plan_jobs(setup, lines, teachers, chosen)
     footnotes = [
-        *(data.notes if data else ()), *_own_baseline(setup), *notes, *more_notes,
+        *(data.notes if data else ()), *network_notes(pairs),
+        *_own_baseline(setup), *notes, *more_notes,
         *(note for line in lines for note in line.method.footnotes(line.config)),
         *left_out(asked, table, profile),
     ]  # fmt: skip
@@ -260,7 +263,7 @@ def _matrix(
     used = {config.inputs.get("checkpoint") for config in jobs.configs.values()}
     weights = dict(pair.checkpoint for pair in pairs if pair.checkpoint)
     files = {digest: path for digest, path in weights.items() if digest in used}
-    files |= data_files(data) if data else {}
+    files |= network_files(pairs) | (data_files(data) if data else {})
     own = {row.method.name: row.method.file for row in table if ".py:" in row.method.name}
     codes = {name: file_code(Path(file)) for name, file in own.items()}
     return Matrix(plan, jobs.configs, files, own, codes)

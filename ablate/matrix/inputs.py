@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
+from ablate.matrix.code_digest import file_code
 from ablate.matrix.identity import canonical
 from ablate.methods.catalog import DataInfo, data_info, data_path, located
 from ablate.methods.file_digests import file_digest
@@ -35,8 +36,8 @@ def data_files(info: DataInfo) -> dict[str, Path]:
 def input_digest(config: JobConfig, name: str, path: Path) -> str:
     """Digest of what a job's input of this name is now; raises OSError or InputError.
 
-    `path` is the user's file, or the folder of the user's own data set.
+    `path` is the folder of the user's own data set, a file that builds networks, or given weights.
     """
     if name == DATA:
         return data_inputs(data_info(located(config.data, path)))[DATA]
-    return file_digest(path)
+    return file_code(path) if ":" in name else file_digest(path)

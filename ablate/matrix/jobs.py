@@ -17,6 +17,7 @@ from ablate.matrix.pairs import Pair
 from ablate.matrix.plan import PlannedJob
 from ablate.matrix.rows import TableRow
 from ablate.methods.method import Method, Recipe
+from ablate.methods.own_networks import network_inputs
 from ablate.methods.session import TEACHER_ROLE, JobConfig
 from ablate.methods.teachers import teacher_of
 
@@ -83,7 +84,8 @@ def reference_teachers(
     for pair in pairs:
         if pair.teacher:
             job = baseline_job(setup, method, pair)
-            job = replace(job, networks={TEACHER_ROLE: pair.teacher})
+            networks = {TEACHER_ROLE: pair.teacher}
+            job = replace(job, networks=networks, inputs={**job.inputs, **network_inputs(networks)})
             found[pair] = with_given_weights(setup, teacher_of(job, recipe), pair)
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablate.errors import Problem, did_you_mean
-from ablate.methods.catalog import NETWORKS
+from ablate.methods.catalog import NETWORKS, PACKAGE_NETWORKS
 from ablate.methods.file_digests import file_digest
 from ablate.methods.method import Method
 from ablate.methods.registry import is_file
@@ -91,8 +91,10 @@ def _is_sound(study: Study, methods: Sequence[Method], key: str, pair: PairEntry
         message = f"has no teacher, which {needing[0]} needs"
         study.problem(key, message, f'"TEACHER/{pair.student}"')
     for name in [pair.teacher] * bool(pair.teacher) + [pair.student]:
-        if name not in NETWORKS:
-            study.problem(key, f'no network "{name}"', did_you_mean(name, list(NETWORKS)))
+        if name not in NETWORKS and not study.file.networks:
+            others = {network: network for network in NETWORKS}
+            right = did_you_mean(name, list(PACKAGE_NETWORKS), others)
+            study.problem(key, f'no network "{name}"', right)
     return len(study.problems) == found
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.methods.image_folder import read_image_folder
 from ablate.methods.parts import Value
+from ablate.methods.torchvision_networks import TORCHVISION
 
-#: Name -> width of the pooled features in front of the classifier.
-NETWORKS: dict[str, int] = {
+#: The package's own networks: name -> width of the pooled features in front of the classifier.
+PACKAGE_NETWORKS: dict[str, int] = {
     **dict.fromkeys(
         ("resnet8", "resnet14", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"), 64
     ),
@@ -35,6 +36,9 @@ NETWORKS: dict[str, int] = {
     "resnet50_imagenet": 2048,
     "resnet101_imagenet": 2048,
 }
+
+#: All networks that have a name; where a name is one of torchvision's too, as vgg13, ours counts.
+NETWORKS = {**TORCHVISION, **PACKAGE_NETWORKS}
 
 #: Students that the field trains at a fifth of the usual learning rate (RepDistiller's recipe).
 SMALL_LR_NETWORKS = frozenset({"MobileNetV2", "ShuffleV1", "ShuffleV2"})

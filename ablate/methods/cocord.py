@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ablate.methods.catalog import NETWORKS, known_data
+from ablate.methods.catalog import known_data
 from ablate.methods.cocord_config import (
     BY_SLOW_STUDENT,
     BY_STUDENT,
@@ -16,6 +16,7 @@ from ablate.methods.cocord_config import (
     CoCoRDConfig,
 )
 from ablate.methods.method import Conflict, Method, Networks, Qualifier, Recipe
+from ablate.methods.own_networks import feature_width
 from ablate.methods.parts import Part, Values, format_value
 from ablate.methods.recipe import RECIPE, recipe_for
 from ablate.methods.recipe_config import AUGMENTATION
@@ -58,7 +59,7 @@ def _baseline_for(networks: Networks) -> Values:
 
 def _widths_differ(networks: Networks) -> bool:
     """Whether teacher and student have features of different widths."""
-    return NETWORKS.get(networks[TEACHER_ROLE]) != NETWORKS.get(networks[STUDENT_ROLE])
+    return feature_width(networks[TEACHER_ROLE]) != feature_width(networks[STUDENT_ROLE])
 
 
 def _conflicts(job: JobConfig) -> Iterable[Conflict]:

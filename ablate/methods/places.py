@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from ablate.methods.torchvision_networks import TORCHVISION
+
 
 @dataclass(frozen=True)
 class Places:
@@ -49,6 +51,7 @@ def _networks(family: str, *names: str) -> dict[str, str]:
 NETWORK_PLACES = Places(
     "ablate.networks",
     {
+        **dict.fromkeys(TORCHVISION, "ablate.training.networks.adapted:CONSTRUCTORS"),
         **_networks("resnet", "resnet8", "resnet14", "resnet20", "resnet32", "resnet44",
                     "resnet56", "resnet110", "resnet8x4", "resnet32x4"),
         **_networks("resnet50", "ResNet50"),

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol, Self
 
-from ablate.methods.catalog import NETWORKS, DataInfo, known_data
+from ablate.methods.catalog import DataInfo, known_data
 from ablate.methods.method import Conflict, Method, Recipe
 from ablate.methods.metrics import CLASSIFICATION, Better, Metric
+from ablate.methods.own_networks import feature_width, network_input
 from ablate.methods.parts import Choice, Part, Range, Value, Values, shown
 from ablate.methods.recipe import RECIPE, recipe_for, recipe_inert
 from ablate.methods.recipe_config import AUGMENTATION, FINITE_VIEWS
-from ablate.methods.session import TEACHER_ROLE, JobConfig
+from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig
 
 SUPERVISED = "ablate.training.programs:supervised"
 TABLE = "ablate.training.programs:teacher_table"
@@ -116,7 +117,7 @@ def distillation_inert(job: JobConfig, config: DistillationConfig) -> dict[str, 
 
 def table_mib(data: DataInfo, teacher: str, augmentation: Value) -> float:
     """Size of the table of a teacher's features in MiB: images × views × width, 4 bytes each."""
-    return data.train * _views(data, augmentation) * NETWORKS[teacher] * 4 / 2**20
+    return data.train * _views(data, augmentation) * (feature_width(teacher) or 0) * 4 / 2**20
 
 
 def _views(data: DataInfo, augmentation: Value) -> int:
@@ -146,7 +147,7 @@ def table_obstacle(job: JobConfig) -> str:
     if job.settings[AUGMENTATION.name] not in FINITE_VIEWS:
         return f"{AUGMENTATION.name} = {shown(job.settings[AUGMENTATION.name])} has no end of views"
     teacher = job.networks[TEACHER_ROLE]
-    return "" if teacher in NETWORKS else f"the width of {teacher} is not known"
+    return "" if feature_width(teacher) else f"the width of {teacher} is not known"
 
 
 def distillation_conflicts(job: JobConfig, config: DistillationConfig) -> Iterable[Conflict]:
@@ -173,7 +174,8 @@ def classifier_footnotes(config: DistillationConfig) -> Iterable[str]:
 
 
 def teacher_of(job: JobConfig, recipe: Recipe) -> JobConfig:
-    """The job that trains the teacher of a job."""
+    """The job that trains the teacher of a job; it knows nothing of its student."""
+    student = network_input(job.inputs, STUDENT_ROLE)
     return replace(
         job,
         kind=TEACHER.kind,
@@ -183,6 +185,7 @@ def teacher_of(job: JobConfig, recipe: Recipe) -> JobConfig:
         seed=int(job.settings.get(TEACHER_SEED, 0)),
         settings=recipe(TEACHER, job.networks[TEACHER_ROLE]),
         upstream={},
+        inputs={name: job.inputs[name] for name in job.inputs if name != student},
     )
 
 

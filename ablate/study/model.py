@@ -239,6 +239,9 @@ class StudyFile(Strict):
     pairs: list[PairEntry | None] = Field(
         default_factory=list, description='pairs of networks, such as "resnet110/resnet32"'
     )
+    networks: PathText = Field(
+        "", description='what builds networks of your own that pairs name, "my_nets.py:build"'
+    )
     seeds: Seeds | None = None
     metrics: Names = Field(
         default_factory=list, description="metrics of the method; the first where none is named"

@@ -26,6 +26,7 @@ from ablate.training.batchnorm import reestimated
 from ablate.training.evaluate import Split, evaluate
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
+from ablate.training.randomness import seed_layers
 from ablate.training.step import OptimizerStep, Trainable
 
 
@@ -111,6 +112,7 @@ class Run:
         self.step.set_learning_rate(self.hyper.lr_at(epoch))
         done_before = (epoch - 1) * self.feed.steps
         for batch in self.feed.epoch(epoch, self.progress.step):
+            seed_layers(self.session.config.seed, batch.step)
             self.progress.sums.add(self.path.take(batch), len(batch.labels))
             self.progress.step += 1
             steps = done_before + self.progress.step

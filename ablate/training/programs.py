@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ablate.methods.catalog import NETWORKS, located
+from ablate.methods.catalog import located
+from ablate.methods.own_networks import feature_width, network_input
 from ablate.methods.reference_configs import KDConfig
 from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig, Outcome, Session
 from ablate.training import checkpoint, data, networks
@@ -27,6 +28,7 @@ from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.loop import Progress, Run
 from ablate.training.networks import Network
+from ablate.training.networks.adapted import check, own_network
 from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
 from ablate.training.step import Trainable
@@ -70,13 +72,23 @@ class Setting:
     @property
     def teacher_width(self) -> int:
         """Width of the teacher's features, whether or not the teacher has to run."""
-        return NETWORKS[self.config.networks[TEACHER_ROLE]]
+        name = self.config.networks[TEACHER_ROLE]
+        width = feature_width(name)
+        return self.build(name, TEACHER_ROLE).feature_dim if width is None else width
 
     def build(self, name: str, purpose: str) -> Network:
         """Build a network for the data; its first weights follow from seed and purpose."""
-        info = self.data.info
+        info, own = self.data.info, network_input(self.config.inputs, purpose)
+        shape = info.classes, info.channels
         with initialising(self.config.seed, purpose):
-            return networks.build(name, info.classes, info.channels)
+            if own:
+                file, function = self.session.machine.files[own], own.partition(":")[2]
+                network = own_network(file, function, name, *shape)
+            else:
+                network = networks.build(name, *shape)
+        if own or name not in networks.names():
+            check(network, name, info.channels, info.size)
+        return network
 
     def outcome(self, network: Network | None, **results: Any) -> Outcome:
         """Outcome of the job, with the digest of the trained network."""
@@ -197,6 +209,6 @@ def _table(setting: Setting) -> TeacherTable:
     """The upstream table."""
     info, settings = setting.data.info, setting.config.settings
     views = info.crop_views if settings["views.augmentation"] != "none" else 1
-    width = NETWORKS[setting.config.networks[TEACHER_ROLE]]
+    width = setting.teacher_width
     folder = setting.session.upstream(TABLE)
     return TeacherTable.open(folder, views, len(setting.data.train_labels), width)

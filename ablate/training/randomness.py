@@ -38,6 +38,14 @@ def initialising(seed: int, purpose: str) -> Iterator[None]:
         yield
 
 
+def seed_layers(seed: int, step: int) -> None:
+    """Let what layers draw in a step follow from (seed, step): dropout takes no generator.
+
+    Without it a run that resumes would drop other units than one that was not interrupted.
+    """
+    torch.manual_seed(_hash(seed, "layers", step))
+
+
 def _hash(seed: int, purpose: str, epoch: int) -> int:
     # The newline keeps (1, "x", 23) and (12, "x", 3) apart; repr keeps newlines out of purposes.
     text = f"{seed}\n{purpose!r}\n{epoch}"

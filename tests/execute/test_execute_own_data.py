@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_execute_training import TINY, prepare
-from toy_workshop import Workshop
+from toy_workshop import Workshop, signal_worker
 
-from ablate.store.events import Started
+from ablate.store.events import Resumed, Started
 
 
 def write_images(root: Path, depth: int) -> Path:
@@ -45,3 +45,80 @@ def test_a_study_on_a_folder_of_images(
     other.run(*command, f"data=folder:{sixteen}@16")
     assert other.outcomes() == done
     other.close()
+
+
+NETS = """
+from torch import nn
+
+
+class Small(nn.Module):
+    def __init__(self, num_classes, width):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU())
+        self.dropout = nn.Dropout(0.3)
+        self.fc = nn.Linear(width, num_classes)
+
+    def forward(self, images):
+        return self.fc(self.dropout(self.body(images).mean((2, 3))))
+
+
+def build(name, num_classes):
+    return Small(num_classes, {"narrow": 8, "wide": 24}[name])
+"""
+
+
+def study_on(workshop: Workshop, pair: str, more: str = "") -> None:
+    (workshop.folder / "study.toml").write_text(
+        f'title = "Direction"\nmethod = "cocord"\npairs = ["{pair}"]\n{more}'
+        'references = ["kd", "crd"]\n'
+        '[[ablation]]\nablated_part = "prediction.direction"\naction = "REPLACE"\n'
+        'replacement = ["L_pred only"]\n'
+    )
+
+
+@pytest.mark.timeout(600)
+def test_torchvisions_networks_distil_on_a_folder_of_images(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    prepare(workshop)
+    study_on(workshop, "resnet18/mobilenet_v3_small")
+    images = write_images(tmp_path / "images", 8)
+    workshop.run("study.toml", *TINY, "--set", f"data=folder:{images}@16")
+    rows = {variant for kind, variant, _ in workshop.outcomes() if kind == "student"}
+    assert len(rows) == 4
+    assert {"KD", "CRD"} <= rows
+    report = workshop.ablate("report").stdout
+    assert "resnet18/mobilenet_v3_small" in report
+
+
+def test_a_users_own_networks_resume_to_the_bit(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    outcomes = []
+    images = write_images(tmp_path / "images", 8)
+    for name, execution in (("whole", {}), ("cut", {"checkpoint_every": "1 step"})):
+        (tmp_path / name).mkdir()
+        made = prepare(Workshop(tmp_path / name), **execution)
+        (made.folder / "my_nets.py").write_text(NETS)
+        study_on(made, "wide/narrow", 'networks = "my_nets.py:build"\n')
+        command = (
+            "study.toml",
+            *TINY,
+            "--set",
+            f"data=folder:{images}@16",
+            "--set",
+            "batch_size=16",
+        )
+        if execution:
+            run = made.start("run", *command)
+            victim, *_ = made.workers(saved=True)
+            signal_worker(victim)
+            assert made.finish(run).returncode == 0
+            assert made.events(Resumed)
+        else:
+            made.run(*command)
+        outcomes.append(made.outcomes())
+        made.close()
+    assert outcomes[0] == outcomes[1]

@@ -110,3 +110,75 @@ def test_the_middle_profile_plans_the_plans_first_study(lab: Lab) -> None:
     steps = int(student.settings["epochs"]) * info.train // int(student.settings["batch_size"])
     assert steps == 2000
     assert student.settings["head.width"] == 256
+
+
+NETS = """
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self, num_classes, width):
+        super().__init__()
+        self.conv = nn.Conv2d(1, width, 3)
+        self.fc = nn.Linear(width, num_classes)
+
+    def forward(self, images):
+        return self.fc(self.conv(images).mean((2, 3)))
+
+def build(name, num_classes, in_channels):
+    return Small(num_classes, {"narrow": 8, "wide": 16}[name])
+"""
+
+
+def own(lab: Lab, pair: str, networks: str = "my_nets.py:build") -> Matrix:
+    head = HEAD.replace("resnet14/resnet8", pair) + f'networks = "{networks}"\n'
+    return lab.expand(head + TAU)
+
+
+def test_jobs_of_own_networks_know_the_code_that_builds_them(lab: Lab) -> None:
+    (lab.folder / "my_nets.py").write_text(NETS)
+    matrix = own(lab, "resnet14/narrow")
+    students, [teacher] = configs(matrix, "student"), configs(matrix, "teacher")
+    assert all(config.networks["student"] == "narrow" for config in students)
+    for config in students:
+        assert matrix.files[config.inputs["student:build"]] == lab.folder / "my_nets.py"
+        assert (
+            input_digest(config, "student:build", lab.folder / "my_nets.py")
+            == (config.inputs["student:build"])
+        )
+    assert teacher.inputs.keys() == {DATA}  # the same teacher for any student
+    [usual] = configs(lab.expand(HEAD + TAU), "teacher")
+    assert teacher == usual
+    notes = "\n".join(matrix.plan.footnotes)
+    assert "narrow is built by my_nets.py:build; its features are 8 wide" in notes
+    (lab.folder / "my_nets.py").write_text("# a comment\n" + NETS)
+    assert own(lab, "resnet14/narrow").configs.keys() == matrix.configs.keys()
+    (lab.folder / "my_nets.py").write_text(NETS.replace("width, 3)", "width, 5)"))
+    changed = own(lab, "resnet14/narrow").configs.keys()
+    assert len(changed & matrix.configs.keys()) == 2  # the teacher and its table
+
+
+def test_widths_of_own_networks_decide_what_is_inert(lab: Lab) -> None:
+    (lab.folder / "my_nets.py").write_text(NETS)
+    m_c = "momentum.teacher_head"
+    for pair, value in (("wide/narrow", 1.0), ("narrow/narrow", 0.999)):
+        [student, *_] = configs(own(lab, pair), "student")
+        assert student.settings[m_c] == value, pair
+
+
+@pytest.mark.parametrize(
+    ("networks", "pair", "words"),
+    [
+        ("my_nets.py:build", "wide/nothing", "nothing"),
+        ("my_nets.py:other", "wide/narrow", "no function other"),
+        ("none.py:build", "wide/narrow", "no file"),
+        ("my_nets.py", "wide/narrow", "names no function"),
+    ],
+)
+def test_what_is_wrong_with_own_networks_is_told(
+    lab: Lab, networks: str, pair: str, words: str
+) -> None:
+    (lab.folder / "my_nets.py").write_text(NETS)
+    head = HEAD.replace("resnet14/resnet8", pair) + f'networks = "{networks}"\n'
+    problems = lab.problems(head + TAU)
+    assert {problem.key for problem in problems} == {"networks"}
+    assert any(words in problem.message for problem in problems)
