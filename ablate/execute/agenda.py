@@ -89,7 +89,7 @@ class Agenda:
         """What the worker of an attempt is told."""
         matrix, config, execution = self.owners[job], self.config(job), self.settings.execution
         place = Device.parse(device)
-        if place.kind is DeviceKind.CUDA:
+        if place.kind is DeviceKind.CUDA and not place.assigned:
             place = replace(place, visible_name=visible_name(place.index))
         inputs = {name: matrix.files.get(digest) for name, digest in config.inputs.items()}
         machine = Machine(
@@ -101,6 +101,7 @@ class Agenda:
         return Order(
             run=self.run(job).path,
             attempt=attempt,
+            kind=config.kind,
             machine=machine,
             upstream={role: self.run(needed).path for role, needed in config.upstream.items()},
             interval=execution.interval,

@@ -55,7 +55,8 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
         events = run.events().events
     except StoreError as error:
         events, unheard = (), str(error)
-    ours = next((a for a in history(events).attempts if a.number == attempt), None)
+    last = history(events).attempts[-1:]  # a cluster may have started the attempt again
+    ours = next((a for a in last if a.number >= attempt), None)
     step = saved_step(events)
     if result is not None:
         finished = Ended(run.id, attempt, AttemptOutcome.FINISHED, step)

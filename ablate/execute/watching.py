@@ -36,11 +36,11 @@ class Watch:
         if last > self._epochs.get(run.id, 0):
             self._epochs[run.id] = last
             self._display.epoch(run.id, last, past.epochs[last])
-        return any(isinstance(e, EpochEnded) and e.attempt == attempt for e in events)
+        return any(isinstance(e, EpochEnded) and e.attempt >= attempt for e in events)
 
     def began(self, job: str, attempt: int, written: Attempt | None) -> None:
         """Tell once where an attempt went on, or that no checkpoint was sound."""
-        if written is None or written.number != attempt or (job, attempt) in self._begun:
+        if written is None or written.number < attempt or (job, attempt) in self._begun:
             return
         if not (words := beginning(written)):
             return

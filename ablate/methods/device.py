@@ -24,6 +24,7 @@ class DeviceKind(StrEnum):
     """A GPU that CUDA can use."""
 
 
+_ASSIGNED = "cuda"  #: name of a GPU that a cluster chose for the worker
 _FORM = re.compile(r"cuda:(\d{1,9})(?: \(([^()]{1,100})\))?")
 
 
@@ -34,12 +35,18 @@ class Device:
     kind: DeviceKind = DeviceKind.CPU
     index: int = 0  #: among the GPUs that this process may use
     visible_name: str = ""  #: entry of CUDA_VISIBLE_DEVICES that means this GPU, "" for its index
+    assigned: bool = False  #: a cluster chose the GPU, and lets the worker see no other
 
     @classmethod
     def parse(cls, text: str) -> Device:
-        """Read "cpu", "cuda:1" or "cuda:1 (GPU-9f3c)", as `str` writes it; else ValueError."""
+        """Read "cpu", "cuda", "cuda:1" or "cuda:1 (GPU-9f3c)", as `str` writes it.
+
+        Raises ValueError for anything else.
+        """
         if text == DeviceKind.CPU:
             return cls()
+        if text == _ASSIGNED:
+            return cls(DeviceKind.CUDA, assigned=True)
         match = _FORM.fullmatch(text)
         if match is None:
             raise ValueError(f'"{text}" is no device; write "cpu" or "cuda:0"')
@@ -47,7 +54,9 @@ class Device:
 
     @property
     def name(self) -> str:
-        """Name as a user writes it: "cpu", "cuda:1"."""
+        """Name as a user writes it: "cpu", "cuda:1"; "cuda" for one that a cluster chose."""
+        if self.assigned:
+            return _ASSIGNED
         return "cpu" if self.kind is DeviceKind.CPU else f"cuda:{self.index}"
 
     @property
@@ -58,7 +67,7 @@ class Device:
     @property
     def environment(self) -> Mapping[str, str]:
         """Environment variables that let a worker see this GPU only; none for the CPU."""
-        if self.kind is DeviceKind.CPU:
+        if self.kind is DeviceKind.CPU or self.assigned:
             return {}
         return {
             "CUDA_VISIBLE_DEVICES": self.visible_name or str(self.index),

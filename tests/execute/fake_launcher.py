@@ -73,11 +73,8 @@ class FakeLauncher(Launcher):
         self.together = max(self.together, len(self.running))
         return ""
 
-    def find(self, handle: Handle) -> Handle | None:
-        return None
-
-    def alive(self, handle: Handle) -> bool | None:
-        return handle.job in self.running
+    def find(self, handles: Iterable[Handle]) -> list[Handle]:
+        return []
 
     def wait(self, seconds: float) -> list[Report]:
         self.waits += 1

@@ -35,11 +35,8 @@ class Cluster(Launcher):
             raise OSError("no connection")
         return self.answer
 
-    def find(self, handle: Handle) -> Handle | None:
-        return replace(handle, name=self.answer)
-
-    def alive(self, handle: Handle) -> bool | None:
-        return None
+    def find(self, handles: Iterable[Handle]) -> list[Handle]:
+        return [replace(handle, name=self.answer) for handle in handles]
 
     def wait(self, seconds: float) -> list[Report]:
         return []

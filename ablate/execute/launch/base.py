@@ -3,7 +3,7 @@
 A launcher takes an `Order` and runs it somewhere: as a process of this machine, as a job of a
 cluster. `launch` writes a `Handle` into the run directory before anything can start, so that an
 orchestrator that was killed in between leaves no attempt that nobody knows of; its successor
-reads the handle and asks the launcher with `find`. Whether an attempt lives is the launcher's
+reads the handles and asks the launcher with `find`. Whether an attempt lives is the launcher's
 answer and nobody else's: None means that it cannot tell, and unknown is not dead.
 
 A new launcher implements `submit` and the abstract methods below it.
@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
 
-from ablate.errors import StoreError
+from ablate.errors import AblateError, StoreError
 from ablate.execute.worker.order import Order
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.store.folders import Folder
@@ -69,10 +69,15 @@ class Exit:
 Report = Queued | Began | Exit
 
 
+class LauncherSilent(AblateError):  # noqa: N818 - a state of the place, not of our input
+    """The place where attempts run does not answer now, which says nothing of them."""
+
+
 class Launcher(ABC):
     """Starts, finds, watches and ends attempts in one kind of place."""
 
     name: ClassVar[str]
+    outlives: ClassVar[bool] = False  #: whether attempts go on when their orchestrator is gone
 
     def launch(self, order: Order) -> Handle:
         """Write down a handle, then start the attempt; returns what was written last.
@@ -94,16 +99,17 @@ class Launcher(ABC):
         """
 
     @abstractmethod
-    def find(self, handle: Handle) -> Handle | None:
-        """Take over an attempt that an earlier orchestrator launched, to be watched by `wait`.
+    def find(self, handles: Iterable[Handle]) -> list[Handle]:
+        """Take over attempts that an earlier orchestrator launched, to be watched by `wait`.
 
-        Returns its handle, complete by now; None if it has ended, was never submitted, or is
-        of a kind that cannot be taken over.
+        Returns the handles, complete by now, of those that wait or run. The others have ended,
+        were never submitted, or don't outlive their orchestrator. Raises LauncherSilent where
+        nobody can tell.
         """
 
-    @abstractmethod
-    def alive(self, handle: Handle) -> bool | None:
-        """Whether an attempt waits or runs; None where that cannot be told now."""
+    def submitted(self) -> bool:
+        """Whether all that was launched is where it goes on without this process."""
+        return self.outlives
 
     @abstractmethod
     def wait(self, seconds: float) -> list[Report]:

@@ -128,16 +128,9 @@ class LocalLauncher(Launcher):
         with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
             os.write(self._wake, b".")
 
-    def find(self, handle: Handle) -> Handle | None:
+    def find(self, handles: Iterable[Handle]) -> list[Handle]:
         """No worker outlives its orchestrator for long: it writes a checkpoint and leaves."""
-        return None
-
-    def alive(self, handle: Handle) -> bool | None:
-        """Whether a worker that was started here lives; None for one of another orchestrator."""
-        worker = self._workers.get(handle.job)
-        if worker is None or worker.handle != handle:
-            return None
-        return not worker.pid or self._lives(worker)
+        return []
 
     def wait(self, seconds: float) -> list[Report]:
         """Wait until a worker starts or ends or the time is up; returns what happened."""

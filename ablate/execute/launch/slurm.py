@@ -41,7 +41,6 @@ from ablate.execute.launch.slurm_client import (
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import Pulse, read_pulse
 from ablate.methods.lifecycle import AttemptOutcome
-from ablate.store.files import atomic_write
 from ablate.store.history import history
 from ablate.store.rundir import RunDirectory
 from ablate.study.slurm_settings import Slurm
@@ -76,6 +75,7 @@ class SlurmLauncher(Launcher):
     """Submits, finds, watches and cancels attempts on a cluster."""
 
     name = "slurm"
+    outlives = True
 
     def __init__(
         self,
@@ -93,6 +93,7 @@ class SlurmLauncher(Launcher):
         self._arrays = Arrays(settings, self._client, results / FOLDER)
         self._watched: dict[str, _Watched] = {}  #: by job
         self._next_look = 0.0
+        self._looked = False  #: at the queue, since the last submission
         self.queries = 0  #: how often the controller was asked for the queue
 
     def submit(self, order: Order, handle: Handle) -> str:
@@ -100,46 +101,42 @@ class SlurmLauncher(Launcher):
 
         Raises OSError where the order cannot be written.
         """
-        path = order.run / ORDER_FILE
-        atomic_write(path, order.to_json().encode())
-        waits_for = (p.name for p in order.upstream.values() if not _has_result(RunDirectory(p)))
-        upstream = tuple(sorted(waits_for))
-        address = self._arrays.gather(handle.job, path, kind=order.kind, upstream=upstream)
+        run = RunDirectory(order.run)
+        text = replace(order, elsewhere=True).to_json()
+        run.folder.write(ORDER_FILE, text.encode())
+        upstream = (p.name for p in order.upstream.values() if not _has_result(RunDirectory(p)))
+        address = self._arrays.gather(
+            handle.job, order.run / ORDER_FILE, kind=order.kind, upstream=tuple(sorted(upstream))
+        )
         named = replace(handle, name=str(address))
-        self._watched[handle.job] = _Watched(named, RunDirectory(order.run), address)
+        self._watched[handle.job] = _Watched(named, run, address)
+        self._looked = False
         return str(address)
 
-    def find(self, handle: Handle) -> Handle | None:
-        """Take over an attempt that an earlier orchestrator submitted; see `Launcher.find`.
+    def find(self, handles: Iterable[Handle]) -> list[Handle]:
+        """Take over attempts that an earlier orchestrator submitted; see `Launcher.find`."""
+        queue, found = self._queue(), []
+        for handle in handles:
+            address = Address.of(handle)
+            address = address.in_queue(queue) if address else None
+            if address is None or queue[address.task].state.ended:
+                continue
+            named = replace(handle, name=str(address))
+            run = RunDirectory.of(self._results, handle.job)
+            self._watched[handle.job] = _Watched(named, run, address)
+            found.append(named)
+        return found
 
-        Raises SlurmUnavailable where the controller doesn't answer.
-        """
-        found = self._locate(handle)
-        if found is None:
-            return None
-        named = replace(handle, name=str(found))
-        run = RunDirectory.of(self._results, handle.job)
-        self._watched[handle.job] = _Watched(named, run, found)
-        return named
-
-    def alive(self, handle: Handle) -> bool | None:
-        """Whether an attempt waits or runs; None where the controller doesn't answer."""
-        try:
-            return self._locate(handle) is not None
-        except SlurmUnavailable:
-            return None
-
-    def _locate(self, handle: Handle) -> Address | None:
-        address, queue = Address.of(handle), self._queue()
-        found = address.in_queue(queue) if address else None
-        task = queue.get(found.task) if found else None
-        return None if task is None or task.state.ended else found
+    def submitted(self) -> bool:
+        """Whether Slurm has all that was launched."""
+        return self._looked and all(one.address.array for one in self._watched.values())
 
     def wait(self, seconds: float) -> list[Report]:
         """Submit what was gathered, look at the queue if it is time, else sleep; returns news."""
         reports = list(self._submit())
         if not reports and self._clock() >= self._next_look:
             self._next_look = self._clock() + self._settings.poll_s
+            self._looked = True
             reports += self._look()
         if not reports:
             self._sleep(seconds)
@@ -253,7 +250,7 @@ class SlurmLauncher(Launcher):
 
 
 def _has_result(run: RunDirectory) -> bool:
-    return run.result_file.exists()
+    return run.has_result_file()
 
 
 def _has_last_word(one: _Watched) -> bool:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from ablate.errors import AblateError
+from ablate.execute.launch.base import LauncherSilent
 
 _SEPARATOR = "|"
 _UNKNOWN_ID = "Invalid job id"
@@ -23,7 +24,7 @@ _OVER = (_UNKNOWN_ID, "already completing or completed")  #: what scancel says o
 _MANY = 500  #: ids in one call, far below the longest command line
 
 
-class SlurmUnavailable(AblateError):  # noqa: N818 - a state of the cluster, not of our input
+class SlurmUnavailable(LauncherSilent):
     """The controller did not answer, or answered that it can't now; ask again later."""
 
 

@@ -20,6 +20,7 @@ class Record:
     step: int = 0  #: that checkpoints had reached at the latest end of an attempt
     fingerprints: frozenset[str] = frozenset()
     alone: bool = False  #: ran out of memory once, so it gets a device to itself
+    evictions: int = 0  #: by the cluster, without progress since the last that had some
 
 
 #: What comes of an outcome that no other attempt would change.
@@ -27,10 +28,22 @@ _CERTAIN: Mapping[AttemptOutcome, Trigger] = {
     AttemptOutcome.FINISHED: Trigger.FINISH,
     AttemptOutcome.DIVERGED: Trigger.DIVERGE,  # training is deterministic
     AttemptOutcome.REFUSED: Trigger.GIVE_UP,  # only the user can put that right
+    AttemptOutcome.CANCELLED: Trigger.STOP,  # as somebody wants it; the next run goes on
 }
 
+#: What a cluster does to a job that is not to blame for it.
+_EVICTED = (AttemptOutcome.PREEMPTED, AttemptOutcome.NODE_FAILED)
+
+#: What a job may suffer as often as it makes progress in between.
+_WORTH_MORE = (AttemptOutcome.INTERRUPTED, AttemptOutcome.TIME_LIMIT)
+
 #: What comes of stopping a worker.
-_STOPPED = (AttemptOutcome.CRASHED, AttemptOutcome.LOST, AttemptOutcome.INTERRUPTED)
+_STOPPED = (
+    AttemptOutcome.CRASHED,
+    AttemptOutcome.LOST,
+    AttemptOutcome.INTERRUPTED,
+    AttemptOutcome.TIME_LIMIT,
+)
 
 #: What comes of an outcome that the job is not to blame for: it costs no retry.
 _INNOCENT: Mapping[AttemptOutcome, Trigger] = {
@@ -50,6 +63,7 @@ class RetryPolicy:
     max_retries: int = 3
     first_delay_s: float = 1.0
     factor: float = 4.0
+    max_evictions: int = 100  #: by the cluster, without progress
     first_pause_s: float = 1.0  #: after a fault of the machine; each next one is twice as long
     longest_pause_s: float = 30.0
     machine_wait_s: float = 3600.0  #: pauses in all, without progress, before the run ends
@@ -80,10 +94,13 @@ class RetryPolicy:
         progress = end.step > record.step
         after = replace(record, step=end.step)
         if progress:
-            after = replace(after, retries=0)
-        if stopping and outcome in _STOPPED:
+            after = replace(after, retries=0, evictions=0)
+        evicted = outcome in _EVICTED and after.evictions < self.max_evictions
+        if evicted:
+            after = replace(after, evictions=after.evictions + 1)
+        if stopping and (evicted or outcome in _STOPPED):
             return Trigger.STOP, after
-        if progress and outcome is AttemptOutcome.INTERRUPTED:
+        if evicted or (progress and outcome in _WORTH_MORE):
             return Trigger.REPEAT_NOW, after
         if not progress and not (shared and outcome is AttemptOutcome.OUT_OF_MEMORY):
             after = replace(after, retries=after.retries + 1)

@@ -40,7 +40,7 @@ from ablate.errors import (
 from ablate.execute.machine import is_machine_fault
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag, WorkerSession
-from ablate.matrix.code_digest import file_code
+from ablate.matrix.code_digest import file_code, job_code
 from ablate.matrix.inputs import input_digest
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.registry import import_file
@@ -48,6 +48,7 @@ from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
 from ablate.store.artifacts import ArtifactError, measure
 from ablate.store.events import Failed, Finished, Started
+from ablate.store.history import history
 from ablate.store.job_result import JobResult
 from ablate.store.lease import BEATS_EVERY_S, EXPIRES_S
 from ablate.store.locks import FolderLock
@@ -81,7 +82,7 @@ def main(order: Order) -> None:
     own_group()
     _redirect(RunDirectory(order.run))
     stop = StopFlag()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in (signal.SIGTERM, signal.SIGINT, *((signal.SIGUSR1,) if order.elsewhere else ())):
         signal.signal(name, lambda number, _: stop.request(signal.Signals(number).name))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     _watch_orchestrator(stop, order.grace_s)
@@ -89,7 +90,7 @@ def main(order: Order) -> None:
     try:
         # The lease of a worker that died on another machine is void only after a while.
         lock.acquire(0 if is_local(order.run) else EXPIRES_S + BEATS_EVERY_S)
-        code = attempt(order, stop)
+        code = attempt(_numbered(order), stop)
     except BusyError:
         code = EXIT_BUSY
     except (StoreError, OSError) as error:
@@ -101,6 +102,15 @@ def main(order: Order) -> None:
     if stop.reason == ORPHANED:  # nobody is left who would end what the program started
         os.killpg(os.getpgrp(), signal.SIGKILL)
     sys.exit(code)
+
+
+def _numbered(order: Order) -> Order:
+    """Give an attempt that a cluster started again a number of its own."""
+    if not order.elsewhere:
+        return order
+    attempts = history(RunDirectory(order.run).events().events).attempts
+    free = attempts[-1].number + 1 if attempts else 1
+    return replace(order, attempt=max(order.attempt, free))
 
 
 def own_group() -> None:
@@ -207,8 +217,13 @@ def _tell(session: WorkerSession, error: BaseException) -> None:
 def check_given(order: Order, config: JobConfig) -> None:
     """The user's files must be what the job was planned with, or its id would name another job.
 
-    Raises JobError for the first that has changed.
+    So must the code of a worker on another machine. Raises JobError for the first that differs.
     """
+    if order.elsewhere and job_code(config, order.method_file) != config.code:
+        raise JobError(
+            f"the code on {socket.gethostname()} is not the code that the job was planned with: "
+            "install the same version there, or run the study again with this one"
+        )
     given: list[tuple[Path, Callable[[Path], str], str]] = [
         (path, partial(input_digest, config, name), config.inputs[name])
         for name, path in order.machine.files.items()

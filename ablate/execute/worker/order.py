@@ -26,6 +26,7 @@ class Order:
     method_code: str = ""  #: digest of that file's code when the study was planned
     device: Device = field(default_factory=Device)
     grace_s: float = 30.0
+    elsewhere: bool = False  #: on another machine, whose code has to be checked
     facts: Mapping[str, str] = field(default_factory=dict)  #: provenance: versions, git state
 
     def to_json(self) -> str:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from fake_slurm import FakeSlurm, Task
 
-from ablate.execute.launch.base import Began, Exit, Handle, Queued, Report, read_handle
+from ablate.execute.launch.base import (
+    Began,
+    Exit,
+    Handle,
+    LauncherSilent,
+    Queued,
+    Report,
+    read_handle,
+)
 from ablate.execute.launch.slurm import FOLDER, SlurmLauncher
 from ablate.execute.launch.slurm_client import SlurmClient
 from ablate.execute.launch.slurm_script import Array, directives
@@ -159,7 +167,8 @@ def test_a_silent_controller_ends_nothing(lab: Lab) -> None:
     lab.cluster.silent = True
     for _ in range(400):
         assert lab.launcher.wait(5.0) == []  # though the task has ended long since
-    assert lab.launcher.alive(lab.handles[job_id(1)]) is None
+    with pytest.raises(LauncherSilent):
+        lab.new_launcher().find(lab.handles.values())
     lab.cluster.silent = False
     lab.wait(lambda: lab.ended(1))
     assert lab.exits(1)[0].exit_code == 0
@@ -266,8 +275,8 @@ def test_a_successor_takes_over_whatever_the_first_had_submitted(lab: Lab) -> No
     lab.launch(3)  # and before it submits the third
     handles = [read_handle(lab.run(job_id(job)).path) for job in (1, 2, 3)]
     lab.launcher = lab.new_launcher()
-    found = [lab.launcher.find(handle) for handle in handles if handle]
-    assert [handle is not None for handle in found] == [True, True, False]
+    found = lab.launcher.find([handle for handle in handles if handle])
+    assert [handle.job for handle in found] == [job_id(1), job_id(2)]
     lab.wait(lambda: lab.ended(1, 2))
     assert len(lab.cluster.submitted) == 2
 
@@ -278,13 +287,12 @@ def test_an_id_that_the_cluster_gave_again_is_another_job(lab: Lab) -> None:
     handle = read_handle(lab.run(job_id(1)).path)
     assert handle is not None
     lab.task(1).comment = "somebody else's"
-    assert lab.launcher.find(handle) is None
-    assert lab.launcher.alive(handle) is False
+    assert lab.new_launcher().find([handle]) == []
 
 
 def test_a_forged_handle_names_nothing(lab: Lab) -> None:
     for name in ("", "17", "17_3; rm -rf /", "../../x:0=1", f"{'a' * 16}:0=--all"):
-        assert lab.launcher.find(Handle("slurm", job_id(1), 1, "t", name)) is None
+        assert lab.launcher.find([Handle("slurm", job_id(1), 1, "t", name)]) == []
 
 
 def test_refusals_are_told_with_slurms_own_words(tmp_path: Path) -> None:
