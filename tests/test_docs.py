@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -14,6 +15,14 @@ from typing import Any
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
+
+import ablate
+
+sys.path.insert(0, str(Path(__file__).parent / "execute"))
+sys.path.insert(0, str(Path(__file__).parent / "report"))
+
+from results_folder import make_results
 
 from ablate.cli.app import app
 from ablate.study.json_schema import settings_schema, study_schema
@@ -76,6 +85,43 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def keys_of(found: Any) -> Iterator[str]:
+    """Keys of records, but not those of tables whose keys are names of the user's."""
+    for one in found if isinstance(found, list) else [found]:
+        if isinstance(one, dict):
+            yield from one
+            for key in ("jobs", "analyses", "rows", "parts", "glance", "machine", "cost"):
+                if isinstance(one.get(key), list | dict):
+                    yield from keys_of(one[key])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import examples/heads.md --json",
+        "parts --json",
+        "doctor --quick --json",
+        "preview studies/temperature.toml --json",
+        "status --json --results RESULTS",
+        "show JOB --json --results RESULTS",
+        "report --format json --results RESULTS",
+    ],
+)
+def test_json_has_the_keys_that_the_page_names(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    make_results(tmp_path / "results")
+    with ablate.open_results(tmp_path / "results") as results:
+        job = results.records()[0]["id"]
+    words = line.replace("RESULTS", str(tmp_path / "results")).replace("JOB", job).split()
+    done = CliRunner().invoke(app, words)
+    text = (DOCS / "json.md").read_text(encoding="utf-8")
+    keys = set(keys_of(json.loads(done.stdout)))
+    assert keys
+    assert {key for key in keys if f"`{key}`" not in text} == set()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["plan_to_table.md", "agents.md"])
 def test_commands_that_a_page_shows_run_in_an_empty_folder(page: str, tmp_path: Path) -> None:
@@ -93,8 +139,6 @@ def test_commands_that_a_page_shows_run_in_an_empty_folder(page: str, tmp_path: 
 
 
 def test_the_method_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import ablate
-
     code = re.findall(r"```python\n(.*?)```", (DOCS / "own_method.md").read_text(), re.DOTALL)[0]
     (tmp_path / "my_method.py").write_text(code)
     (tmp_path / "ablate.toml").write_text('[profiles.quick]\ndata = "digits"\n')

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +108,35 @@ def test_the_shell_is_offered_studies_and_profiles(empty: Path) -> None:
     assert "cocord" in complete.methods("co")
     assert "temperature" in complete.parts("t")
     assert complete.jobs("") == []
+
+
+def test_a_shell_completes_methods_and_profiles(empty: Path) -> None:
+    call("init")
+    for words, offered in (("ablate parts co", "cocord"), ("ablate run x --profile ", "quick")):
+        environment = {
+            **os.environ,
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+            "_ABLATE_COMPLETE": "complete_bash",
+        }
+        command = [sys.executable, "-m", "ablate"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert offered in done.stdout.split(), done.stderr
+
+
+@pytest.mark.parametrize("line", ["parts --json", "import plan.md --json", "doctor --quick"])
+def test_commands_before_a_run_load_no_torch(line: str, empty: Path) -> None:
+    (empty / "plan.md").write_text("# S\n- **Ablated Part**: Predictor\n- **Action**: REMOVE\n")
+    call("init")
+    code = f"""
+import sys
+from ablate.cli import main
+sys.argv = ["ablate", *{line.split()!r}]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+assert "torch" not in sys.modules and "pandas" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
