@@ -305,9 +305,10 @@ class Orchestrator:
         with self._complaints.told():
             for matrix in new.values():
                 self._index.register(matrix.plan)
-        self._settled = False
-        self._take_on(added, read_past(added, self.agenda.run))
-        return not self._settled
+        past = read_past(added, self.agenda.run)
+        self._settled = not any(past.is_open(job) for job in added)  # an earlier run did them
+        self._take_on(added, past)
+        return True
 
     def _show_blocked(self) -> None:
         for job in self.agenda.configs:

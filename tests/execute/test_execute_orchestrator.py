@@ -193,6 +193,18 @@ def test_a_study_grows_by_the_seeds_that_are_asked_for(tmp_path: Path) -> None:
     assert (asked, summary.count(JobStatus.DONE), len(summary.phases)) == ([2, 5], 5, 5)
 
 
+def test_seeds_that_an_earlier_run_has_done_are_not_waited_for(tmp_path: Path) -> None:
+    small, large = make_matrix(2), make_matrix(5)
+    orchestrate(tmp_path, large, FakeLauncher(), [Device("cpu", 1)])
+
+    def more(matrix: Matrix) -> Matrix | None:
+        return large if len(matrix.configs) == 2 else None
+
+    again = FakeLauncher()
+    summary, _ = orchestrate(tmp_path, small, again, [Device("cpu", 1)], more_seeds=more)
+    assert (summary.count(JobStatus.DONE), again.launched) == (5, [])
+
+
 def test_where_nothing_can_be_written_the_summary_has_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
