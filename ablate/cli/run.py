@@ -69,6 +69,7 @@ def run(
     from ablate.execute.orchestrator import StopRequests
     from ablate.execute.run import Options, run_studies
     from ablate.matrix.expand import expand
+    from ablate.methods.lifecycle import JobStatus
     from ablate.study.parse import read_study
 
     settings = settings_for(studies[0])
@@ -93,7 +94,8 @@ def run(
         options = Options(wait=wait, again=again, with_seeds=with_seeds)
         summary = run_studies(matrices, folder, settings, live, stop=stop, options=options)
     for matrix in matrices:
-        if not summary.stopped:
+        rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
+        if any(summary.phases.get(job) is JobStatus.DONE for job in rows):
             live.say(f"the table: ablate report {matrix.plan.name}{elsewhere(folder)}")
     raise typer.Exit(summary.exit_code)
 

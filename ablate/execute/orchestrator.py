@@ -91,13 +91,14 @@ class Orchestrator:
         *,
         facts: Mapping[str, str] = {},
         more_seeds: MoreSeeds | None = None,
+        lost: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.monotonic,
         free_bytes: ReadFree = free_gpu_bytes,
     ) -> None:
-        """`facts` are recorded with every attempt."""
+        """`facts` are recorded with every attempt; `lost` says why the folder is ours no more."""
         self.agenda = agenda
         self._index, self._display, self._stop, self._launcher = index, display, stop, launcher
-        self._facts, self._more_seeds, self._clock = facts, more_seeds, clock
+        self._facts, self._more_seeds, self._lost, self._clock = facts, more_seeds, lost, clock
         self._memory = MemoryWatch(devices := list(devices), free_bytes)
         execution = agenda.settings.execution
         policy = RetryPolicy(
@@ -110,6 +111,7 @@ class Orchestrator:
         self._complaints = Complaints(display.say)
         self._handles: dict[str, Handle] = {}
         self._attempts: dict[str, int] = {}
+        self._places: dict[str, str] = {}  #: job -> device of its latest attempt
         self._messages: dict[str, str] = {}
         self._unstarted: list[Exit] = []  #: attempts that could not even be launched
         self._final: set[str] = set()  #: keys of studies that need no more seeds
@@ -137,6 +139,7 @@ class Orchestrator:
             self._launched,
             len(self._watch.resumed),
             self._stop.count > 0,
+            lost=self._lost(),
             messages=self._messages,
         )
 
@@ -175,6 +178,10 @@ class Orchestrator:
             self._look_at_running()
 
     def _look_for_stops(self) -> None:
+        if not self._stops_seen and (why := self._lost()):
+            self._display.say(f"{self.agenda.results}: {why}; this run stops")
+            self._stops_seen = 1
+            self._handle(StopRequested())
         while self._stops_seen < min(self._stop.count, 2):
             self._stops_seen += 1
             self._acknowledge(len(self._scheduler.running))
@@ -227,6 +234,8 @@ class Orchestrator:
                 self._ended(report)
             case Began(job):
                 self._handle(AttemptBegan(job))
+                where = f"attempt {self._attempts[job]} on {self._places[job]}"
+                self._display.job(job, JobStatus.RUNNING, where)
             case Queued(job, reason):
                 self._handle(AttemptQueued(job))
                 if reason:
@@ -251,13 +260,16 @@ class Orchestrator:
         self._attempts[job] = attempt
         self._launched += 1
         self._memory.launched(job, device)
+        if why := self._lost():  # not a file is to be made where the folder was
+            self._unstarted.append(Exit(job, None, trouble=why, outcome=AttemptOutcome.BUSY))
+            return
         try:
             self.agenda.run(job).create(self.agenda.config(job))
             order = self.agenda.order(job, attempt, device, self._facts)
             self._handles[job] = self._launcher.launch(order)
         except OSError as error:  # no room on the disk, or no process to be had: judged as an end
             self._unstarted.append(Exit(job, None, trouble=in_words(error), errno=error.errno))
-        self._display.job(job, JobStatus.RUNNING, f"attempt {attempt} on {device}")
+        self._places[job] = device
 
     def _ended(self, exit_: Exit) -> None:
         job, attempt = exit_.job, self._attempts[exit_.job]

@@ -9,6 +9,7 @@ calls hands over a `StopRequests` if the run should be stoppable.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,10 +20,19 @@ from ablate.execute.agenda import Agenda
 from ablate.execute.display import Display, Sturdy
 from ablate.execute.launch.base import Launcher
 from ablate.execute.launch.devices import find_devices
+from ablate.execute.launch.in_use import devices_in_use
 from ablate.execute.launch.local import LocalLauncher, modules_for
+from ablate.execute.notices import notices
 from ablate.execute.orchestrator import MoreSeeds, Orchestrator, StopRequests
 from ablate.execute.provenance import provenance
-from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside, settle_strays
+from ablate.execute.recovery import (
+    Past,
+    mend_configs,
+    read_past,
+    set_damaged_aside,
+    settle_strays,
+)
+from ablate.execute.scheduler.placement import Device
 from ablate.execute.seed_sets import WithSeeds, set_of_seeds_ended
 from ablate.execute.summary import Summary, closing, opening, unmeasured
 from ablate.matrix.plan import Matrix
@@ -81,43 +91,18 @@ def run_studies(
     make_folder(results)
     agenda = Agenda(tuple(matrices), settings, results)
     lock = FolderLock(orchestrator_lock(results), f"ablate run {agenda.title}")
-    _take(lock, options, display)
-    with lock:
-        with Index.open(results, writable=True) as index:
-            for matrix in matrices:
-                index.register(matrix.plan)
-        mend_configs(agenda.configs, agenda.run, display.say)
-        set_damaged_aside(agenda.configs, agenda.run, display.say)
-        held = settle_strays(
-            agenda.configs,
-            agenda.run,
-            settings.execution.grace_s,
-            display.say,
-            stopping=lambda: stop.count > 0,
-        )
-        past = read_past(agenda.configs, agenda.run, held)
+    _take(lock, agenda, options, display)
+    with lock, devices_in_use(devices, results, display.say):
+        past = _take_up(agenda, stop, display)
         for matrix in matrices:
             sentence, remedies = opening(matrix, past)
             display.say(sentence, *remedies)
-        open_jobs = replace(agenda, left_out=frozenset(past.held))
-        preload = modules_for(agenda.config(job) for job in past.open(agenda.configs))
         try:
-            with Index.open(results, writable=True, busy_seconds=BUSY_S) as index:
-                orchestrator = Orchestrator(
-                    open_jobs,
-                    index,
-                    devices,
-                    display,
-                    stop,
-                    options.launcher(preload),
-                    facts=provenance(),
-                    more_seeds=partial(_more_seeds, index=index, say=display.say, options=options),
-                )
-                summary = replace(orchestrator.run(past), held=past.held)
+            agenda, summary = _orchestrate(agenda, past, devices, display, stop, options, lock)
         finally:
             display.end()
-        agenda = replace(orchestrator.agenda, left_out=frozenset())
-        _catch_up(results, map(agenda.run, agenda.configs), display.say)
+        if not summary.lost:
+            _catch_up(results, map(agenda.run, agenda.configs), display.say)
     _tell_end(agenda, summary, display, options.again)
     return summary
 
@@ -130,6 +115,61 @@ def _more_seeds(
     if grown is not None or options.more_seeds is None:
         return grown
     return options.more_seeds(matrix)
+
+
+def _take_up(agenda: Agenda, stop: StopRequests, display: Display) -> Past:
+    """Find out what earlier runs left, and put right what they left damaged or open."""
+    grace_s = agenda.settings.execution.grace_s
+    configs, runs, say = agenda.configs, agenda.run, display.say
+    mend_configs(configs, runs, say)
+    set_damaged_aside(configs, runs, say)
+    held = settle_strays(configs, runs, grace_s, say, stopping=lambda: stop.count > 0)
+    past = read_past(configs, runs, held)
+    for sentence in notices(agenda, past):
+        say(sentence)
+    with Index.open(agenda.results, writable=True) as index:
+        for matrix in agenda.matrices:
+            index.register(matrix.plan)
+    return past
+
+
+def _orchestrate(
+    agenda: Agenda,
+    past: Past,
+    devices: Sequence[Device],
+    display: Display,
+    stop: StopRequests,
+    options: Options,
+    lock: FolderLock,
+) -> tuple[Agenda, Summary]:
+    """Run what is open; returns the agenda as it had grown by then."""
+    before = agenda.results.stat()
+    preload = modules_for(agenda.config(job) for job in past.open(agenda.configs))
+    if preload:
+        display.say("starting workers: importing torch takes 5 to 20 s")
+    with Index.open(agenda.results, writable=True, busy_seconds=BUSY_S) as index:
+        orchestrator = Orchestrator(
+            replace(agenda, left_out=frozenset(past.held)),
+            index,
+            devices,
+            display,
+            stop,
+            launcher=options.launcher(preload),
+            facts=provenance(),
+            more_seeds=partial(_more_seeds, index=index, say=display.say, options=options),
+            lost=lambda: lock.lost or moved(agenda.results, before),
+        )
+        summary = replace(orchestrator.run(past), held=past.held)
+    return replace(orchestrator.agenda, left_out=frozenset()), summary
+
+
+def moved(results: Path, before: os.stat_result) -> str:
+    """Why a results folder is not the one that it was; "" if it is."""
+    try:
+        same = os.path.samestat(results.stat(), before)
+    except OSError:
+        same = False
+    return "" if same else "the folder was moved or replaced"
 
 
 def _tell_end(agenda: Agenda, summary: Summary, display: Display, again: Remedy | None) -> None:
@@ -150,12 +190,15 @@ def _catch_up(results: Path, runs: Iterable[RunDirectory], say: Callable[[str], 
             say(f"not in the index: {sentence}")
 
 
-def _take(lock: FolderLock, options: Options, display: Display) -> None:
+def _take(lock: FolderLock, agenda: Agenda, options: Options, display: Display) -> None:
     """Take the lock; with `wait`, say who has it and wait for them to end."""
     try:
         lock.acquire()
     except BusyError as busy:
         if not options.wait:
-            raise BusyError(f"{busy} (--wait waits for it to end)") from None
+            again = options.again or Remedy("run", tuple(agenda.title.split()))
+            waiting = replace(again, arguments=(*again.arguments, "--wait"))
+            together = f"{busy}; studies run together as `ablate run A.toml B.toml`"
+            raise BusyError(f"{together}, or one after the other").helped_by(waiting) from None
         display.say(f"{busy}; waiting")
         lock.acquire(float("inf"))

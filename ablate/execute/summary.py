@@ -29,6 +29,7 @@ class Summary:
     launched: int  #: attempts started
     resumed: int  #: jobs that went on from a checkpoint, however often
     stopped: bool = False  #: somebody asked the run to stop
+    lost: str = ""  #: why the results folder was not this run's any more
     held: Mapping[str, str] = field(default_factory=dict)  #: jobs that were left alone -> why
     messages: Mapping[str, str] = field(default_factory=dict)  #: job -> how its last attempt ended
 

@@ -18,7 +18,7 @@ from ablate.execute.scheduler.placement import Device
 from ablate.execute.summary import Summary
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id
-from ablate.matrix.plan import Matrix, PlannedJob, StudyPlan
+from ablate.matrix.plan import Matrix, PlannedJob, Role, StudyPlan, Variant
 from ablate.methods.device import Device as JobDevice
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import JobConfig
@@ -127,7 +127,8 @@ def make_matrix(jobs: int, kind: str = "student") -> Matrix:
     planned = tuple(PlannedJob(job, kind, "v", "s", config.seed) for job, config in configs.items())
     plan = StudyPlan(
         name="fake", title="", question="", answers="", profile="toy", data="none", metrics=(),
-        pairs=("s",), seeds=(), baseline={}, overrides={}, variants=(), jobs=planned,
+        pairs=("s",), seeds=(), baseline={}, overrides={},
+        variants=(Variant("v", Role.BASELINE, "m"),), jobs=planned,
     )  # fmt: skip
     return Matrix(plan, configs)
 

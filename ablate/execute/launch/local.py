@@ -40,6 +40,8 @@ _LONGEST_FOLDER = 75
 
 _SERVER_GONE = 255  #: what multiprocessing says where the server took the exit code with it
 _SLOW_START_S = 60.0  #: to import torch takes up to twenty seconds where the disk is cold
+_PATIENCE_S = 3.0  #: for a fork server that was stopped
+_STARTS = 3  #: tries to start a worker, each with a new fork server
 _POLL_S = 0.05  #: how often workers are looked at whose server is gone
 
 
@@ -102,6 +104,7 @@ class LocalLauncher(Launcher):
         self._workers: dict[str, _Worker] = {}
         self._host = socket.gethostname()
         self._memory_kills = memory_kills()
+        self._waits_since = 0.0  #: for a fork server that should have answered; 0 if nothing does
         self._starter = ThreadPoolExecutor(1, "start-workers")
         self._processes = threading.Lock()  #: multiprocessing reads an exit code only once
         self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -119,10 +122,10 @@ class LocalLauncher(Launcher):
     def _start(self, process: ForkServerProcess) -> None:
         with self._processes:
             make_socket_folder()
-            try:
-                process.start()
-            except EOFError as error:  # the server died of it
-                raise OSError("the fork server ended") from error
+            for _ in range(_STARTS):
+                with contextlib.suppress(EOFError, ConnectionError):  # the server died meanwhile
+                    return process.start()
+            raise OSError(errno.EAGAIN, "the process that starts workers ended again and again")
 
     def _awake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
@@ -140,8 +143,11 @@ class LocalLauncher(Launcher):
             gone = [worker for worker in orphaned if not self._lives(worker)]
             reports = [*self._starts(), *self._reap(gone)]
             left = max(0.0, deadline - time.monotonic())
-            if reports or not left:
+            if reports:
                 return reports
+            if not left:
+                self._look_at_server()
+                return []
             ready = self._ready(min(left, _POLL_S) if orphaned else left)
             for worker in ready:
                 worker.orphaned = self._lives(worker)
@@ -259,11 +265,28 @@ class LocalLauncher(Launcher):
             if worker.started.cancelled():
                 del self._workers[job]
 
-    def _end_server(self) -> None:
+    def _look_at_server(self) -> None:
+        """End a fork server that somebody stopped: it starts no worker and tells of no end.
+
+        Another one is started when it is needed.
+        """
+        now = time.monotonic()
+        waits = any(
+            not self._lives(worker) if worker.pid else now - worker.ordered_at > _PATIENCE_S
+            for worker in self._workers.values()
+            if not worker.orphaned
+        )
+        self._waits_since = (self._waits_since or now) if waits else 0.0
+        if waits and now - self._waits_since > _PATIENCE_S:
+            self._end_server(only_stopped=True)
+
+    def _end_server(self, *, only_stopped: bool = False) -> None:
         """End a fork server that does not answer, so that whoever waits for it goes on."""
         with contextlib.suppress(psutil.Error):
             for child in psutil.Process().children():
-                if any("multiprocessing.forkserver" in word for word in child.cmdline()):
+                is_server = "multiprocessing.forkserver" in " ".join(child.cmdline())
+                stopped = child.status() == psutil.STATUS_STOPPED
+                if is_server and (stopped or not only_stopped):
                     child.kill()
 
     def _signal(self, worker: _Worker, number: int) -> None:
