@@ -122,7 +122,7 @@ def put_rows(index: Index, jobs: dict[str, JobConfig], epochs: int, metrics: int
                 ingest.job_row(
                     RunDirectory.of(index.results, job), config, EventLog(size=1), told, RESULT
                 )
-                | {"result_size": 1},
+                | {"events_stamp": "", "result_stamp": ""},
                 [ingest.attempt_row(attempt)],
                 epoch_rows,
                 False,

@@ -17,7 +17,7 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, e
 from sqlalchemy.exc import DBAPIError
 
 from ablate.errors import StoreError
+from ablate.store import folders
 
 BUSY_SECONDS = 30.0
 
@@ -94,7 +95,7 @@ def reading(source: Source, busy_seconds: float) -> Iterator[Connection]:
     """A connection on which all reads see one state of the database."""
 
     def connect() -> sqlite3.Connection:
-        return _sqlite(source.database, source.options, busy_seconds)
+        return _sqlite(source.database, source.options, busy_seconds, ("temp_store = MEMORY",))
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
     event.listen(engine, "begin", _begin)
@@ -116,6 +117,32 @@ def writer(database: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
     event.listen(engine, "begin", _begin_immediate)
     engine.connect().close()  # finds out now whether that is possible; the pool keeps it open
     return engine
+
+
+def leave_out(connection: Connection, there: Set[str]) -> None:
+    """Let a reader's connection see no job whose run directory is gone.
+
+    A view of the same name hides the table; it lives in memory and in this connection only.
+    """
+    ids = connection.exec_driver_sql("SELECT id FROM main.jobs").scalars()
+    gone = [(name,) for name in ids if name not in there]
+    if not gone:
+        return
+    connection.exec_driver_sql("CREATE TEMP TABLE gone_jobs (id PRIMARY KEY)")
+    connection.exec_driver_sql("INSERT INTO gone_jobs VALUES (?)", gone)
+    connection.exec_driver_sql(
+        "CREATE TEMP VIEW jobs AS SELECT * FROM main.jobs"
+        " WHERE id NOT IN (SELECT id FROM gone_jobs)"
+    )
+
+
+def refuse_not_plain(database: Path) -> None:
+    """Raise StoreError if the database or its log is a link, a pipe or a device."""
+    for path in (database, *(_beside(database, suffix) for suffix in ("wal", "shm"))):
+        try:
+            folders.refuse_not_plain(path)
+        except OSError as error:
+            raise StoreError(f"{path}: {error.strerror}; `ablate reindex` rebuilds it") from error
 
 
 @contextlib.contextmanager
@@ -149,12 +176,15 @@ def store_errors(database: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator
 
 def _explain(database: Path, message: str, busy_seconds: float) -> str:
     if "locked" in message or "busy" in message:
-        return f"{database}: another process kept it locked for {busy_seconds:g} s; try again"
+        return (
+            f"{database}: another process kept it locked for {busy_seconds:g} s; try again, or "
+            "end that process: `ablate reindex` rebuilds the index"
+        )
     if "full" in message:
         return f"{database}: the disk is full"
     if "readonly" in message or "unable to open" in message:
-        return f"{database}: cannot be opened for this: {message}"
-    if "malformed" in message or "not a database" in message:
+        return f"{database}: cannot be opened for this: {message}; `ablate reindex` rebuilds it"
+    if any(words in message for words in ("malformed", "not a database", "no such")):
         return f"{database}: damaged ({message}); `ablate reindex` rebuilds it"
     return f"{database}: {message}"
 

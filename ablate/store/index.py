@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy import Connection, Engine, Inspector, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from ablate.errors import StoreError
@@ -18,7 +18,8 @@ from ablate.store import connect, find, schema, studies
 from ablate.store import ingest as rows
 from ablate.store.processes import uncollected
 from ablate.store.rebuild import DATABASE, check_results, rebuild
-from ablate.store.rundir import RunDirectory
+from ablate.store.results_format import check_format, write_format
+from ablate.store.rundir import RunDirectory, run_names
 
 T = TypeVar("T")
 
@@ -41,27 +42,42 @@ class Index:
         """Open the index of a results folder.
 
         Writable, for the holder of the orchestrator's lock, it is made if it is missing, and
-        rebuilt if it is of an older version. Otherwise nothing is written or made anywhere.
-        Raises StoreError if it cannot be opened, is of a newer version or, for a reader, is
-        missing or of an older one.
+        rebuilt if it is of another version, damaged, or locked by another program: it can be
+        told from the run directories. Otherwise nothing is written or made anywhere. Raises
+        StoreError if it cannot be opened, for a reader also if it is missing or of another version.
         """
-        database = results / DATABASE
+        check_format(results)
         if writable:
-            if not database.exists():
-                make_folder(results)
-                rebuild(results)
-            elif _version(cls(results, None, busy_seconds)) < schema.VERSION:
-                rebuild(results)
-            with connect.store_errors(database, busy_seconds):
-                return cls(results, connect.writer(database, busy_seconds), busy_seconds)
+            return cls._open_writable(results, busy_seconds)
         index = cls(results, None, busy_seconds)
-        version = _version(index)
-        if version < schema.VERSION:
-            raise StoreError(
-                f"{database}: made by an older version of ablate (schema {version}, now "
-                f"{schema.VERSION}); `ablate reindex` rebuilds it"
-            )
+        version = index.read(_schema_version)
+        if version != schema.VERSION:
+            other = f"schema {version}, this ablate uses {schema.VERSION}" if version else "damaged"
+            raise StoreError(f"{index.database}: {other}; `ablate reindex` rebuilds it")
         return index
+
+    @classmethod
+    def _open_writable(cls, results: Path, busy_seconds: float) -> Index:
+        database = results / DATABASE
+        make_folder(results)
+        if not _is_usable(cls(results, None, busy_seconds)):
+            rebuild(results)
+        try:
+            return cls(results, _writer(database, busy_seconds), busy_seconds)._without_missing()
+        except StoreError:
+            rebuild(results)
+        return cls(results, _writer(database, busy_seconds), busy_seconds)
+
+    def _without_missing(self) -> Index:
+        """Forget jobs whose run directory is gone; closed if that is not possible."""
+        try:
+            gone = self.read(partial(rows.missing, there=run_names(self.results)))
+            if gone:
+                self.write(partial(rows.forget, numbers=gone))
+        except BaseException:
+            self.close()
+            raise
+        return self
 
     @property
     def database(self) -> Path:
@@ -96,7 +112,8 @@ class Index:
                 connect.reading_as_writer(self._engine) as connection,
                 uncollected(),
             ):
-                return query(connection)
+                return _understood(query, connection, self.database)
+        connect.refuse_not_plain(self.database)
         database, share = self.database, True
         for attempt in range(_TRIES):
             last = attempt == _TRIES - 1
@@ -113,7 +130,8 @@ class Index:
                     connect.reading(source, self._busy_seconds) as connection,
                     uncollected(),
                 ):
-                    value = query(connection)
+                    connect.leave_out(connection, run_names(self.results))
+                    value = _understood(query, connection, database)
                 if source.sound():
                     return value
             except (DBAPIError, FileNotFoundError) as error:
@@ -162,8 +180,20 @@ class Index:
             studies.write_document(self.results, studies.StudyDocument(plan, registered))
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
-        self.write(lambda connection: rows.store_plan(connection, plan, registered))
+        self._store_plan(plan, registered)
         return plan
+
+    def _store_plan(self, plan: StudyPlan, registered: float) -> None:
+        """Take over a plan; an index that cannot take it is built anew, with the plan in it."""
+        try:
+            self.write(lambda connection: rows.store_plan(connection, plan, registered))
+        except StoreError:
+            if self._engine is None:
+                raise
+            self.close()
+            rebuild(self.results)
+            self._engine = _writer(self.database, self._busy_seconds)
+            self._seen.clear()
 
     def ingest(self, run: RunDirectory) -> bool:
         """Take over what is new in a run directory, and say whether anything was.
@@ -219,25 +249,50 @@ def make_folder(results: Path) -> None:
     """Make a results folder, if it is not there; StoreError where that is not possible."""
     try:
         results.mkdir(parents=True, exist_ok=True)
+        write_format(results)
     except OSError as error:
         raise StoreError(f"{results}: cannot be made: {error.strerror}") from error
 
 
-def _version(index: Index) -> int:
-    """Schema version of an existing index; StoreError if it is newer than this program's."""
-    version = index.read(_schema_version)
-    if version > schema.VERSION:
-        raise StoreError(
-            f"{index.database}: made by a newer version of ablate (schema {version}, this one "
-            f"knows {schema.VERSION}); update ablate"
-        )
-    return version
+def _understood(query: Callable[[Connection], T], connection: Connection, database: Path) -> T:
+    """Run a query; StoreError where rows hold what no index of ours holds."""
+    try:
+        return query(connection)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        words = f"{type(error).__name__}: {error}"
+        raise StoreError(f"{database}: damaged ({words}); `ablate reindex` rebuilds it") from error
+
+
+def _writer(database: Path, busy_seconds: float) -> Engine:
+    connect.refuse_not_plain(database)
+    with connect.store_errors(database, busy_seconds):
+        return connect.writer(database, busy_seconds)
+
+
+def _is_usable(index: Index) -> bool:
+    try:
+        return index.read(_schema_version) == schema.VERSION
+    except StoreError:
+        return False
 
 
 def _schema_version(connection: Connection) -> int:
-    """The version that a database says it has; 0 if it says nothing that we understand."""
-    if not inspect(connection).has_table(schema.meta.name):
+    """The version that a database says it has; 0 if its tables are not those of that version."""
+    found = inspect(connection)
+    if not found.has_table(schema.meta.name):
         return 0
     query = select(schema.meta.c.value).where(schema.meta.c.key == "schema")
-    found = str(connection.execute(query).scalar())
-    return int(found) if found.isdigit() else 0
+    text = str(connection.execute(query).scalar())
+    version = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if version == schema.VERSION and not all(
+        map(partial(_has, found), schema.metadata.sorted_tables)
+    ):
+        return 0
+    return version
+
+
+def _has(found: Inspector, table: Table) -> bool:
+    """Whether a database has a table with just these columns."""
+    if not found.has_table(table.name):
+        return False
+    return {one["name"] for one in found.get_columns(table.name)} == set(table.columns.keys())

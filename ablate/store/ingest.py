@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
@@ -17,9 +16,10 @@ from ablate.errors import StoreError
 from ablate.matrix.plan import StudyPlan
 from ablate.methods.session import JobConfig
 from ablate.store import schema
+from ablate.store.events import EpochEnded
 from ablate.store.history import Attempt, JobHistory, history
 from ablate.store.job_result import JobResult
-from ablate.store.rundir import EventLog, RunDirectory
+from ablate.store.rundir import AbsentError, DamagedError, EventLog, RunDirectory
 
 BATCH = 500  #: jobs per transaction, so that it stays short
 
@@ -35,7 +35,9 @@ class Seen:
 
     events_size: int = -1  #: bytes of the event log
     events_count: int = 0
-    result_size: int = -1  #: bytes; -1 where there was none
+    events_digest: str = ""  #: of those bytes
+    events_stamp: str = ""  #: `RunDirectory.stamp`; these two tell whether anything is new
+    result_stamp: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,14 @@ class Record:
     @property
     def seen(self) -> Seen:
         """What the index holds once this is written."""
-        return Seen(*(self.job[name] for name in ("events_size", "events_count", "result_size")))
+        return Seen(*(self.job[one.name] for one in fields(Seen)))
 
 
 def seen(connection: Connection, ids: Collection[str]) -> dict[str, Seen]:
     """What the index holds of some jobs."""
     c = schema.jobs.c
-    query = select(c.id, c.events_size, c.events_count, c.result_size).where(c.id.in_(ids))
+    columns = [c[one.name] for one in fields(Seen)]
+    query = select(c.id, *columns).where(c.id.in_(ids))
     return {row[0]: Seen(*row[1:]) for row in connection.execute(query)}
 
 
@@ -66,20 +69,18 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
 
     Raises StoreError if its config or event log cannot be read.
     """
-    result_size = _size(run.result_file)
-    if before and (before.events_size, before.result_size) == (
-        run.events_size(),
-        result_size,
-    ):
+    stamps = run.stamp(run.events_file), run.stamp(run.result_file)
+    if before and (before.events_stamp, before.result_stamp) == stamps:
         return None
-    result, problem, result_size = _result(run, result_size)
+    result, problem, result_stamp = _result(run, stamps[1])
     log = run.events()
     told = history(log.events, done=result is not None)
     old = before.events_count if before else 0
-    anew = before is not None and (log.size < before.events_size or len(log.events) < old)
+    anew = before is not None and log.digest(before.events_size) != before.events_digest
     fresh = history(log.events[old:]).epochs if old and not anew else told.epochs
     return Record(
-        job_row(run, run.config(), log, told, result, problem) | {"result_size": result_size},
+        job_row(run, run.config(), log, told, result, problem)
+        | {"events_stamp": stamps[0], "result_stamp": result_stamp},
         [attempt_row(attempt) for attempt in told.attempts],
         [
             (epoch, name, None if math.isnan(value) else value)
@@ -88,7 +89,7 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
             for name, value in values.items()
         ],
         anew,
-        tuple(filter(None, (problem, _damaged_lines(run, log)))),
+        tuple(filter(None, (problem, contradiction(run, log, result), _damaged_lines(run, log)))),
     )
 
 
@@ -139,6 +140,22 @@ def write(connection: Connection, records: Iterable[Record]) -> None:
         connection.exec_driver_sql(_MEASURED, measured)
 
 
+def missing(connection: Connection, there: Set[str]) -> list[int]:
+    """Numbers of the jobs that have no run directory any more."""
+    c = schema.jobs.c
+    rows = connection.execute(select(c.number, c.id)).all()
+    return [row.number for row in rows if row.id not in there]
+
+
+def forget(connection: Connection, numbers: Sequence[int]) -> None:
+    """Remove the rows of some jobs, inside the caller's transaction."""
+    for start in range(0, len(numbers), BATCH):
+        batch = numbers[start : start + BATCH]
+        for table in (schema.metrics, schema.attempts):
+            _forget(connection, table, batch)
+        connection.execute(delete(schema.jobs).where(schema.jobs.c.number.in_(batch)))
+
+
 def store_plan(connection: Connection, plan: StudyPlan, registered: float) -> None:
     """Insert or replace a study and its list of jobs, inside the caller's transaction."""
     document = plan.to_json()
@@ -175,25 +192,33 @@ def _forget(connection: Connection, table: Any, numbers_: Iterable[int]) -> None
         connection.execute(delete(table).where(table.c.job.in_(gone)))
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+def contradiction(run: RunDirectory, log: EventLog, result: JobResult | None) -> str:
+    """What a result says otherwise than the job's last epoch; "" if nothing."""
+    epochs = [event for event in log.events if isinstance(event, EpochEnded)]
+    if result is None or not epochs:
+        return ""
+    last = epochs[-1].metrics
+    differ = ", ".join(
+        f"{name} is {value}, was {last[name]}"
+        for name, value in result.metrics.items()
+        if name in last and last[name] != value
+    )
+    return f"{run.result_file}: differs from the job's last epoch: {differ}" if differ else ""
 
 
-def _result(run: RunDirectory, size: int) -> tuple[JobResult | None, str, int]:
-    """A result, what is wrong with it, and how much of it was seen.
+def _result(run: RunDirectory, stamp: str) -> tuple[JobResult | None, str, str]:
+    """A result, what is wrong with it, and which state of it was seen.
 
     One that cannot be read is none, its job's error says so, and it is looked at again next time.
     """
     try:
-        result = run.result()
+        return run.read_result(), "", stamp
+    except AbsentError:
+        return None, "", stamp
+    except DamagedError as error:
+        return None, f"{error}; the next run does the job again", stamp
     except StoreError as error:
-        return None, str(error), Seen.result_size
-    damaged = result is None and size >= 0
-    problem = f"{run.result_file}: damaged; the next run does the job again" if damaged else ""
-    return result, problem, size
+        return None, str(error), Seen.result_stamp
 
 
 def _damaged_lines(run: RunDirectory, log: EventLog) -> str:
@@ -240,6 +265,7 @@ def job_row(
         "facts": _compact(facts),
         "events_size": log.size,
         "events_count": len(log.events),
+        "events_digest": log.digest(log.size),
     }
 
 

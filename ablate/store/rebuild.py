@@ -14,7 +14,9 @@ from sqlalchemy import Engine, insert
 from ablate.errors import StoreError
 from ablate.store import connect, ingest, schema, studies
 from ablate.store.files import TEMPORARY, sync_folder
+from ablate.store.folders import NotPlainError, refuse_not_plain
 from ablate.store.locks import FolderLock, orchestrator_lock
+from ablate.store.results_format import check_format
 from ablate.store.rundir import run_directories
 
 DATABASE = "ablate.db"
@@ -38,6 +40,7 @@ def reindex(results: Path) -> Rebuilt:
     if not results.is_dir():
         raise StoreError(f"{results}: there is no such results folder")
     check_results(results)
+    check_format(results)
     with FolderLock(orchestrator_lock(results), "ablate reindex"):
         return rebuild(results)
 
@@ -117,6 +120,11 @@ def _finish(fresh: Path) -> None:
 def _swap(fresh: Path, database: Path) -> None:
     """Replace the database; its log must never meet the new file, nor be missing from the old."""
     log, shared = (database.with_name(database.name + suffix) for suffix in ("-wal", "-shm"))
+    for path in (database, log, shared):
+        try:
+            refuse_not_plain(path)
+        except NotPlainError:
+            path.unlink()  # the link itself
     if database.exists():
         with contextlib.suppress(sqlite3.Error):
             _empty_log(database)

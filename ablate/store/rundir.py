@@ -15,12 +15,13 @@ results/runs/<job id>/
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterator, Set
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from ablate.store.events import Event, from_line, to_line
 from ablate.store.files import CORRUPT
 from ablate.store.folders import MIB, Folder, NotPlainError
 from ablate.store.job_result import JobResult, ResultError, from_bytes, to_text
+from ablate.store.results_format import write_format
 
 _JOB_ID = re.compile(r"[0-9a-f]{64}")
 _MOST_EVENTS = 256 * MIB  #: of an event log
@@ -45,6 +47,11 @@ class EventLog:
     damaged: int = 0  #: lines that are no events, the unfinished last line not counted
     truncated: bool = False  #: the last line is unfinished: a crash, or a write in progress
     size: int = 0  #: bytes that were read
+    content: bytes = field(default=b"", repr=False, compare=False)  #: those bytes
+
+    def digest(self, size: int) -> str:
+        """A digest of its first bytes, to tell whether a log is the continuation of another."""
+        return hashlib.blake2b(self.content[:size], digest_size=16).hexdigest()
 
 
 class AbsentError(StoreError):
@@ -126,6 +133,7 @@ class RunDirectory:
         """
         if job_id(config) != self.id:
             raise StoreError(f"{self.path}: the config belongs to job {job_id(config)}")
+        write_format(self.path.parents[1])
         Folder(self.checkpoints, depth=3).make()
         self.artifact_folder.make()
         if self.mend_config(config):
@@ -188,6 +196,14 @@ class RunDirectory:
             return self.events_file.lstat().st_size
         except OSError:
             return 0
+
+    def stamp(self, file: Path) -> str:
+        """What changes with each change of a file: size, times, inode; "" where there is none."""
+        try:
+            status = file.lstat()
+        except OSError:
+            return ""
+        return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
     def events(self) -> EventLog:
         """Read the event log; damaged lines are left out and counted; absent means empty.
@@ -267,6 +283,14 @@ def _check_id(name: str) -> None:
         raise StoreError(f'a run directory is named by 64 hex digits, not "{name}"')
 
 
+def run_names(results: Path) -> Set[str]:
+    """Ids of all jobs that have a run directory in a results folder."""
+    try:
+        return set(Folder(results / "runs", depth=1).names())
+    except OSError:
+        return frozenset()
+
+
 def run_directories(results: Path) -> Iterator[RunDirectory]:
     """All run directories of a results folder that were fully created, by id."""
     try:
@@ -286,7 +310,7 @@ def parse_events(content: bytes) -> EventLog:
     damaged = parsed.count(None)
     unfinished = from_line(last)  # whole but for its newline is whole enough
     events = tuple(event for event in [*parsed, unfinished] if event is not None)
-    return EventLog(events, damaged, bool(last) and unfinished is None, len(content))
+    return EventLog(events, damaged, bool(last) and unfinished is None, len(content), content)
 
 
 def _is_file(path: Path) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-VERSION = 2  #: raise it with every change of these tables; older indexes are then rebuilt
+VERSION = 3  #: raise it with every change of these tables; older indexes are then rebuilt
 
 metadata = MetaData()
 
@@ -81,9 +81,11 @@ jobs = Table(
     Column("best", Text, nullable=False),  # JSON: name -> value at best_epoch
     Column("costs", Text, nullable=False),  # JSON: name -> value that depends on the machine
     Column("facts", Text, nullable=False),  # JSON: name -> text
-    Column("events_size", Integer, nullable=False),  # bytes; these three tell whether
-    Column("events_count", Integer, nullable=False),  # there is anything new
-    Column("result_size", Integer, nullable=False),  # -1: no result
+    Column("events_size", Integer, nullable=False),  # bytes that were read
+    Column("events_count", Integer, nullable=False),
+    Column("events_digest", String, nullable=False),  # of those bytes
+    Column("events_stamp", String, nullable=False),  # these two tell whether there is anything
+    Column("result_stamp", String, nullable=False),  # new; "": not there, or to be read again
 )
 
 attempts = Table(

@@ -16,6 +16,7 @@ from pathlib import Path
 from ablate.errors import StoreError
 from ablate.matrix.plan import PlannedJob, StudyPlan
 from ablate.store.folders import MIB, Folder
+from ablate.store.results_format import write_format
 
 _MOST_BYTES = 256 * MIB
 
@@ -31,6 +32,7 @@ class StudyDocument:
 def write_document(results: Path, document: StudyDocument) -> None:
     """Write a study document atomically; OSError as the system gives it."""
     path = document_path(results, document.plan.key)
+    write_format(results)
     folder = Folder(path.parent, depth=1)
     folder.make()
     content = {"registered": document.registered, "plan": document.plan.to_json()}

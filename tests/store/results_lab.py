@@ -99,8 +99,11 @@ class Lab:
     def finish(self, config: JobConfig, attempt: int = 1, **result: Any) -> RunDirectory:
         run = self.run(config)
         self.start(run, attempt)
-        for epoch in (1, 2):
-            self.epoch(run, epoch, attempt)
+        self.epoch(run, 1, attempt)
+        last = {name: FINISHED.metrics[name] for name in ("loss", "top1")}
+        run.append(
+            EpochEnded(attempt=attempt, time=10.0 * attempt + 2, epoch=2, step=20, metrics=last)
+        )
         run.write_result(dataclasses.replace(FINISHED, **result))
         run.append(Finished(attempt=attempt, time=10.0 * attempt + 5))
         return run

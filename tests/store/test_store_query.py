@@ -218,7 +218,7 @@ def test_a_job_in_full(lab, index):
 def test_curves_of_students(lab, index):
     assert curves(index, lab.plan().key, ["loss"]) == [
         ("base", "t/s", 0, 1, "loss", 1.0),
-        ("base", "t/s", 0, 2, "loss", 0.5),
+        ("base", "t/s", 0, 2, "loss", 0.1),
         ("base", "t/s", 1, 1, "loss", 1.0),
     ]
     run = lab.run(lab.student(BASE, 1))
