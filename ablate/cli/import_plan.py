@@ -14,7 +14,7 @@ from ablate.errors import InputError
 
 if TYPE_CHECKING:
     from ablate.study.plan_document import PlanDocument
-    from ablate.study.plan_study import StudyDraft
+    from ablate.study.plan_writing import StudyDraft
 
 _DEFAULT_METHOD = "cocord"
 
@@ -48,7 +48,7 @@ def import_plan(
     placed = _place(found, method, folder)
     drafts = [draft for _, draft in placed]
     if writes:
-        from ablate.study.plan_study import write
+        from ablate.study.plan_writing import write
 
         write(drafts)
     for document, _ in found:
@@ -84,7 +84,8 @@ def _place(
 ) -> list[tuple[Path, StudyDraft]]:
     """Each ablation, looked up, with the path of its document."""
     from ablate.study.plan_matching import Vocabulary
-    from ablate.study.plan_study import look_up, place
+    from ablate.study.plan_study import look_up
+    from ablate.study.plan_writing import place
 
     vocabulary = Vocabulary.of(method_named(name or _DEFAULT_METHOD, "--method"))
     paths, studies = [], []

@@ -15,7 +15,8 @@ from ablate.methods.registry import find_method
 from ablate.study.parse import read_study
 from ablate.study.plan_document import PlanDocument, PlannedAblation, read_plan
 from ablate.study.plan_matching import Vocabulary
-from ablate.study.plan_study import PlannedStudy, file_name, look_up, place, study_text, write
+from ablate.study.plan_study import PlannedStudy, look_up
+from ablate.study.plan_writing import file_name, place, study_text, write
 
 ROOT = Path(__file__).parents[2]
 VOCABULARY = Vocabulary.of(find_method("cocord"))

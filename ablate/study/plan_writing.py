@@ -1,0 +1,207 @@
+"""Study files from plans: commented TOML under a safe name, where no other file is."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ablate.errors import InputError, Problem
+from ablate.methods.method import Method
+from ablate.methods.parts import Part, Value
+from ablate.study.plan_document import PlannedAblation
+from ablate.study.plan_matching import one_line
+from ablate.study.plan_study import ACTIONS, PlannedStudy
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+    from tomlkit.items import Array, Table
+
+_LONGEST_NAME = 80  #: characters of a study's file name
+#: Names that another file has, or that some systems reserve.
+_RESERVED = re.compile(r"ablate|pyproject|con|prn|aux|nul|com\d|lpt\d")
+_SENTENCE_ENDS = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
+
+
+def study_text(study: PlannedStudy, folder: Path) -> str:
+    """The study file, for a folder from which a method's file is found."""
+    import tomlkit
+
+    plan, document = study.ablation, tomlkit.document()
+    _comment(document, f"From {study.document.name}, line {plan.line}: {plan.name}")
+    document["title"] = _printable(plan.name)
+    question, answers = _question(plan)
+    if question:
+        document["question"] = question
+    document["answers"] = f'{_printable(study.document.name)}, "{_printable(plan.name)}"{answers}'
+    document["method"] = _method_name(study.method, folder)
+    for text in study.assumed:
+        _comment(document, f"assumed: {text}")
+    if study.pairs.pairs:
+        document["pairs"] = list(study.pairs.pairs)
+    document["metrics"] = [metric.label for metric in study.metrics]
+    document.add(tomlkit.nl())
+    for sentence in study.open:
+        _comment(document, f"open: {sentence}")
+    for name in study.closest:
+        part = study.method.part(name)
+        _comment(document, f"closest: {name} ({part.label}); {part.allowed}")
+    ablations = tomlkit.aot()
+    ablations.append(_ablation(study))
+    document["ablation"] = ablations
+    if study.pairs.profiles:
+        document["profiles"] = {
+            name: {"pairs": list(pairs)} for name, pairs in study.pairs.profiles.items()
+        }
+    document["plan"] = _plan(study)
+    return tomlkit.dumps(document)
+
+
+def _ablation(study: PlannedStudy) -> Table:
+    import tomlkit
+
+    plan, table = study.ablation, tomlkit.table()
+    name = study.part.name if study.part else ""
+    table["ablated_part"] = tomlkit.string(name).comment(_one_comment(plan.ablated_part))
+    action = plan.action.upper() if plan.action.upper() in ACTIONS else ""
+    table["action"] = action
+    if action == "REPLACE" and plan.replacement:
+        table["replacement"] = _replacement(study)
+    fixed = study.mixed or (study.baselines and action == "REPLACE")
+    if fixed and study.part and study.baseline is not None:
+        table["baseline"] = tomlkit.item(_written(study.part, study.baseline)).comment(
+            "the reference row"
+        )
+    return table
+
+
+def _replacement(study: PlannedStudy) -> Array:
+    import tomlkit
+
+    array = tomlkit.array()
+    for words, value in zip(study.ablation.replacement, study.values, strict=True):
+        known = study.part is not None and value is not None
+        item = _written(study.part, value) if study.part and value is not None else words
+        array.add_line(item, comment=f"{'plan' if known else 'open'}: {one_line(words)}")
+    array.add_line(indent="")
+    return array
+
+
+def _plan(study: PlannedStudy) -> Table:
+    """The plan's own words, with every character that TOML has to escape."""
+    import tomlkit
+
+    plan, table = study.ablation, tomlkit.table()
+    table.comment("the document's own words")
+    table["document"] = study.document.name
+    table["sha256"] = study.document.sha256
+    for key in ("line", "name", "ablated_part", "action", "rationale"):
+        table[key] = getattr(plan, key)
+    table["replacement"] = list(plan.replacement)
+    table["metrics"] = list(plan.metrics)
+    if study.open:
+        table["open"] = list(study.open)
+        table["open"].comment("decide above, then delete this line")
+    return table
+
+
+def _written(part: Part, value: Value) -> Value:
+    return part.value_labels.get(value, value)
+
+
+def _method_name(method: Method, folder: Path) -> str:
+    """The method's name; that of a file is told from the study's folder."""
+    path, colon, attribute = method.name.rpartition(":")
+    if not colon:
+        return method.name
+    return f"{os.path.relpath(Path(path).resolve(), folder.resolve())}:{attribute}"
+
+
+def _question(plan: PlannedAblation) -> tuple[str, str]:
+    """The rationale's last question, or else its last sentence, and what comes before it."""
+    sentences = _SENTENCE_ENDS.split(_printable(plan.rationale)) if plan.rationale else []
+    if not sentences:
+        return "", ""
+    asked = [sentence for sentence in sentences if sentence.endswith("?")]
+    question = (asked or sentences)[-1]
+    rest = " ".join(sentence for sentence in sentences if sentence is not question)
+    return question, f": {rest}" if rest else ""
+
+
+def _printable(text: str) -> str:
+    """A text in one line, with a mark for each character that steers a terminal."""
+    folded = " ".join(text.split())
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in folded)
+
+
+def _comment(document: TOMLDocument, text: str) -> None:
+    import tomlkit
+
+    document.add(tomlkit.comment(one_line(text, limit=1_000)))
+
+
+def _one_comment(words: str) -> str:
+    return f"plan: {one_line(words)}"
+
+
+def file_name(name: str) -> str:
+    """A safe file name without its ending: "study_of_lpred_symmetrization"."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = "_".join(re.findall(r"[a-z0-9]+", letters))[:_LONGEST_NAME].strip("_")
+    return f"{words or 'ablation'}_study" if _RESERVED.fullmatch(words) else words or "ablation"
+
+
+@dataclass(frozen=True)
+class StudyDraft:
+    """A study file that may be written: where, and what it says."""
+
+    study: PlannedStudy
+    path: Path
+    text: str
+    exists: bool = False  #: a file of the same content is there already
+
+
+def place(studies: Iterable[PlannedStudy], folder: Path) -> list[StudyDraft]:
+    """A path of its own for each study, where no other file is."""
+    taken: set[Path] = set()
+    placed = []
+    for study in studies:
+        text = study_text(study, folder)
+        stem = file_name(study.ablation.name)
+        for number in count(1):
+            path = folder / (f"{stem}_{number}.toml" if number > 1 else f"{stem}.toml")
+            exists = _holds(path, text)
+            if path not in taken and (exists or not os.path.lexists(path)):
+                break
+        taken.add(path)
+        placed.append(StudyDraft(study, path, text, exists))
+    return placed
+
+
+def write(drafts: Sequence[StudyDraft]) -> None:
+    """Write study files that are not there yet; none is left if one can't be written."""
+    written: list[Path] = []
+    try:
+        for draft in drafts:
+            if not draft.exists:
+                draft.path.parent.mkdir(parents=True, exist_ok=True)
+                with draft.path.open("x", encoding="utf-8", newline="\n") as file:
+                    written.append(draft.path)
+                    file.write(draft.text)
+    except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
+        message = f"cannot be written: {error.strerror or error}"
+        raise InputError(Problem(str(draft.path), "", message, "--to DIR")) from None
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.is_file() and path.read_bytes() == text.encode()
+    except OSError:
+        return False
