@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, fiel
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.study.fields import Line, PathText, Strict, TomlValue, Values, flatten
 from ablate.study.seeds import Seeds
+from ablate.study.slurm_settings import Executor
 from ablate.study.tomlfile import read_toml
 from ablate.study.validation import validate
 
@@ -134,6 +135,7 @@ class Settings(Strict):
         "", description="folder with <network>_vanilla/*.pth; empty: teachers are trained"
     )
     execution: Execution = Execution.model_construct()
+    executor: Executor = Executor.model_validate({})
     profiles: dict[str, Profile]
     folder: str = "."  #: where the file lies; relative paths in it start there
 

@@ -21,6 +21,7 @@ from ablate.execute.launch.base import LauncherSilent
 _SEPARATOR = "|"
 _UNKNOWN_ID = "Invalid job id"
 _OVER = (_UNKNOWN_ID, "already completing or completed")  #: what scancel says of tasks that ended
+_NO_ACCOUNTING = "accounting_storage/none"
 _MANY = 500  #: ids in one call, far below the longest command line
 
 
@@ -116,6 +117,7 @@ class Limits:
     max_array_size: int  #: indices of an array lie below this
     max_jobs: int  #: tasks that the controller holds in all
     kill_wait_s: int  #: seconds between SIGTERM and SIGKILL
+    accounting: bool  #: whether accounts and qos are known, and sacct may tell of the past
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,7 @@ class SlurmClient:
             max_array_size=_leading_number(settings.get("MaxArraySize", ""), 1001),
             max_jobs=_leading_number(settings.get("MaxJobCount", ""), 10_000),
             kill_wait_s=_leading_number(settings.get("KillWait", ""), 30),
+            accounting=settings.get("AccountingStorageType", _NO_ACCOUNTING) != _NO_ACCOUNTING,
         )
 
     def partitions(self) -> dict[str, Partition]:
