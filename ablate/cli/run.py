@@ -64,7 +64,10 @@ def run(
     dry_run: DryRunOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Run studies; the same command goes on where an interrupted one stopped."""
+    """Run studies; the same command goes on where an interrupted one stopped.
+
+    Example: ablate run studies/lpred_symmetry.toml --profile paper --seeds 0-4
+    """
     from ablate.cli.live import Live
     from ablate.execute.orchestrator import StopRequests
     from ablate.execute.run import Options, run_studies

@@ -39,14 +39,17 @@ def verify(
     study: StudyArgument,
     job: Annotated[str, typer.Option("--job", help="Id of the job; default: the first.")] = "",
     kills: Annotated[int, typer.Option("--kills", min=1, help="How often to kill it.")] = 3,
-    seed: Annotated[int, typer.Option("--seed", help="Of the moments at which it is killed.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Random seed for the kill times.")] = 0,
     results: ResultsOption = None,
     profile: ProfileOption = None,
     set_: SetOption = None,
     seeds: SeedsOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Run one job twice in a scratch folder, whole and killed at random, and compare digests."""
+    """Run one job twice in a scratch folder, whole and killed at random, and compare digests.
+
+    Example: ablate verify studies/lpred_symmetry.toml --kills 3
+    """
     from ablate.cli.live import Live
     from ablate.cli.run import listening
     from ablate.execute.agenda import job_names
