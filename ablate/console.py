@@ -65,10 +65,16 @@ def console(*, stderr: bool = False) -> Console:
     """Console on stdout or stderr; without a terminal behind it, plain text of a fixed width."""
     from rich.console import Console
 
-    out = Console(stderr=stderr, highlight=False)
+    class Sturdy(Console):
+        def on_broken_pipe(self) -> None:
+            """Fall silent, where rich would end the process: what is told must go on."""
+            self.quiet = True
+
+    kind = Sturdy if stderr else Console
+    out = kind(stderr=stderr, highlight=False)
     if out.is_terminal or "COLUMNS" in os.environ:
         return out
-    return Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+    return kind(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
 
 
 def stands_out(out: Console) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from ablate.execute.display import Work
 
-LONGEST_NAME = 48  #: of a job beside its bar
+SHORTEST_NAME, LONGEST_NAME = 20, 48  #: of a job beside its bar
+_ID = 6  #: characters of a job's id that tell names apart
+_BAR = 12  #: characters of a bar
+_BESIDES = 70  #: what a line has besides a name: bar, epochs, top-1, the time left
 
 
 class Pace:
@@ -74,6 +78,7 @@ class Live:
         self._clock = clock
         self._console = console(stderr=True)
         self._work: dict[str, Work] = {}
+        self._short: dict[str, str] = {}  #: job -> its name beside a bar
         self._done: dict[str, int] = {}
         self._over: set[str] = set()
         self._given_up: set[str] = set()
@@ -86,6 +91,8 @@ class Live:
         """Show the bar of all jobs; jobs that are added later make it longer."""
         self._work |= work
         self._done |= {job: one.before for job, one in work.items()}
+        room = max(SHORTEST_NAME, min(LONGEST_NAME, self._console.width - _BESIDES))
+        self._short = short_names({job: one.name for job, one in self._work.items()}, room)
         with _sturdy():
             if self._console.is_terminal and self._work and self._progress is None:
                 self._progress = _progress(self._console)
@@ -140,10 +147,8 @@ class Live:
         if self._progress is None:
             self.say(_line("started", self._name(job), detail))
             return
-        pace, name = Pace(self._clock), self._name(job)
+        pace, name = Pace(self._clock), self._short.get(job, job[:10])
         pace.start()
-        if len(name) > LONGEST_NAME:
-            name = name[: LONGEST_NAME - 1] + "…"
         total = self._work[job].epochs if job in self._work else 1
         bar = self._progress.add_task(
             f"  {clean(name)}",
@@ -193,6 +198,28 @@ def _line(what: str, name: str, detail: str) -> str:
     return f"{_WORDS.get(what, what):9} {name}" + (f"  ({detail})" if detail else "")
 
 
+def short_names(names: Mapping[str, str], room: int) -> dict[str, str]:
+    """Names of at most `room` characters: cut in the middle, with the job's id where two are alike.
+
+    `names` is job -> name.
+    """
+    cut = {job: _cut(name, room) for job, name in names.items()}
+    alike = Counter(cut.values())
+    return {
+        job: f"{_cut(names[job], room - _ID - 1)} {job[:_ID]}"
+        if alike[short] > 1 and names[job] != short
+        else short
+        for job, short in cut.items()
+    }
+
+
+def _cut(name: str, room: int) -> str:
+    if len(name) <= room:
+        return name
+    end = (room - 1) // 2
+    return name[: room - 1 - end] + "…" + name[len(name) - end :]
+
+
 def _progress(out: Console) -> Progress:
     """Bars with epochs, top-1 and the time left; gone when the run ends."""
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
@@ -200,11 +227,11 @@ def _progress(out: Console) -> Progress:
 
     class TimeLeft(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(duration(task.fields["left"]()), style="cyan")
+            return Text(duration(task.fields["left"]()), style="cyan", no_wrap=True)
 
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=_BAR),
         TextColumn("{task.completed:.0f}/{task.total:.0f} epochs"),
         TextColumn("{task.fields[note]}", style="dim", markup=False),
         TimeLeft(),

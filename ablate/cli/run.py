@@ -31,6 +31,7 @@ from ablate.errors import Remedy
 if TYPE_CHECKING:
     from ablate.execute.orchestrator import StopRequests
     from ablate.matrix.plan import Matrix
+    from ablate.study.settings import Settings
 
 
 def study_files(studies: list[Path]) -> list[Path]:
@@ -52,6 +53,11 @@ WaitOption = Annotated[
 ]
 
 
+SmokeOption = Annotated[
+    bool, typer.Option("--smoke", help="Try two steps of every row, keep nothing.")
+]
+
+
 @guarded
 def run(
     studies: StudiesArgument,
@@ -62,6 +68,7 @@ def run(
     wait: WaitOption = False,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
+    smoke: SmokeOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run studies; the same command goes on where an interrupted one stopped.
@@ -91,6 +98,8 @@ def run(
         for matrix in matrices:
             print_preview(matrix, folder, settings)
         return
+    if smoke:
+        raise typer.Exit(_try_rows(matrices, settings, folder))
     announce(matrices, folder, settings, yes=yes)
     stop, live = StopRequests(), Live(folder)
     with listening(stop):
@@ -101,6 +110,19 @@ def run(
         if any(summary.phases.get(job) is JobStatus.DONE for job in rows):
             live.say(f"the table: ablate report {matrix.plan.name}{elsewhere(folder)}")
     raise typer.Exit(summary.exit_code)
+
+
+def _try_rows(matrices: list[Matrix], settings: Settings, folder: Path) -> int:
+    """Run two steps of every row of each study; returns the exit code."""
+    from ablate.cli.live import Live
+    from ablate.execute.orchestrator import StopRequests
+    from ablate.execute.smoke import smoke
+
+    stop, live = StopRequests(), Live(folder)
+    with listening(stop):
+        ends = [smoke(matrix, settings, live, stop=stop) for matrix in matrices]
+    live.say("a trial of every row: nothing was kept")
+    return max(summary.exit_code for summary in ends)
 
 
 def _options(profile: str | None, set_: list[str] | None, seeds: str | None) -> list[str]:

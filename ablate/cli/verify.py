@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,16 +103,16 @@ def _show(proof: Proof) -> None:
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """A folder for both runs, which stays for a look if anything in it went wrong."""
-    folder = Path(tempfile.mkdtemp(prefix="ablate-verify-"))
-    try:
-        yield folder
-    except (Interrupted, KeyboardInterrupt):
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    except BaseException:
-        tell(f"the runs are kept for a look: {folder}", err=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
+    from ablate.execute.scratch import scratch_folder
+
+    with scratch_folder() as scratch:
+        try:
+            yield scratch.path
+        except (Interrupted, KeyboardInterrupt):
+            raise
+        except BaseException:
+            tell(f"the runs are kept for a look: {scratch.keep()}", err=True)
+            raise
 
 
 def _whole(summary: Summary) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.execute.display import Silent
@@ -50,7 +50,18 @@ def measure(
     return tuple(PaidJob(original, cost) for original, cost in measured if cost is not None)
 
 
-def reduced(matrix: Matrix) -> tuple[Matrix, dict[str, JobConfig]]:
+@dataclass(frozen=True)
+class Reduction:
+    """How short a job is made."""
+
+    epochs: int = _EPOCHS
+    steps: int = _STEPS  #: of an epoch
+
+
+MEASURED = Reduction()
+
+
+def reduced(matrix: Matrix, reduction: Reduction = MEASURED) -> tuple[Matrix, dict[str, JobConfig]]:
     """A matrix of short jobs, one of each kind, and what each of them stands for.
 
     Returns the matrix and: id of a short job -> config of the job in the study.
@@ -62,7 +73,7 @@ def reduced(matrix: Matrix) -> tuple[Matrix, dict[str, JobConfig]]:
     originals: dict[str, JobConfig] = {}
     for identifier, config in matrix.configs.items():  # upstream first
         missing = any(upstream not in ids for upstream in config.upstream.values())
-        short = None if missing or identifier not in kept else _shortened(config)
+        short = None if missing or identifier not in kept else _shortened(config, reduction)
         if short is None:
             continue
         upstream = {role: ids[needed] for role, needed in config.upstream.items()}
@@ -84,19 +95,19 @@ def _planned(
             yield replace(job, id=ids[job.id], upstream=upstream)
 
 
-def _shortened(config: JobConfig) -> JobConfig | None:
+def _shortened(config: JobConfig, reduction: Reduction) -> JobConfig | None:
     """The same job with few images and epochs; None where it cannot be cut short."""
     data = known_data(config.data) if config.data else None
     has_epochs = "epochs" in config.settings
     if data is not None:
-        images = min(data.train, max(data.classes, _batch(config) * _STEPS))
+        images = min(data.train, max(data.classes, _batch(config) * reduction.steps))
         name = f"{config.data.partition('[')[0]}[{images}]"
         inputs = {**config.inputs, DATA: data_inputs(data_info(name))[DATA]}
         config = replace(config, data=name, inputs=inputs)
     elif not has_epochs:
         return None
     if has_epochs:
-        return config.with_settings({"epochs": min(_EPOCHS, epochs(config))})
+        return config.with_settings({"epochs": min(reduction.epochs, epochs(config))})
     return config
 
 

@@ -53,6 +53,7 @@ class Options:
     with_seeds: WithSeeds | None = None  #: how the study's own rule for seeds is followed
     launcher: Callable[[Iterable[str]], Launcher] = LocalLauncher  #: modules to import -> launcher
     again: Remedy | None = None  #: the command that goes on where this run stops
+    kept: bool = True  #: whether the results can be looked at when the run is over
 
 
 def run_study(
@@ -103,7 +104,7 @@ def run_studies(
             display.end()
         if not summary.lost:
             _catch_up(results, map(agenda.run, agenda.configs), display.say)
-    _tell_end(agenda, summary, display, options.again)
+    _tell_end(agenda, summary, display, options)
     return summary
 
 
@@ -172,9 +173,9 @@ def moved(results: Path, before: os.stat_result) -> str:
     return "" if same else "the folder was moved or replaced"
 
 
-def _tell_end(agenda: Agenda, summary: Summary, display: Display, again: Remedy | None) -> None:
-    for sentence, remedies in closing(agenda, summary, again):
-        display.say(sentence, *remedies)
+def _tell_end(agenda: Agenda, summary: Summary, display: Display, options: Options) -> None:
+    for sentence, remedies in closing(agenda, summary, options.again):
+        display.say(sentence, *(remedies if options.kept else ()))
     for matrix in agenda.matrices:
         for sentence in unmeasured(matrix, summary, agenda):
             display.say(sentence)

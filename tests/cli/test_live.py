@@ -97,7 +97,7 @@ def test_bars_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "0/2 jobs done" in text
     assert "6/10 epochs" in text, "what earlier runs did is not done again"
     assert "L_pred [only], seed 0" in text
-    assert "x" * 47 + "…" in text
+    assert "x" * 5 + "…" + "x" * 5 in text
 
 
 def test_a_terminal_that_went_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,3 +109,43 @@ def test_a_terminal_that_went_away_ends_nothing(monkeypatch: pytest.MonkeyPatch)
         made = Console(file=Gone(), force_terminal=terminal, width=100)
         monkeypatch.setattr(live, "console", lambda stderr, made=made: made)
         drive(Clock())
+
+
+def test_names_that_are_cut_stay_distinct() -> None:
+    same = "L_pred + L_crd of the first and the second kind, resnet110/resnet32"
+    names = {f"{n}abcdef": f"{same}, seed {n}" for n in range(3)}
+    names |= {"aaaaaaaa": f"begin {'x' * 60} end", "bbbbbbbb": f"begin {'y' * 60} end"}
+    short = live.short_names(names, 30)
+    assert len(set(short.values())) == len(names)
+    assert max(map(len, short.values())) <= 30
+    assert all(short[f"{n}abcdef"].endswith(f"seed {n}") for n in range(3))
+    assert live.short_names({"a": "short", "b": "short"}, 30) == {"a": "short", "b": "short"}
+
+
+def test_lines_do_not_break_at_100_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = shown(monkeypatch, terminal=True)
+    clock = Clock()
+    display = Live(Path(), clock)
+    display.begin({"a": Work("a long name of a job " * 4 + "seed 0", 1000)})
+    display.job("a", "running", "")
+    clock.now += 40.0 * 60
+    display.epoch("a", 100, {"top1": 81.25})
+    assert display._progress is not None
+    lines = display._progress.console.render_lines(display._progress.get_renderable(), pad=False)
+    assert len(lines) == 2, "the total and one job"
+    text = ["".join(segment.text for segment in line) for line in lines]
+    assert all("about 6 h 00 min left" in line for line in text), text
+    display.end()
+    assert stream.getvalue()
+
+
+def test_a_closed_pipe_does_not_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    display = Live(Path())
+    display.begin({"a": Work("a", 10)})
+    display.say("to nobody")
+    display.end()
