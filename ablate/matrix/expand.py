@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from ablate.errors import did_you_mean
 from ablate.matrix.baselines import Setup, baseline_values
@@ -29,9 +31,9 @@ from ablate.matrix.jobs import (
 )
 from ablate.matrix.own_pairs import network_files, network_notes, with_own_networks
 from ablate.matrix.pairs import Pair, find_pairs
-from ablate.matrix.plan import Matrix, StudyPlan
+from ablate.matrix.plan import Contrast, Matrix, PairGroup, StudyPlan
 from ablate.matrix.published_rows import published_rows
-from ablate.matrix.resolve import changed_by_profile, find_conditions
+from ablate.matrix.resolve import Conditions, changed_by_profile, find_conditions
 from ablate.matrix.rows import TableRow, left_out, table_rows
 from ablate.methods.catalog import DataInfo, by_content, content_name
 from ablate.methods.method import Method
@@ -43,9 +45,28 @@ from ablate.study.seeds import SeedRule
 from ablate.study.settings import Settings, TomlValue
 from ablate.study.variants import Row, baseline_changes, chosen_metrics, rows
 
+Found = TypeVar("Found")
+
 MOST_JOBS = 100_000  #: of one study; a larger one is a slip of the pen
 
 _DEFAULT_SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class _Seeds:
+    """The seeds to start with, and the rule that adds others."""
+
+    first: Sequence[int]
+    rule: SeedRule | None = None
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """What the study asks beyond each row against the baseline."""
+
+    contrasts: tuple[Contrast, ...]
+    pair_groups: tuple[PairGroup, ...]
+    notes: Sequence[str]  #: on those that are left out under this profile
 
 
 def expand(
@@ -61,72 +82,104 @@ def expand(
     """
     study = study.copy()
     method, references = _methods(study)
-    _check_profiles(study, settings)
     methods = [m for m in (method, *references.values()) if m is not None]
+    _check_profiles(study, settings)
     conditions, problems = find_conditions(settings, profile, overrides or {}, methods)
     study.problems += problems
-    if method is None:
-        study.check()
-        raise AssertionError("a missing method is a problem")
+    method = _required(study, method)
     metrics = chosen_metrics(study, method)
     declared = baseline_changes(study, method, profile)
-    asked = rows(study, method)
+    file_rows = rows(study, method)
     pairs = find_pairs(study, methods, settings, profile)
-    if conditions is None:
-        study.check()
-        raise AssertionError("a missing profile is a problem")
-    data, problems = conditions.find_data() if method.uses_data else (None, [])
-    study.problems += problems
+    conditions = _required(study, conditions)
+    data = _data(study, method, conditions)
     pairs = with_own_networks(study, pairs, data)
-    inputs = data_inputs(data) if data else {}
-    setup = Setup(method, conditions, declared, inputs, Codes())
+    setup = Setup(method, conditions, declared, data_inputs(data) if data else {}, Codes())
     places = pairs or [Pair()]  # where no pair could be read, other problems may be known
-    own = [row for row in asked if row.belongs(profile)]
-    table = _table(study, setup, references, places, own)
-    chosen, rule = _seeds(study, settings, profile, seeds)
-    _check_size(study, len(table) * len(places), len(chosen))
-    baseline = baseline_values(setup, method, places[0])
-    contrasts, notes = find_contrasts(study, method, table, pairs, baseline)
-    groups, more_notes = find_pair_groups(study, pairs)
-    lines = rows_on_pairs(setup, table, places)
+    table = _table(study, setup, references, places, file_rows)
+    chosen = _seeds(study, settings, profile, seeds)
+    lines = _lines(study, setup, table, places, chosen)
     teachers = _teachers(setup, methods, pairs) if TEACHER in references.values() else {}
     _check_rows(study, setup, lines, teachers, complete=bool(pairs))
+    questions = _questions(study, setup, table, pairs)
     study.check()
-    jobs = plan_jobs(setup, lines, teachers, chosen)
-    footnotes = [
-        *(data.notes if data else ()), *network_notes(pairs),
-        *_own_baseline(setup), *notes, *more_notes,
-        *(note for line in lines for note in line.method.footnotes(line.config)),
-        *left_out(asked, table, profile),
-    ]  # fmt: skip
-    plan = StudyPlan(
+    jobs = plan_jobs(setup, lines, teachers, chosen.first)
+    plan = _plan(study, setup, lines, jobs, chosen=chosen, questions=questions, data=data)
+    footnotes = [*plan.footnotes, *left_out(file_rows, table, profile)]
+    plan = replace(
+        plan,
+        metrics=metrics,
+        footnotes=tuple(dict.fromkeys(footnotes)),
+        profile_title=settings.profiles[profile].title,
+        profile_settings=changed_by_profile(conditions, methods),
+    )
+    return _matrix(plan, jobs, table, pairs, data)
+
+
+def _required(study: Study, found: Found | None) -> Found:
+    """What a study cannot do without; where it is missing, that is among the study's problems."""
+    if found is None:
+        study.check()
+        raise AssertionError("what is missing is a problem")
+    return found
+
+
+def _data(study: Study, method: Method, conditions: Conditions) -> DataInfo | None:
+    """The data set of the profile, where the method reads one."""
+    data, problems = conditions.find_data() if method.uses_data else (None, [])
+    study.problems += problems
+    return data
+
+
+def _questions(
+    study: Study, setup: Setup, table: Sequence[TableRow], pairs: Sequence[Pair]
+) -> _Questions:
+    baseline = baseline_values(setup, setup.method, pairs[0] if pairs else Pair())
+    contrasts, notes = find_contrasts(study, setup.method, table, pairs, baseline)
+    groups, more = find_pair_groups(study, pairs)
+    return _Questions(contrasts, groups, [*notes, *more])
+
+
+def _plan(
+    study: Study,
+    setup: Setup,
+    lines: Sequence[RowOnPair],
+    jobs: Jobs,
+    *,
+    chosen: _Seeds,
+    questions: _Questions,
+    data: DataInfo | None,
+) -> StudyPlan:
+    """The plan of checked rows, but for what the profile says of itself."""
+    pairs = list(dict.fromkeys(line.pair for line in lines))
+    footnotes = [*(data.notes if data else ()), *network_notes(pairs), *_own_baseline(setup)]
+    footnotes += questions.notes
+    footnotes += [note for line in lines for note in line.method.footnotes(line.config)]
+    return StudyPlan(
         name=study.name,
         title=study.file.title,
         question=study.file.question,
         answers=study.file.answers,
-        profile=profile,
+        profile=setup.conditions.name,
         data=data.title if data else "",
-        metrics=metrics,
+        metrics=(),
         pairs=tuple(pair.name for pair in pairs),
-        seeds=tuple(chosen),
-        baseline=baseline,
-        overrides=dict(conditions.overrides),
-        variants=tuple(row.variant for row in table),
+        seeds=tuple(chosen.first),
+        baseline=baseline_values(setup, setup.method, pairs[0]),
+        overrides=dict(setup.conditions.overrides),
+        variants=tuple(line.row.variant for line in lines if line.pair == pairs[0]),
         jobs=jobs.planned,
         rows=jobs.rows,
-        part_labels={part.name: part.symbol or part.label for part in method.parts},
-        footnotes=tuple(dict.fromkeys(footnotes)),
-        code=method_code(method),
+        part_labels={part.name: part.symbol or part.label for part in setup.method.parts},
+        footnotes=tuple(footnotes),
+        code=method_code(setup.method),
         conditions=_digest(setup, pairs),
-        profile_title=settings.profiles[profile].title,
-        profile_settings=changed_by_profile(conditions, methods),
         published=published_rows(lines),
         margin=study.file.margin,
-        seed_rule=rule,
-        contrasts=contrasts,
-        pair_groups=groups,
+        seed_rule=chosen.rule,
+        contrasts=questions.contrasts,
+        pair_groups=questions.pair_groups,
     )
-    return _matrix(plan, jobs, table, pairs, data)
 
 
 def _table(
@@ -134,7 +187,7 @@ def _table(
     setup: Setup,
     references: Mapping[str, Method],
     pairs: Sequence[Pair],
-    asked: Sequence[Row],
+    file_rows: Sequence[Row],
 ) -> list[TableRow]:
     """The rows of the table; InputError if a method declares a baseline that it forbids."""
     for method in (setup.method, *references.values()):
@@ -145,21 +198,30 @@ def _table(
             study.problem("method", f"{method.name} declares a wrong baseline: {error}")
     if any(problem.key == "method" for problem in study.problems):
         study.check()
+    own_rows = [row for row in file_rows if row.belongs(setup.conditions.name)]
     baselines = {pair: baseline_values(setup, setup.method, pair) for pair in pairs}
-    table = table_rows(study, setup.method, baselines, asked, references)
+    table = table_rows(study, setup.method, baselines, own_rows, references)
     if len(table) == 1 and not references and not study.problems:
-        right = "a value that differs from the baseline's" if asked else "see `profiles`"
+        right = "a value that differs from the baseline's" if own_rows else "see `profiles`"
         message = f"the study changes nothing under profile {setup.conditions.name}"
         study.problem("", message, right)
     return table
 
 
-def _check_size(study: Study, lines: int, seeds: int) -> None:
-    """A matrix that nobody can run is refused before it is made."""
-    if lines * seeds > MOST_JOBS:
-        message = f"the study has {lines * seeds:,} jobs, and at most {MOST_JOBS:,} are planned"
+def _lines(
+    study: Study,
+    setup: Setup,
+    table: Sequence[TableRow],
+    pairs: Sequence[Pair],
+    seeds: _Seeds,
+) -> list[RowOnPair]:
+    """Every row on every pair; a matrix that nobody can run is refused before it is made."""
+    jobs = len(table) * len(pairs) * len(seeds.first)
+    if jobs > MOST_JOBS:
+        message = f"the study has {jobs:,} jobs, and at most {MOST_JOBS:,} are planned"
         study.problem("", message, "fewer seeds, pairs or rows, or several studies")
         study.check()
+    return rows_on_pairs(setup, table, pairs)
 
 
 def _check_rows(
@@ -237,20 +299,14 @@ def _check_profiles(study: Study, settings: Settings) -> None:
             study.problem(key, f'no profile "{name}" in ablate.toml', hint)
 
 
-def _seeds(
-    study: Study, settings: Settings, profile: str, chosen: Sequence[int] | None
-) -> tuple[list[int], SeedRule | None]:
-    """The seeds to start with, and the rule that adds others.
-
-    Seeds of the command count first, then those of the study's section for the profile, of the
-    study, and of the profile.
-    """
+def _seeds(study: Study, settings: Settings, profile: str, chosen: Sequence[int] | None) -> _Seeds:
+    """Seeds of the command, or of the study's section for the profile, the study, the profile."""
     if chosen is not None:
-        return list(chosen), None
+        return _Seeds(chosen)
     entry = study.file.profiles.get(profile)
     of_profile = settings.profiles[profile].seeds
     seeds = (entry and entry.seeds) or study.file.seeds or of_profile or list(_DEFAULT_SEEDS)
-    return (seeds.seeds, seeds) if isinstance(seeds, SeedRule) else (seeds, None)
+    return _Seeds(seeds.seeds, seeds) if isinstance(seeds, SeedRule) else _Seeds(seeds)
 
 
 def _matrix(

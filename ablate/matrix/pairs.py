@@ -65,8 +65,8 @@ def find_pairs(
         for place, pair in listed:
             sound = _is_sound(study, methods, place, pair)
             if prefix == active and sound:
-                given = _checkpoint(study, settings, place, pair) if use and pair.teacher else None
-                chosen.append(Pair(pair.teacher, pair.student, given))
+                found = _checkpoint(study, settings, place, pair) if use and pair.teacher else None
+                chosen.append(Pair(pair.teacher, pair.student, found))
         _once(study, listed)
         missing = prefix == active and method.roles and not section.pairs
         if missing and key not in {problem.key for problem in study.problems}:

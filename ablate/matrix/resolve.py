@@ -43,12 +43,12 @@ class Conditions:
         epochs, since shorter runs of students should not mean a worse teacher.
         """
         values = method.baseline(networks)
-        given = {**self.settings, **self.overrides}
-        for name, value in given.items():
+        values_set = {**self.settings, **self.overrides}
+        for name, value in values_set.items():
             if method.has_part(name) and not (method is TEACHER and name == "epochs"):
                 values[name] = method.part(name).parse(value)
         if method is TEACHER:
-            for name, value in given.items():
+            for name, value in values_set.items():
                 part = name.removeprefix(TEACHER_PREFIX)
                 if name.startswith(TEACHER_PREFIX) and method.has_part(part):
                     values[part] = method.part(part).parse(value)
@@ -109,15 +109,15 @@ def _of_profile(
     """A profile's settings count for any method, so any installed method may know their names."""
     prefix = f"profiles.{name}.settings."
     known = _all_known(methods)
-    given = check_given(profile.settings, FILE_NAME, prefix, known)
-    unknown = given.unknown
+    checked = check_given(profile.settings, FILE_NAME, prefix, known)
+    unknown = checked.unknown
     if unknown:
         known = [*installed(), *known]
         names = parts_by_name(known)
         unknown = [key for key in unknown if key not in names]
     right = parts_by_name(known)
-    return given.values, [
-        *given.problems,
+    return checked.values, [
+        *checked.problems,
         *(unknown_setting(key, FILE_NAME, prefix, right) for key in unknown),
     ]
 
@@ -127,10 +127,10 @@ def _of_command(
 ) -> tuple[dict[str, Value], list[Problem]]:
     """--set counts for the study's methods and their teachers."""
     taking = [*methods, TEACHER] if any(m.needs_teacher for m in methods) else list(methods)
-    given = check_given(values, _SET, "", taking)
-    elsewhere = parts_by_name(installed()) if given.unknown else {}
-    problems = given.problems
-    for name in given.unknown:
+    checked = check_given(values, _SET, "", taking)
+    elsewhere = parts_by_name(installed()) if checked.unknown else {}
+    problems = checked.problems
+    for name in checked.unknown:
         if name in elsewhere:
             names = ", ".join(method.name for method in methods)
             message = f"no method of this study has such a part ({names})"
@@ -139,7 +139,7 @@ def _of_command(
             problems.append(Problem(_SET, name, "is no setting of a method", _ELSEWHERE[option]))
         else:
             problems.append(unknown_setting(name, _SET, "", [*parts_by_name(taking), "data"]))
-    return given.values, problems
+    return checked.values, problems
 
 
 def _all_known(methods: Iterable[Method]) -> list[Method]:

@@ -35,7 +35,7 @@ def table_rows(
     study: Study,
     method: Method,
     baselines: Mapping[Pair, Values],
-    wanted: Sequence[Row],
+    file_rows: Sequence[Row],
     references: Mapping[str, Method],
 ) -> list[TableRow]:
     """The rows of the table in order; what is wrong with one goes to the study's problems.
@@ -44,17 +44,17 @@ def table_rows(
     row is compared with the baseline. `references`: key in the file -> method.
     """
     baseline = next(iter(baselines.values()))
-    first = _baseline_row(method, baseline, wanted)
-    own = _variant_rows(study, method, baselines, wanted, first.variant.label)
+    first = _baseline_row(method, baseline, file_rows)
+    own = _variant_rows(study, method, baselines, file_rows, first.variant.label)
     return [first, *own, *_reference_rows(study, references, [first, *own])]
 
 
-def _baseline_row(method: Method, baseline: Values, wanted: Sequence[Row]) -> TableRow:
+def _baseline_row(method: Method, baseline: Values, file_rows: Sequence[Row]) -> TableRow:
     """The reference row, labelled by the values of the ablated part where there is but one."""
-    touched = {name: None for row in wanted for name in row.changes}
-    groups = {row.group for row in wanted}
+    touched = {name: None for row in file_rows for name in row.changes}
+    groups = {row.group for row in file_rows}
     one_group = len(groups) == 1 and "variants" not in groups
-    together = len(touched) <= 2 and any(len(row.changes) > 1 for row in wanted)
+    together = len(touched) <= 2 and any(len(row.changes) > 1 for row in file_rows)
     label = method.title
     if touched and (one_group or together):
         label = describe(method, {name: baseline[name] for name in touched})
@@ -66,16 +66,16 @@ def _variant_rows(
     study: Study,
     method: Method,
     baselines: Mapping[Pair, Values],
-    wanted: Sequence[Row],
+    file_rows: Sequence[Row],
     baseline_label: str,
 ) -> list[TableRow]:
     """Rows that the file asks for, but for the cells of a grid that are the baseline."""
     baseline = next(iter(baselines.values()))
-    ambiguous = _ambiguous_parts(study, baselines, wanted)
+    ambiguous = _ambiguous_parts(study, baselines, file_rows)
     places = {baseline_label: "the baseline's label"}
     found: list[TableRow] = []
     first_with: dict[Changes, TableRow] = {}
-    for row in wanted:
+    for row in file_rows:
         if ambiguous & row.changes.keys():
             continue
         if row.adds:
@@ -130,10 +130,10 @@ def _reference_rows(
 
 
 def _ambiguous_parts(
-    study: Study, baselines: Mapping[Pair, Values], wanted: Sequence[Row]
+    study: Study, baselines: Mapping[Pair, Values], file_rows: Sequence[Row]
 ) -> set[str]:
     """Ablated parts whose baseline depends on the pair, so that no row could be labelled."""
-    first = {name: row for row in reversed(wanted) for name in row.changes}
+    first = {name: row for row in reversed(file_rows) for name in row.changes}
     found: set[str] = set()
     for name, row in first.items():
         values: dict[Value, str] = {}
