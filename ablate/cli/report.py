@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
 from itertools import chain
@@ -68,60 +68,75 @@ ENDINGS = {
 }
 
 
+TableOption = Annotated[bool, typer.Option("--table", help="Print tables (the default).")]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="Of the tables; default: terminal.")
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="File for the tables; its ending says the format.")
+]
+MetricOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        help='Only this metric. With --from: "NAME:UNIT:higher" (or lower), also repeated.',
+    ),
+]
+EpochOption = Annotated[
+    Epoch, typer.Option("--epoch", help="last, or the best on the test set (optimistic).")
+]
+PowerOption = Annotated[
+    float | None, typer.Option("--power", help="Seeds needed for intervals of this half-width.")
+]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Write a self-contained page per study.")
+]
+FiguresOption = Annotated[
+    Path | None, typer.Option("--figures", help="Folder for figures, as PDF and PNG.")
+]
+NotesOption = Annotated[
+    Notes, typer.Option("--notes", help="Below a table: at most four lines, or all.")
+]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="Report a file of other tools: .csv, .parquet or .jsonl with columns variant, seed, "
+        "one per metric, and if need be pair, group, status.",
+    ),
+]
+BaselineOption = Annotated[
+    str | None,
+    typer.Option("--baseline", help="With --from: the reference row; default: the first."),
+]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="With --from: a column's name there, variant=run_name."),
+]
+AllOption = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="All studies, also those that were run again since, under the same name."
+    ),
+]
+
+
 @guarded
 def report(
     study: StudyNameArgument = None,
-    table: Annotated[bool, typer.Option("--table", help="Print tables (the default).")] = False,
-    format_: Annotated[
-        Format | None, typer.Option("--format", help="Of the tables; default: terminal.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="File for the tables; its ending says the format.")
-    ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            help='Only this metric. With --from: "NAME:UNIT:higher" (or lower), also repeated.',
-        ),
-    ] = None,
-    epoch: Annotated[
-        Epoch, typer.Option("--epoch", help="last, or the best on the test set (optimistic).")
-    ] = Epoch.LAST,
-    power: Annotated[
-        float | None, typer.Option("--power", help="Seeds needed for intervals of this half-width.")
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", help="Write a self-contained page per study.")
-    ] = None,
-    figures: Annotated[
-        Path | None, typer.Option("--figures", help="Folder for figures, as PDF and PNG.")
-    ] = None,
-    notes: Annotated[
-        Notes, typer.Option("--notes", help="Below a table: at most four lines, or all.")
-    ] = Notes.SHORT,
-    from_: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Report a file of other tools: .csv, .parquet or .jsonl with columns variant, "
-            "seed, one per metric, and if need be pair, group, status.",
-        ),
-    ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option("--baseline", help="With --from: the reference row; default: the first."),
-    ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option("--column", help="With --from: a column's name there, variant=run_name."),
-    ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all", help="All studies, also those that were run again since, under the same name."
-        ),
-    ] = False,
+    table: TableOption = False,
+    format_: FormatOption = None,
+    out: OutOption = None,
+    metric: MetricOption = None,
+    epoch: EpochOption = Epoch.LAST,
+    power: PowerOption = None,
+    html: HtmlOption = None,
+    figures: FiguresOption = None,
+    notes: NotesOption = Notes.SHORT,
+    from_: FromOption = None,
+    baseline: BaselineOption = None,
+    column: ColumnOption = None,
+    everything: AllOption = False,
     results: ResultsOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -129,39 +144,67 @@ def report(
 
     Example: ablate report lpred_symmetry --format latex --out table.tex
     """
-    from ablate.report.publish import Asked, figures_of, page_of, write_text
-    from ablate.report.renderers.html import document
-    from ablate.store.index import Index
+    from ablate.report.publish import Asked
 
     tables_too = table or not (html or figures)
-    chosen = _table_format(tables_too, format_, out, power)
+    format_of_tables = _table_format(tables_too, format_, out, power)
+    chosen = format_of_tables if tables_too else None
     if from_ is not None:
         asked = Asked(power=power, notes=notes.value)
-        found_there = _elsewhere(from_, baseline, metric, column)
-        _report_elsewhere(found_there, asked, chosen if tables_too else None, out, html, figures)
+        found = _elsewhere(from_, baseline, metric, column)
+        _report_elsewhere(found, asked, chosen, out, html=html, figures=figures)
         return
     _check_only_from(baseline, column, metric)
-    folder = existing_results(results)
     asked = Asked(metric[0] if metric else None, epoch.value, power, notes.value)
-    with Index.open(folder) as index:
-        found = _studies(index, study, everything=everything)
-        many = index.count_jobs() > _MANY_JOBS
-    written: list[Path] = []
-    if tables_too:
-        if out is None and chosen is Format.TERMINAL:
-            _print_tables(folder, found, asked, shared=many)
-        else:
-            text = _rendered(folder, found, asked, chosen)
-            if out is None:
-                typer.echo(text, nl=False)
-            else:
-                write_text(out, document(text) if chosen is Format.HTML else text)
-                written.append(out)
-    for target, write in ((html, page_of), (figures, figures_of)):
-        if target is not None:
-            written += _written(folder, found, asked, target, write)
+    folder = existing_results(results)
+    found_here, many = _found(folder, study, everything=everything)
+    written = _tables(folder, found_here, asked, chosen, out, shared=many)
+    for target, write in _pictures(html, figures):
+        written += _written(folder, found_here, asked, target, write)
     for path in written:
         typer.echo(str(path))
+
+
+def _found(folder: Path, study: str | None, *, everything: bool) -> tuple[list[Found], bool]:
+    """The studies asked for, and whether the folder has so many jobs that work is shared."""
+    from ablate.store.index import Index
+
+    with Index.open(folder) as index:
+        found = _studies(index, study, everything=everything)
+        return found, index.count_jobs() > _MANY_JOBS
+
+
+def _tables(
+    folder: Path, found: list[Found], asked: Asked, chosen: Format | None, out: Path | None, *,
+    shared: bool,
+) -> list[Path]:  # fmt: skip
+    """Print the tables or write them; returns the path of what was written."""
+    from ablate.report.publish import write_text
+    from ablate.report.renderers.html import document
+
+    if chosen is None:
+        return []
+    if chosen is Format.TERMINAL and out is None:
+        _print_tables(folder, found, asked, shared=shared)
+        return []
+    text = _rendered(folder, found, asked, chosen)
+    if out is None:
+        typer.echo(text, nl=False)
+        return []
+    write_text(out, document(text) if chosen is Format.HTML else text)
+    return [out]
+
+
+def _pictures(
+    html: Path | None, figures: Path | None
+) -> Iterator[tuple[Path, Callable[..., list[Path]]]]:
+    """Where page and figures go, and what writes them."""
+    from ablate.report.publish import figures_of, page_of
+
+    if html is not None:
+        yield html, page_of
+    if figures is not None:
+        yield figures, figures_of
 
 
 def _check_only_from(
@@ -202,7 +245,7 @@ def _elsewhere(
 
 
 def _report_elsewhere(
-    results: StudyResults, asked: Asked, chosen: Format | None, out: Path | None,
+    results: StudyResults, asked: Asked, chosen: Format | None, out: Path | None, *,
     html: Path | None, figures: Path | None,
 ) -> None:  # fmt: skip
     """Print or write what was asked for of results from a file; no tables if `chosen` is None."""

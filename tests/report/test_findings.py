@@ -49,10 +49,10 @@ def test_equivalent_and_better_within_the_margin():
 
 def test_diverged_seeds_come_first_and_nothing_better_is_claimed():
     found = sentences(FLAT, [*UP[:3], "diverged"], NOISY, seeds=SEEDS)
-    [pred] = [one for one in found if one.startswith("1 of 4 seeds of L_pred only diverged")]
+    [pred] = [one for one in found[1:] if one.startswith("1 of 4 seeds of L_pred only diverged")]
     assert "with 3 seeds L_pred only is" in pred
     assert "no claim is made" in pred
-    assert "seeds diverged of L_pred only" in found[0]
+    assert found[0].startswith("1 of 4 seeds of L_pred only diverged; ")
 
 
 @pytest.mark.parametrize("why", ["waiting", "running"])
@@ -107,7 +107,7 @@ def test_one_comparison_is_its_own_headline():
 
 def test_pairs_are_named_where_there_are_several():
     found = report.verdicts(two_pairs())
-    assert found[0].startswith("1 of 4 comparisons differs")
+    assert "1 of 4 comparisons differs" in found[0]
     assert any(" on resnet110/resnet32 is 1.30 points below the baseline" in one for one in found)
 
 

@@ -111,13 +111,23 @@ def _answer(analysis: Analysis, cells: Sequence[Cell]) -> str:
         parts = [f"{count}: {_claims(analysis, claims)}"]
     if alike := _with_verdict(tested, Verdict.EQUIVALENT):
         parts.append(f"{len(alike)} equivalent within {_margin(analysis, alike[0])}")
-    if lost := [c for c in cells if c.diverged]:
-        parts.append(f"seeds diverged of {', '.join(c.variant for c in lost[:_MOST_NAMED])}")
     if undecided := _with_verdict(tested, Verdict.OPEN):
         parts.append(_widest(undecided, others=bool(claims)))
     if len(tested) < len(cells):
         parts.append(f"{len(cells) - len(tested)} not tested")
-    return "; ".join(parts) + "."
+    return "; ".join([*_lost(analysis, cells), *parts]) + "."
+
+
+def _lost(analysis: Analysis, cells: Sequence[Cell]) -> list[str]:
+    """Which rows, the baseline among them, lost how many seeds to divergence."""
+    bases = [analysis.cells[analysis.baseline, pair] for pair in analysis.plan.pairs]
+    lost = [cell for cell in (*bases, *cells) if cell.diverged]
+    named = [
+        f"{one.diverged} of {one.planned} seeds of {one.variant}{_place(analysis, one)} diverged"
+        for one in lost[:_MOST_NAMED]
+    ]
+    rest = len(lost) - len(named)
+    return [*named, f"seeds of {rest} more rows diverged"] if rest else named
 
 
 def _what(analysis: Analysis) -> str:

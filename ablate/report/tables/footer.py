@@ -17,7 +17,7 @@ from ablate.report.tables.table import Cell, Selection
 from ablate.report.tables.text import number
 from ablate.store.results import StudyResults
 
-_SHORT_DIGEST = 12
+_SHORT_DIGEST = 7
 _MOST_NAMED = 6
 _GAIN = 1.1  #: times narrower, from which on pairing is said to have bought something
 
