@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run plan test check chaos slurm benchmarks clean
+.PHONY: run plan test check chaos slurm bench benchmarks clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablate run studies/lpred_symmetry.toml
@@ -31,6 +31,10 @@ chaos: $(VENV)/.installed-test
 # On a real Slurm of two nodes that the tests start on this machine; needs root, slurm-wlm and munge.
 slurm: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -m slurm tests/execute
+
+# The step against the plain one, on this machine: prints, and stores benchmarks/results/step.json.
+bench: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/step.py
 
 benchmarks: $(VENV)/.installed-test
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

@@ -109,6 +109,8 @@ class Oracle:
         return {name: value.detach() for name, value in {**losses, **measured}.items()}
 
     def _follow(self, slow: str, fast: str, momentum: float) -> None:
+        if momentum == 1:  # frozen, as the paper's teacher head where feature widths differ
+            return
         pairs = zip(self.nets[slow].parameters(), self.nets[fast].parameters(), strict=True)
         for one, other in pairs:
             one.data = one.data * momentum + other.data * (1 - momentum)
