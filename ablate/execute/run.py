@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ablate.errors import BusyError, Remedy, StoreError
 from ablate.execute.agenda import Agenda
+from ablate.execute.disk import require_room
 from ablate.execute.display import Display, Sturdy
 from ablate.execute.launch.base import Launcher
 from ablate.execute.launch.devices import find_devices
@@ -67,8 +68,8 @@ def run_study(
 ) -> Summary:
     """Carry out what is left of one study.
 
-    Raises InputError for a device that is not there, BusyError where another run holds the
-    results folder, StoreError where that cannot be used.
+    Raises InputError for a device that is not there and a disk that is too small, BusyError where
+    another run holds the results folder, StoreError where that cannot be used.
     """
     options = Options(more_seeds=more_seeds)
     return run_studies([matrix], results, settings, display, stop=stop, options=options)
@@ -95,6 +96,7 @@ def run_studies(
     _take(lock, agenda, options, display)
     with lock, devices_in_use(devices, results, display.say):
         past = _take_up(agenda, stop, display)
+        require_room(past.open(agenda.configs), agenda.configs, agenda.run, results)
         for matrix in matrices:
             sentence, remedies = opening(matrix, past)
             display.say(sentence, *remedies)

@@ -120,6 +120,13 @@ def table_mib(data: DataInfo, teacher: str, augmentation: Value) -> float:
     return data.train * _views(data, augmentation) * (feature_width(teacher) or 0) * 4 / 2**20
 
 
+def table_bytes(job: JobConfig) -> int:
+    """Size of the table that a job fills; 0 where its data or its teacher is not known."""
+    data = known_data(job.data)
+    teacher, augmentation = job.networks[TEACHER_ROLE], job.settings[AUGMENTATION.name]
+    return 0 if data is None else round(table_mib(data, teacher, augmentation) * 2**20)
+
+
 def _views(data: DataInfo, augmentation: Value) -> int:
     return data.crop_views if augmentation == "crop-flip" else 1
 
