@@ -29,7 +29,7 @@ from ablate.matrix.jobs import (
     rows_on_pairs,
     upstream_jobs,
 )
-from ablate.matrix.own_pairs import network_files, network_notes, with_own_networks
+from ablate.matrix.own_pairs import network_files, network_notes, weight_notes, with_own_networks
 from ablate.matrix.pairs import Pair, find_pairs
 from ablate.matrix.plan import Contrast, Matrix, PairGroup, StudyPlan
 from ablate.matrix.published_rows import published_rows
@@ -152,7 +152,8 @@ def _plan(
 ) -> StudyPlan:
     """The plan of checked rows, but for what the profile says of itself."""
     pairs = list(dict.fromkeys(line.pair for line in lines))
-    footnotes = [*(data.notes if data else ()), *network_notes(pairs), *_own_baseline(setup)]
+    footnotes = [*(data.notes if data else ()), *network_notes(pairs), *weight_notes(pairs)]
+    footnotes += _own_baseline(setup)
     footnotes += questions.notes
     footnotes += [note for line in lines for note in line.method.footnotes(line.config)]
     return StudyPlan(
@@ -322,7 +323,11 @@ def _matrix(
     files |= network_files(pairs) | (data_files(data) if data else {})
     own = {row.method.name: row.method.file for row in table if ".py:" in row.method.name}
     codes = {name: file_code(Path(file)) for name, file in own.items()}
-    return Matrix(plan, jobs.configs, files, own, codes)
+    notices = [*(data.notes if data else ()), *network_notes(pairs), *weight_notes(pairs)]
+    if data and data.decoded_bytes:
+        size = data.decoded_bytes / 2**20
+        notices.append(f"images are decoded once, into {size:,.0f} MiB in data_dir")
+    return Matrix(plan, jobs.configs, files, own, codes, tuple(notices))
 
 
 def _digest(setup: Setup, pairs: Sequence[Pair]) -> str:

@@ -65,5 +65,15 @@ def network_notes(pairs: Sequence[Pair]) -> Iterator[str]:
             yield f"{name} is built by {own or 'torchvision'}; its features are {width} wide"
 
 
+def weight_notes(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which teachers are given, and which are trained although there is a folder of weights."""
+    for pair in pairs:
+        if pair.checkpoint:
+            file = pair.checkpoint[1].name
+            yield f"teacher {pair.teacher} is given as {file}: tested here, not trained"
+        elif pair.without_weights:
+            yield pair.without_weights
+
+
 def _names(pair: Pair) -> list[str]:
     return [name for name in (pair.teacher, pair.student) if name]

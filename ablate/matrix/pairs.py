@@ -21,6 +21,9 @@ from ablate.study.settings import FILE_NAME, Settings, user_path
 SUBJECT = "subject"  #: the role of what a pair names where a method has no networks
 
 
+_MOST_FOLDERS = 8  #: of teachers' weights that a notice lists
+
+
 @dataclass(frozen=True)
 class Pair:
     """A teacher and its student, and the teacher's weights where the user has them."""
@@ -28,6 +31,7 @@ class Pair:
     teacher: str = ""
     student: str = ""
     checkpoint: tuple[str, Path] | None = None  #: (SHA-256, path)
+    without_weights: str = ""  #: why it has none, where there is a folder of teachers' weights
     label: str = ""  #: as tables print it where it names no networks
 
     @property
@@ -65,8 +69,10 @@ def find_pairs(
         for place, pair in listed:
             sound = _is_sound(study, methods, place, pair)
             if prefix == active and sound:
-                found = _checkpoint(study, settings, place, pair) if use and pair.teacher else None
-                chosen.append(Pair(pair.teacher, pair.student, found))
+                taught = use and pair.teacher
+                weights = _checkpoint(study, settings, place, pair) if taught else None
+                why = _without_weights(settings, pair) if taught and not weights else ""
+                chosen.append(Pair(pair.teacher, pair.student, weights, why))
         _once(study, listed)
         missing = prefix == active and method.roles and not section.pairs
         if missing and key not in {problem.key for problem in study.problems}:
@@ -104,6 +110,19 @@ def _once(study: Study, listed: Sequence[tuple[str, PairEntry]]) -> None:
         if pair.name in seen:
             study.problem(key, f'"{pair.name}" is {seen[pair.name]} already', "each pair once")
         seen.setdefault(pair.name, key)
+
+
+def _without_weights(settings: Settings, pair: PairEntry) -> str:
+    """That the configured folder has no weights of a teacher, and what it has; "" without one."""
+    if not settings.teacher_checkpoints:
+        return ""
+    folder = settings.path(settings.teacher_checkpoints)
+    there = sorted({file.parent.name for file in folder.glob("*_vanilla/*.pth")})
+    held = ", ".join(there[:_MOST_FOLDERS]) + (", …" if len(there) > _MOST_FOLDERS else "")
+    return (
+        f"teacher {pair.teacher} is trained here: teacher_checkpoints has no "
+        f"{pair.teacher}_vanilla/*.pth, but {held or 'nothing of that kind'}"
+    )
 
 
 def _checkpoint(

@@ -163,3 +163,4 @@ class Matrix:
     files: Mapping[str, Path] = field(default_factory=dict)  #: SHA-256 of an input -> its path
     method_files: Mapping[str, str] = field(default_factory=dict)  #: method -> the user's file
     method_codes: Mapping[str, str] = field(default_factory=dict)  #: method -> its file's digest
+    notices: tuple[str, ...] = ()  #: what was counted, ignored or taken of the user's own files

@@ -102,6 +102,7 @@ class Preview:
     wall_clock_s: float | None
     disk_bytes: int | None
     warnings: tuple[str, ...]
+    notices: tuple[str, ...]  #: what was counted, ignored or taken of the user's own files
     large_unknown: bool  #: a job of unknown cost trains as long as the published recipe
 
     @property
@@ -168,6 +169,7 @@ def preview(matrix: Matrix, earlier: Earlier, machine: Machine) -> Preview:
         wall_clock_s=wall_clock(times, upstream, machine.slots) if complete else None,
         disk_bytes=_whole(_sum(sizes)),
         warnings=tuple(_warnings(matrix, running, total, machine, large=large)),
+        notices=matrix.notices,
         large_unknown=large,
     )
 

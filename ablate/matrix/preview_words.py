@@ -11,7 +11,9 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 def short_preview(preview: Preview) -> list[str]:
     """What a run is about to do and what that costs, in a few lines."""
-    return [_jobs_line(preview), _cost_line(preview), *(f"warning: {w}" for w in preview.warnings)]
+    notices = [f"note: {notice}" for notice in preview.notices]
+    warnings = [f"warning: {warning}" for warning in preview.warnings]
+    return [_jobs_line(preview), _cost_line(preview), *notices, *warnings]
 
 
 def long_preview(preview: Preview) -> Iterator[str]:

@@ -63,6 +63,12 @@ class DataInfo:
     notes: tuple[str, ...] = ()  #: what was counted and ignored in a user's own files
 
     @property
+    def decoded_bytes(self) -> int:
+        """Bytes of the map that a folder's images are decoded into; 0 for other data sets."""
+        images = self.train + self.test if self.name.startswith(FOLDER) else 0
+        return images * self.channels * self.size**2
+
+    @property
     def crop_views(self) -> int:
         """Number of views that crop and flip can make of one image."""
         return (2 * self.padding + 1) ** 2 * (2 if self.flip else 1)
@@ -125,10 +131,12 @@ def data_info(name: str) -> DataInfo:
     whole, subset = split_subset(name)
     if whole.startswith(FOLDER):
         info = _folder_info(whole)
+    elif whole.startswith(ARRAYS):
+        info = _arrays_info(whole)
     elif whole in DATASETS:
         info = DATASETS[whole]
     else:
-        names = list(DATASETS)
+        names = [*DATASETS, f"{ARRAYS}PATH"]
         right = (
             f'"{FOLDER}PATH"' if name == "folder" else did_you_mean(name, [*names, f"{FOLDER}PATH"])
         )
@@ -164,6 +172,8 @@ def content_name(name: str) -> str:
     whole, subset = split_subset(name)
     if whole.startswith(FOLDER):
         whole = f"folder@{split_folder_name(whole)[1]}"
+    elif whole.startswith(ARRAYS):
+        whole = ARRAYS.rstrip(":")
     return whole if subset is None else f"{whole}[{subset}]"
 
 
@@ -175,14 +185,18 @@ def by_content(overrides: Mapping[str, Value]) -> dict[str, Value]:
 
 def located(name: str, path: Path | None) -> str:
     """The inverse of `content_name`, for files that now lie at `path`."""
-    if path is None or not name.startswith("folder@"):
-        return name
-    return f"{FOLDER}{path}{name.removeprefix('folder')}"
+    for family in (FOLDER, ARRAYS):
+        kind = family.rstrip(":")
+        if path is not None and name.startswith(kind):
+            return f"{family}{path}{name.removeprefix(kind)}"
+    return name
 
 
 def data_path(name: str) -> Path | None:
     """Where a user's own files lie; None for data sets of the catalogue."""
     whole, _ = split_subset(name)
+    if whole.startswith(ARRAYS):
+        return Path(whole.removeprefix(ARRAYS)).expanduser()
     return split_folder_name(whole)[0] if whole.startswith(FOLDER) else None
 
 
@@ -195,18 +209,46 @@ def split_folder_name(name: str) -> tuple[Path, int]:
 
 
 def resolve_folder(name: str, start: Path) -> str:
-    """One spelling of an image folder's name, whose relative path starts at `start`.
+    """One spelling of the name of a user's own data, whose relative path starts at `start`.
 
     Names of other data sets stay as they are.
     """
-    if not name.startswith(FOLDER):
-        return name
     whole, subset = split_subset(name)
+    if whole.startswith(ARRAYS):
+        located_at = (start / Path(whole.removeprefix(ARRAYS)).expanduser()).resolve()
+        return f"{ARRAYS}{located_at}" + ("" if subset is None else f"[{subset}]")
+    if not whole.startswith(FOLDER):
+        return name
     path, size = split_folder_name(whole)
     path = (start / path).resolve()
     plain = f"{FOLDER}{path}"
     spelled = plain if split_folder_name(plain) == (path, size) else f"{plain}@{size}"
     return spelled if subset is None else f"{spelled}[{subset}]"
+
+
+def _arrays_info(name: str) -> DataInfo:
+    from ablate.methods.arrays import read_array_file
+
+    found = read_array_file(Path(name.removeprefix(ARRAYS)).expanduser())
+    size, channels, images = found.shape
+    train = int(found.trains.sum())
+    grey = (0.449,), (0.226,)  # ImageNet's, as bright as its colours are
+    mean, std = (_IMAGENET_MEAN, _IMAGENET_STD) if channels == 3 else grey
+    return DataInfo(
+        name=name,
+        title=f"{found.path.stem} ({size}×{size}, arrays)",
+        channels=channels,
+        classes=len(found.classes),
+        size=size,
+        train=train,
+        test=images - train,
+        padding=max(1, size // 8),
+        flip=found.flip,
+        mean=mean,
+        std=std,
+        content=found.content,
+        notes=found.notes(),
+    )
 
 
 def _folder_info(name: str) -> DataInfo:

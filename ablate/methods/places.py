@@ -75,6 +75,7 @@ DATA_PLACES = Places(
         "kmnist": "ablate.training.data.mnist:load",
         "cifar10": "ablate.training.data.cifar:load",
         "cifar100": "ablate.training.data.cifar:load",
+        "npz": "ablate.training.data.arrays_reader:load",
         "folder": "ablate.training.data.folder:load",
     },
 )

@@ -150,7 +150,7 @@ def table_serves(job: JobConfig) -> bool:
 def table_obstacle(job: JobConfig) -> str:
     """Why there can be no table of the teacher's features; "" where there can."""
     if known_data(job.data) is None:
-        return "image folders have none"
+        return "a user's own data has none"
     if job.settings[AUGMENTATION.name] not in FINITE_VIEWS:
         return f"{AUGMENTATION.name} = {shown(job.settings[AUGMENTATION.name])} has no end of views"
     teacher = job.networks[TEACHER_ROLE]

@@ -153,7 +153,7 @@ def _tested(setting: Setting, network: Network) -> Outcome:
     setting.precision.place(network)
     setting.save(network.state_dict())
     metrics = evaluate(network, Split.test(setting.data), setting.precision).metrics
-    facts = {"weights": "; ".join(filter(None, (f"given as {path.name}", found)))}
+    facts = {"checkpoint": path.name} | ({"checkpoint_read": found} if found else {})
     return setting.outcome(network, metrics=metrics, best=metrics, facts=facts)
 
 

@@ -182,3 +182,29 @@ def test_what_is_wrong_with_own_networks_is_told(
     problems = lab.problems(head + TAU)
     assert {problem.key for problem in problems} == {"networks"}
     assert any(words in problem.message for problem in problems)
+
+
+def test_a_preview_says_what_was_found_and_how_large_it_gets(lab: Lab, images: Path) -> None:
+    notices = "\n".join(planned(lab, images).notices)
+    assert "train: 2 classes, 16 images" in notices
+    assert "1 .txt" in notices
+    assert "decoded once" in notices
+
+
+def test_given_teachers_and_trained_ones_are_told_apart(lab: Lab) -> None:
+    folder = lab.folder / "teachers" / "resnet14_vanilla"
+    folder.mkdir(parents=True)
+    (folder / "ckpt.pth").write_bytes(b"weights")
+    text = (
+        (lab.folder / "ablate.toml").read_text()
+        if (lab.folder / "ablate.toml").is_file()
+        else (ROOT / "ablate.toml").read_text()
+    )
+    lab.use(text.replace('teacher_checkpoints = ""', 'teacher_checkpoints = "teachers"'))
+    given = lab.expand(HEAD + TAU)
+    assert any("resnet14 is given as ckpt.pth" in notice for notice in given.notices)
+    assert set(given.notices) <= set(given.plan.footnotes)
+    trained = lab.expand(HEAD.replace("resnet14", "resnet20") + TAU)
+    [notice] = trained.notices
+    assert "resnet20 is trained here" in notice
+    assert "resnet14_vanilla" in notice

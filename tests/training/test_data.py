@@ -346,3 +346,21 @@ def test_a_part_has_the_same_images_of_each_class_for_everyone(tmp_path, monkeyp
 def test_a_part_larger_than_the_whole_or_without_all_classes_is_refused(count):
     with pytest.raises(InputError, match="10 to 60,000"):
         data_info(f"fashion-mnist[{count}]")
+
+
+# Arrays
+
+
+def test_arrays_are_read_as_they_were_saved(tmp_path):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (12, 10, 10, 3), dtype=np.uint8)
+    split = np.array(["train", "train", "train", "test"] * 3)
+    labels = np.array(["b", "a", "a", "b", "a", "b", "b", "a", "b", "a", "a", "b"])
+    np.savez(tmp_path / "x.npz", images=images, labels=labels, split=split)
+    data = load(f"npz:{tmp_path / 'x.npz'}", tmp_path)
+    assert_as_the_catalogue_says(data)
+    trains = split == "train"
+    assert np.array_equal(data.train_images.permute(0, 2, 3, 1).numpy(), images[trains])
+    assert np.array_equal(data.test_images.permute(0, 2, 3, 1).numpy(), images[~trains])
+    assert data.train_labels.tolist() == (labels[trains] == "b").astype(int).tolist()
+    assert data.test_labels.tolist() == (labels[~trains] == "b").astype(int).tolist()

@@ -264,6 +264,7 @@ def _teachers(results: StudyResults, selection: Selection | None) -> str:
     shown = [
         f"{teacher.network} "
         + (f"({teacher.status})" if teacher.top1 is None else f"{number(teacher.top1, 2)} %")
+        + (" (given weights, not trained here)" if teacher.checkpoint else "")
         for teacher in results.teachers
     ]
     when = " at the last epoch" if selection is Selection.BEST else ""
