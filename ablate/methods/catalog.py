@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from ablate.errors import InputError, Problem, did_you_mean
@@ -144,6 +145,7 @@ def data_info(name: str) -> DataInfo:
     return info if subset is None else _subset(info, name, subset)
 
 
+@cache
 def known_data(name: str) -> DataInfo | None:
     """What the catalogue says of a data set, or of a part of it; None for a user's own files."""
     return data_info(name) if split_subset(name)[0] in DATASETS else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 
 from ablate.methods.parts import Choice, Declared, Range, Value, declared
 from ablate.methods.recipe_config import ON_OFF
@@ -276,31 +276,44 @@ class CoCoRDConfig(Declared):
     )
 
     @property
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> Mapping[str, float]:
         """Term -> weight, of the terms that count."""
-        predictions = DIRECTIONS if self.direction == "both" else [self.direction]
-        weights = {"ctr": self.weight_ctr, "cls": self.weight_cls, "kd": self.weight_kd}
-        weights.update(dict.fromkeys(predictions, self.weight_pred))
-        return {name: weight for name, weight in weights.items() if weight > 0}
+        return self.passes.weights
 
-    @cached_property
+    @property
     def passes(self) -> Passes:
         """What a step computes."""
-        weights = self.weights
-        directions = {name: DIRECTIONS[name] for name in DIRECTIONS if name in weights}
-        keys = {(self.contrastive, self.contrastive_view)} if "ctr" in weights else set()
-        targets = {(self.cognate, target) for _, target in directions.values()}
-        embedded = {source for source, _ in directions.values()} | ({"q"} if keys else set())
-        student = embedded | ({"q"} if {"cls", "kd"} & weights.keys() else set())
-        return Passes(
-            weights,
-            directions,
-            embedded=tuple(sorted(embedded, reverse=True)),
-            student=tuple(sorted(student, reverse=True)),
-            encoded=frozenset(keys | targets),
+        return plan_passes(
+            self.direction,
+            (self.weight_ctr, self.weight_cls, self.weight_kd, self.weight_pred),
+            keys=(self.contrastive, self.contrastive_view),
+            cognate=self.cognate,
         )
 
     @property
     def teacher_views(self) -> tuple[str, ...]:
         """Views of which the teacher's features are read."""
         return self.passes.teacher
+
+
+@cache
+def plan_passes(
+    direction: str, weights: tuple[float, float, float, float], *, keys: Encoded, cognate: str
+) -> Passes:
+    """What a step computes; `weights` are those of ctr, cls, kd and of each prediction."""
+    *others, prediction = weights
+    chosen = tuple(DIRECTIONS) if direction == "both" else (direction,)
+    counts = dict(zip(("ctr", "cls", "kd"), others, strict=True))
+    counts |= dict.fromkeys(chosen, prediction)
+    counts = {name: weight for name, weight in counts.items() if weight > 0}
+    directions = {name: DIRECTIONS[name] for name in DIRECTIONS if name in counts}
+    encoded = {keys} if "ctr" in counts else set()
+    embedded = {source for source, _ in directions.values()} | ({"q"} if encoded else set())
+    student = embedded | ({"q"} if {"cls", "kd"} & counts.keys() else set())
+    return Passes(
+        counts,
+        directions,
+        embedded=tuple(sorted(embedded, reverse=True)),
+        student=tuple(sorted(student, reverse=True)),
+        encoded=frozenset(encoded | {(cognate, target) for _, target in directions.values()}),
+    )

@@ -13,7 +13,7 @@ from ablate.methods.catalog import DataInfo, known_data
 from ablate.methods.method import Conflict, Method, Recipe
 from ablate.methods.metrics import CLASSIFICATION, Better, Metric
 from ablate.methods.own_networks import feature_width, network_input
-from ablate.methods.parts import Choice, Part, Range, Value, Values, shown
+from ablate.methods.parts import Choice, Part, Range, Value, Values, same, shown
 from ablate.methods.recipe import RECIPE, recipe_for, recipe_inert
 from ablate.methods.recipe_config import AUGMENTATION, FINITE_VIEWS
 from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig
@@ -110,7 +110,9 @@ def distillation_inert(job: JobConfig, config: DistillationConfig) -> dict[str, 
     # What another value would choose too is no choice; a table and none differ in their last bits.
     usual = {part.name: part.baseline for part in TEACHER_PARTS if part.name.startswith(_TABLE)}
     for name, value in usual.items():
-        if table_serves(job) == table_serves(job.with_settings({name: value})):
+        if same(job.settings[name], value) or (
+            table_serves(job) == table_serves(job.with_settings({name: value}))
+        ):
             inert[name] = "where it decides whether there is a table"
     return inert
 
