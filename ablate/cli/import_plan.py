@@ -51,6 +51,8 @@ def import_plan(
         from ablate.study.plan_writing import write
 
         write(drafts)
+    if method is None:
+        tell(f"assumed: the plans are about {_DEFAULT_METHOD}; --method names another", err=True)
     for document, _ in found:
         for note in document.notes:
             tell(f"{document.name}: {note}", err=True)

@@ -40,6 +40,7 @@ _WRAPPERS = re.compile(
     r"|html|main|nav|p|pre|section|summary|table|ul|ol",
     re.I,
 )
+_HTML_HEADING = re.compile(r"\s{0,3}<h([1-6])\b[^>]*>(.*?)</h\1>\s*", re.I)
 _TAG = re.compile(r"</?([A-Za-z][\w:-]*)\b[^>]*>")
 _THINK = re.compile(r"<(think(?:ing)?|reasoning)>.*?</\1>", re.I | re.S)
 _FENCE = re.compile(r"(```|~~~)[\w-]*\s*")
@@ -49,10 +50,10 @@ def sections(text: str) -> tuple[list[Fields], list[str]]:
     """The ablations of a document in order, and notes on what was passed over."""
     lines = _LINES.split(text)
     shape = _shape(lines)
-    found, plans = _read(lines, shape)
+    found, plans = _read(shape)
     if not found:  # all of it may stand in a code fence
         shape = ["" if _FENCE.fullmatch(line) else line for line in shape]
-        found, plans = _read(lines, shape)
+        found, plans = _read(shape)
     notes = []
     after = [section for section in found if plans and section.line > plans[-1]]
     if after and len(after) < len(found):
@@ -69,7 +70,12 @@ def _shape(lines: Sequence[str]) -> list[str]:
     """The lines with those blank that only wrap others, so that Markdown sees what is inside."""
     whole = "\n".join(lines)
     thought = _THINK.sub(lambda found: re.sub(r"[^\n]", "", found[0]), whole)
-    return ["" if _wraps(line) else line for line in thought.split("\n")]
+    lines = [_HTML_HEADING.sub(_as_markdown, line) for line in dedent(thought).split("\n")]
+    return ["" if _wraps(line) else line for line in lines]
+
+
+def _as_markdown(heading: re.Match[str]) -> str:
+    return f"{'#' * int(heading[1])} {heading[2].strip()}"
 
 
 def _wraps(line: str) -> bool:
@@ -92,10 +98,10 @@ def _blocks(shape: Sequence[str]) -> list[SyntaxTreeNode]:
     return SyntaxTreeNode(_parser().parse("\n".join(shape))).children
 
 
-def _read(lines: Sequence[str], shape: Sequence[str]) -> tuple[list[Fields], list[int]]:
+def _read(shape: Sequence[str]) -> tuple[list[Fields], list[int]]:
     """All sections that have fields, and the lines of headings that announce a plan."""
-    html = [i for i, line in enumerate(lines, 1) if _wraps(line) and _announces(line)]
-    plans, found = html, [Fields(1, "")]
+    plans: list[int] = []
+    found = [Fields(1, "")]
     reader = _SectionReader(shape, found[0])
     for block in _blocks(shape):
         first, last = _span(block)
@@ -110,7 +116,7 @@ def _read(lines: Sequence[str], shape: Sequence[str]) -> tuple[list[Fields], lis
             reader.read_paragraph(first, last)
         else:
             reader.current = ""
-    return [section for section in found if section.found.keys() & FIELDS], sorted(plans)
+    return [section for section in found if section.found.keys() & FIELDS], plans
 
 
 def _announces(heading: str) -> bool:

@@ -15,6 +15,10 @@ VOCABULARY = Vocabulary.of(find_method("cocord"))
 WORDS = st.text(
     st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), min_size=1, max_size=40
 ).map(str.strip)
+#: Lines of what Markdown, HTML and lists are made of.
+MARKS = st.text(
+    st.sampled_from("*_-+#`~<>/[]()|:=1.2)! \\&;abλ\t\x0b\x85\u2028\"'"), min_size=1
+).map(str.strip)
 _SAFE_START = st.sampled_from(
     ["Size ", "x", "L̃_", "λ", "τ = ", "`code` ", "<b>", "| a | ", "[x]: "]
 )

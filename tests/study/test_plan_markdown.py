@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_lab import TEXT, WORDS, markdown, only
+from plan_lab import MARKS, TEXT, WORDS, markdown, only
 
 from ablate.errors import InputError
 from ablate.study.plan_document import parse_plan
+
+ANY = st.one_of(WORDS, MARKS)
 
 
 @given(TEXT, TEXT, st.lists(TEXT, min_size=1, max_size=4), TEXT, st.sampled_from(["\n", "\r\n"]))
@@ -25,7 +27,7 @@ def test_every_field_comes_out_as_written(
         assert ", ".join(found.metrics) == metrics
 
 
-@given(WORDS, WORDS, st.lists(WORDS, max_size=4), WORDS)
+@given(ANY, ANY, st.lists(ANY, max_size=4), ANY)
 def test_any_line_comes_out_as_written_or_as_an_error_that_names_its_place(
     name: str, part: str, replacement: list[str], metrics: str
 ) -> None:
@@ -94,6 +96,14 @@ def test_fields_need_neither_bullets_nor_indentation() -> None:
     assert only(flat).replacement == ("a", "b")
     shallow = "# S\n- **Ablated Part**: p\n- **Action**: REPLACE\n- **Replacement**:\n - a\n - b\n"
     assert only(shallow).replacement == ("a", "b")
+
+
+def test_headings_may_be_html_and_a_document_may_be_indented() -> None:
+    plan = markdown("Study", "p", "ADD", ["a"], "m")
+    html = plan.replace("### Study", "<h3 style='x'> Study of <b>x</b></h3>\n")
+    assert only(html).name == "Study of <b>x</b>"
+    indented = "".join(f"      {line}\n" for line in plan.splitlines())
+    assert only(indented) == only(plan)
 
 
 def test_only_what_follows_the_plans_heading_counts_and_the_rest_is_named() -> None:
