@@ -169,7 +169,7 @@ def test_stopping_before_anything_runs(workshop: Workshop) -> None:
     started = workshop.events(Started)
     second = workshop.start("run", study, "--seeds", "0,1,2", stderr=subprocess.PIPE)
     assert second.stderr is not None
-    assert "waiting for 2 workers" in second.stderr.readline()
+    until(lambda: "waiting for 2 workers" in second.stderr.readline(), "a word")
     second.send_signal(signal.SIGINT)
     done = workshop.finish(second)
     assert done.returncode == 130, done.stderr

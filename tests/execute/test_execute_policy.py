@@ -118,7 +118,7 @@ def test_another_study_waits_and_shares_what_was_trained(workshop: Workshop) -> 
     signal_worker(worker, signal.SIGSTOP)
     second = workshop.start("run", two, "--wait", *options)
     assert second.stderr is not None
-    assert until(second.stderr.readline, "a word").strip().endswith("; waiting")
+    until(lambda: "; waiting" in second.stderr.readline(), "a word")
     signal_worker(worker, signal.SIGCONT)
     assert workshop.finish(first).returncode == 0
     done = workshop.finish(second)
