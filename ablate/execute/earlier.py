@@ -64,11 +64,12 @@ def read_earlier(matrix: Matrix, results: Path) -> Earlier:
     )
     at_work = {job.id for job in known.jobs if job.status in _AT_WORK}
     return Earlier(
-        _states(matrix, past, at_work),
-        tuple(configs.values()),
-        paid,
-        known.studies,
-        _progress(matrix, past),
+        states=_states(matrix, past, at_work),
+        configs=tuple(configs.values()),
+        paid=paid,
+        studies=known.studies,
+        modules=known.modules,
+        progress=_progress(matrix, past),
     )
 
 

@@ -91,9 +91,21 @@ class Codes:
 
 def job_code(config: JobConfig, file: str = "") -> str:
     """Digest of the code that a job reaches; `file` declares its method, if a user's."""
+    return _digest(_reached_by(config, file))
+
+
+def module_digests(config: JobConfig, file: str = "") -> dict[str, str]:
+    """Module -> start of the digest of its code, of all that a job reaches.
+
+    Kept with a study, so that it can be said which module changed.
+    """
+    return {name: _source(path).digest[:12] for name, path in _reached_by(config, file).items()}
+
+
+def _reached_by(config: JobConfig, file: str) -> dict[str, Path]:
     names = [config.program.partition(":")[0]] if ":" in config.program else []
     names += [place.partition(":")[0] for place in _places(config)]
-    return _digest(reached(names, file))
+    return reached(names, file)
 
 
 def method_code(method: Method) -> str:

@@ -17,7 +17,7 @@ from ablate.matrix.checks import (
     effect_problems,
     teacher_problems,
 )
-from ablate.matrix.code_digest import Codes, file_code, method_code
+from ablate.matrix.code_digest import Codes, file_code, method_code, module_digests
 from ablate.matrix.contrasts import find_contrasts, find_pair_groups
 from ablate.matrix.identity import canonical
 from ablate.matrix.inputs import data_files, data_inputs
@@ -179,6 +179,7 @@ def _plan(
         margin=study.file.margin,
         seed_rule=chosen.rule,
         contrasts=questions.contrasts,
+        modules=_modules(lines, jobs),
         pair_groups=questions.pair_groups,
     )
 
@@ -308,6 +309,16 @@ def _seeds(study: Study, settings: Settings, profile: str, chosen: Sequence[int]
     of_profile = settings.profiles[profile].seeds
     seeds = (entry and entry.seeds) or study.file.seeds or of_profile or list(_DEFAULT_SEEDS)
     return _Seeds(seeds.seeds, seeds) if isinstance(seeds, SeedRule) else _Seeds(seeds)
+
+
+def _modules(lines: Sequence[RowOnPair], jobs: Jobs) -> dict[str, dict[str, str]]:
+    """Each digest of code -> the modules that it covers."""
+    files = {line.method.name: line.method.file for line in lines}
+    by_code = {config.code: config for config in jobs.configs.values()}
+    return {
+        code: module_digests(config, files.get(config.method, ""))
+        for code, config in by_code.items()
+    }
 
 
 def _matrix(

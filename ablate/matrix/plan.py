@@ -102,6 +102,8 @@ class StudyPlan:
     #: How the run goes on from `seeds`; None where the seeds are a list, or --seeds names them.
     seed_rule: SeedRule | None = None
     contrasts: tuple[Contrast, ...] = ()
+    #: A job's digest of code -> module -> start of its digest; names what an edit changed.
+    modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     pair_groups: tuple[PairGroup, ...] = ()
 
     @property

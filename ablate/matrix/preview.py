@@ -53,6 +53,8 @@ class Earlier:
     paid: Sequence[PaidJob] = ()  #: finished jobs and what they took
     studies: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Job -> names of studies that have it."""
+    modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Digest of code -> module -> its digest, of earlier studies."""
     progress: Mapping[str, float] = field(default_factory=dict)  #: job -> share that is behind it
 
 
@@ -138,7 +140,8 @@ class Preview:
 def preview(matrix: Matrix, earlier: Earlier, machine: Machine) -> Preview:
     """What a run of `matrix` would do and cost, given what a results folder knows."""
     plan = matrix.plan
-    known, table = EarlierConfigs(earlier.configs), CostTable(earlier.paid)
+    known = EarlierConfigs(earlier.configs, {**earlier.modules, **plan.modules})
+    table = CostTable(earlier.paid)
     once: dict[str, PlannedJob] = {}
     for planned in plan.jobs:  # a row that two ablations make has its jobs twice
         once.setdefault(planned.id, planned)

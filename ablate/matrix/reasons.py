@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ablate.methods.parts import Value, shown
 from ablate.methods.session import JobConfig
+
+#: A job's digest of code -> module -> its digest.
+Modules = Mapping[str, Mapping[str, str]]
+
+NONE_KNOWN: Modules = MappingProxyType({})
 
 _MOST_COMPARED = 50  #: earlier jobs of one kind that a new job is compared with
 _MOST_NAMED = 3  #: changes that a reason names one by one
@@ -28,8 +34,9 @@ class Difference:
 class EarlierConfigs:
     """Configs of earlier jobs, found by what a new job would run."""
 
-    def __init__(self, configs: Iterable[JobConfig]) -> None:
+    def __init__(self, configs: Iterable[JobConfig], modules: Modules = NONE_KNOWN) -> None:
         """Sort them by kind and method; the newest come last."""
+        self._modules = modules
         self._by_kind: dict[tuple[str, str], list[JobConfig]] = {}
         self._by_settings: dict[tuple[object, ...], list[JobConfig]] = {}
         for config in configs:
@@ -43,7 +50,10 @@ class EarlierConfigs:
         candidates = equal[-_MOST_COMPARED:] or alike[-_MOST_COMPARED:]
         if not candidates:
             return None
-        compared = [(earlier, differences(earlier, config)) for earlier in reversed(candidates)]
+        compared = [
+            (earlier, differences(earlier, config, self._modules))
+            for earlier in reversed(candidates)
+        ]
         return min(compared, key=lambda one: sum(difference.weight for difference in one[1]))
 
 
@@ -52,7 +62,9 @@ def _settings_key(config: JobConfig) -> tuple[object, ...]:
     return config.kind, config.method, config.pair, config.data, *settings
 
 
-def differences(before: JobConfig, now: JobConfig) -> list[Difference]:
+def differences(
+    before: JobConfig, now: JobConfig, modules: Modules = NONE_KNOWN
+) -> list[Difference]:
     """How a job differs from an earlier one of the same kind and method."""
     found = [
         Difference("setting", f"{name} {_shown(before, name)} → {_shown(now, name)}")
@@ -67,7 +79,7 @@ def differences(before: JobConfig, now: JobConfig) -> list[Difference]:
         if before.inputs.get(name) != now.inputs.get(name) and before.data == now.data:
             found.append(Difference("input", f"the content of the input {name} changed"))
     if before.code != now.code or before.program != now.program:
-        found.append(Difference("code", "the training code changed"))
+        found.append(Difference("code", _changed_code(modules, before.code, now.code)))
     elif before.upstream != now.upstream:
         roles = [r for r in now.upstream if before.upstream.get(r) != now.upstream[r]]
         what = ", ".join(roles).replace("_", " ") or "upstream work"
@@ -75,6 +87,17 @@ def differences(before: JobConfig, now: JobConfig) -> list[Difference]:
     if before.seed != now.seed:
         found.append(Difference("seed", f"seed {before.seed} → {now.seed}"))
     return found
+
+
+def _changed_code(modules: Modules, before: str, now: str) -> str:
+    """Which modules changed, where both jobs' modules are on record."""
+    old, new = modules.get(before), modules.get(now)
+    if not old or not new:
+        return "the training code changed"
+    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    named = ", ".join(changed[:_MOST_NAMED])
+    more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
+    return f"code changed: {named}{more}" if changed else "the training code changed"
 
 
 def _value(settings: Mapping[str, Value], name: str) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _JOBS = schema.jobs.c
 _MEMORY = "peak_memory_mib"  #: cost that every job of the package's own measures
 
 MOST_JOBS = 5_000  #: the newest ones that are looked at
+MOST_STUDIES = 200
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class EarlierJobs:
 
     jobs: tuple[EarlierJob, ...] = ()
     studies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: job -> studies' names
+    modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Digest of code -> module -> its digest, as the studies' plans have it."""
 
 
 def earlier_jobs(index: Index, alive: Alive = is_alive) -> EarlierJobs:
@@ -63,7 +67,21 @@ def _earlier_jobs(connection: Connection, alive: Alive) -> EarlierJobs:
     query = select(planned.job, named.name).join(schema.studies, named.key == planned.study)
     for job, name in connection.execute(query.distinct()):
         names.setdefault(job, {})[name] = None
-    return EarlierJobs(tuple(reversed(jobs)), {job: tuple(found) for job, found in names.items()})
+    studies = {job: tuple(found) for job, found in names.items()}
+    return EarlierJobs(tuple(reversed(jobs)), studies, _modules(connection))
+
+
+def _modules(connection: Connection) -> dict[str, dict[str, str]]:
+    """The modules that the newest studies' plans name."""
+    c = schema.studies.c
+    rows = connection.execute(select(c.document).order_by(c.registered.desc()).limit(MOST_STUDIES))
+    found: dict[str, dict[str, str]] = {}
+    for (document,) in rows:
+        modules = json.loads(document).get("modules")
+        for code, digests in modules.items() if isinstance(modules, dict) else ():
+            if isinstance(digests, dict):
+                found.setdefault(code, digests)
+    return found
 
 
 def _seconds(connection: Connection) -> dict[int, float]:

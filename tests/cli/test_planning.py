@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import toy_workshop
 from toy_workshop import Workshop
 from typer.testing import CliRunner
 
@@ -106,3 +108,18 @@ def test_a_dry_run_is_a_preview(workshop: Workshop) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == workshop.ablate("preview", study).stdout
     assert not workshop.results.exists()
+
+
+def test_an_edited_method_is_named_as_the_reason(workshop: Workshop) -> None:
+    study = workshop.folder / workshop.study()
+    own = workshop.folder / "edited_method.py"
+    source = (Path(toy_workshop.__file__).parent / "toy_method.py").read_text()
+    own.write_text(source)
+    text = study.read_text()
+    old = text.split('method = "')[1].partition('"')[0]
+    study.write_text(text.replace(old, "edited_method.py:TOY"))
+    workshop.run(study.name)
+    own.write_text(source.replace("STEPS_PER_EPOCH = 10", "STEPS_PER_EPOCH = 11"))
+    found = previewed(workshop, study.name)
+    assert {job["state"] for job in found["jobs"]} == {"new"}
+    assert {job["reason"] for job in found["jobs"]} == {"code changed: edited_method"}

@@ -48,6 +48,7 @@ PLANS = st.builds(
     code=TEXT,
     conditions=TEXT,
     profile_title=TEXT,
+    modules=st.dictionaries(TEXT, st.dictionaries(TEXT, TEXT, max_size=2), max_size=2),
     margin=st.none() | st.floats(0.1, 9),
     seed_rule=st.none() | st.builds(SeedRule, st.integers(3), st.integers(4), st.floats(0.1, 9)),
     contrasts=st.lists(st.builds(Contrast, TEXT, TEXTS, TEXTS, TEXTS), max_size=2).map(tuple),

@@ -70,3 +70,9 @@ def test_many_settings_are_counted() -> None:
 
 def test_equal_jobs_do_not_differ() -> None:
     assert differences(BASE, replace(BASE)) == []
+
+
+def test_the_modules_that_changed_are_named() -> None:
+    modules = {"c": {"ours.step": "1", "ours.nets": "1"}, "d": {"ours.step": "2", "ours.nets": "1"}}
+    told = reason(changed(code="d"), EarlierConfigs([BASE], modules))
+    assert told == "code changed: ours.step"
