@@ -51,6 +51,13 @@ class Notes(StrEnum):
     FULL = "full"
 
 
+class Engine(StrEnum):
+    """What compiles LaTeX."""
+
+    PDFLATEX = "pdflatex"
+    LUALATEX = "lualatex"
+
+
 class Epoch(StrEnum):
     """Which epoch's metrics are shown."""
 
@@ -105,6 +112,10 @@ FromOption = Annotated[
         "one per metric, and if need be pair, group, status.",
     ),
 ]
+EngineOption = Annotated[
+    Engine,
+    typer.Option("--latex-engine", help="Of --format latex: lualatex prints scripts of any kind."),
+]
 BaselineOption = Annotated[
     str | None,
     typer.Option("--baseline", help="With --from: the reference row; default: the first."),
@@ -133,6 +144,7 @@ def report(
     html: HtmlOption = None,
     figures: FiguresOption = None,
     notes: NotesOption = Notes.SHORT,
+    engine: EngineOption = Engine.PDFLATEX,
     from_: FromOption = None,
     baseline: BaselineOption = None,
     column: ColumnOption = None,
@@ -150,12 +162,12 @@ def report(
     format_of_tables = _table_format(tables_too, format_, out, power)
     chosen = format_of_tables if tables_too else None
     if from_ is not None:
-        asked = Asked(power=power, notes=notes.value)
+        asked = Asked(power=power, notes=notes.value, engine=engine.value)
         found = _elsewhere(from_, baseline, metric, column)
         _report_elsewhere(found, asked, chosen, out, html=html, figures=figures)
         return
     _check_only_from(baseline, column, metric)
-    asked = Asked(metric[0] if metric else None, epoch.value, power, notes.value)
+    asked = Asked(metric[0] if metric else None, epoch.value, power, notes.value, engine.value)
     folder = existing_results(results)
     found_here, many = _found(folder, study, everything=everything)
     written = _tables(folder, found_here, asked, chosen, out, shared=many)
@@ -266,7 +278,7 @@ def _report_elsewhere(
             plain = not stands_out(stream)
             print_lines(stream, lines_from(tables, width=stream.width, plain=plain))
         else:
-            text = render(tables, chosen)
+            text = render(tables, chosen, asked.engine)
             if out is None:
                 typer.echo(text, nl=False)
             else:
@@ -317,7 +329,7 @@ def _rendered(folder: Path, found: list[Found], asked: Asked, chosen: Format) ->
 
     keys = [one.key for one in found]
     tables = over_studies(partial(tables_of, asked=asked), folder, keys, shared=False)
-    return render([table for own in tables for table in own], chosen)
+    return render([table for own in tables for table in own], chosen, asked.engine)
 
 
 def _written(

@@ -34,11 +34,14 @@ def study_tables(
     return choose(results, metrics, Selection(selection), Notes(notes))
 
 
-def render(tables: Sequence[Table], format: str) -> str:  # noqa: A002
-    """Text of the tables: "terminal", "markdown", "latex", "csv", "json" or "html"."""
+def render(tables: Sequence[Table], format: str, engine: str = "pdflatex") -> str:  # noqa: A002
+    """Text of the tables: "terminal", "markdown", "latex", "csv", "json" or "html".
+
+    `engine` compiles "latex": "pdflatex", or "lualatex", for which other scripts pass through.
+    """
     from ablate.report.formats import render as render_as
 
-    return render_as(tables, format)
+    return render_as(tables, format, engine)
 
 
 def power_report(

@@ -38,6 +38,7 @@ class Asked:
     selection: str = "last"
     power: float | None = None  #: a half-width: the tables then say how many seeds it takes
     notes: str = "short"  #: or "full"
+    engine: str = "pdflatex"  #: what compiles LaTeX, or "lualatex"
 
     def metrics(self, plan: StudyPlan) -> tuple[Metric, ...] | None:
         """The only metric, or None for all; InputError if the plan has no such metric."""

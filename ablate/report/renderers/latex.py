@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from textwrap import wrap
 
-from ablate.report.renderers.tex import tex
+from ablate.report.renderers.tex import Engine, settled, without_command
+from ablate.report.renderers.tex import unsettled as tex
 from ablate.report.tables.table import Row, Table
 from ablate.report.tables.text import Shown, row_label, show
 
@@ -22,18 +23,35 @@ _WIDEST_HEAD = 14  #: characters
 _WIDEST_LABEL = 40
 
 
-def render_latex(tables: Sequence[Table]) -> str:
-    """All tables; the first line names the packages that the preamble needs."""
+def render_latex(tables: Sequence[Table], engine: Engine = Engine.PDFLATEX) -> str:
+    """All tables; the first lines name the packages and fonts that the preamble needs."""
     long = [_is_long(table) for table in tables]
-    needed = {"booktabs": True, "graphicx": not all(long), "longtable": any(long)}
-    packages = [name for name, needs in needed.items() if needs]
-    needs = " ".join(f"\\usepackage{{{name}}}" for name in packages)
     used: dict[str, int] = {}
     blocks = [_long(t, _key(t, used)) if _is_long(t) else _float(t, _key(t, used)) for t in tables]
+    body = "\n".join(blocks)
+    needed = {
+        "booktabs": True,
+        "graphicx": not all(long),
+        "longtable": any(long),
+        "pifont": r"\ding{" in body,
+    }
+    packages = [name for name, needs in needed.items() if needs]
+    needs = " ".join(f"\\usepackage{{{name}}}" for name in packages)
     head = f"% Needs in the preamble: {needs}\n"
     if any(long):
         head += "% longtable, for tables of many rows, needs \\onecolumn in a two-column class.\n"
-    return head + "\n".join(blocks)
+    return head + _other_scripts(body, engine) + settled(body, engine)
+
+
+def _other_scripts(body: str, engine: Engine) -> str:
+    """A comment on characters that LaTeX has no command for, if there are any."""
+    characters = without_command(body)
+    if not characters:
+        return ""
+    codes = " ".join(f"U+{ord(one):04X}" for one in characters)
+    if engine is Engine.LUALATEX:
+        return f"% Needs a font (fontspec) with {codes}.\n"
+    return f"% pdflatex has no command for {codes}: --latex-engine lualatex prints them.\n"
 
 
 def _is_long(table: Table) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from enum import StrEnum
 
 from ablate.report.tables.notation import TILDE, Symbol, split
 
@@ -19,7 +20,14 @@ _SPECIAL = {
     "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}", "å": r"\aa{}",
     "Å": r"\AA{}", "ł": r"\l{}", "Ł": r"\L{}", "œ": r"\oe{}", "Œ": r"\OE{}", "ı": r"\i{}",
     "“": "``", "”": "''", "‘": "`", "’": "'", "§": r"\S{}", "©": r"\copyright{}",
-    "²": "$^2$", "³": "$^3$", "∆": r"$\Delta$", "µ": r"$\mu$",
+    "∆": r"$\Delta$", "µ": r"$\mu$", "†": r"\dag{}", "‡": r"\ddag{}", "√": r"$\surd$",
+    "∈": r"$\in$", "∉": r"$\notin$", "∑": r"$\sum$", "∏": r"$\prod$", "∂": r"$\partial$",
+    "∇": r"$\nabla$", "∝": r"$\propto$", "∅": r"$\emptyset$", "∪": r"$\cup$", "∩": r"$\cap$",
+    "⊂": r"$\subset$", "⊆": r"$\subseteq$", "←": r"$\leftarrow$", "↔": r"$\leftrightarrow$",
+    "⇒": r"$\Rightarrow$", "≪": r"$\ll$", "≫": r"$\gg$", "≡": r"$\equiv$", "∼": r"$\sim$",
+    "⟨": r"$\langle$", "⟩": r"$\rangle$", "∘": r"$\circ$", "∗": r"$\ast$", "⋅": r"$\cdot$",
+    "′": "$'$", "″": "$''$", "⊕": r"$\oplus$", "⊙": r"$\odot$", "⊗": r"$\otimes$",
+    "✓": r"\ding{51}", "✔": r"\ding{52}", "✗": r"\ding{55}", "✘": r"\ding{56}",
 }  # fmt: skip
 
 _GREEK = {
@@ -37,18 +45,59 @@ _LATIN_LOOK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=
 #: Characters with a command of their own.
 _KNOWN = _SPECIAL | {letter: f"$\\{name}$" for letter, name in _GREEK.items()} | _LATIN_LOOK
 
+_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni", strict=True))
+_LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", "0123456789+-=()", strict=True))
+_SCRIPTS = re.compile(f"[{''.join(_RAISED)}]+|[{''.join(_LOWERED)}]+")
+_FRACTION = "\u2044"  #: the bar of ½ once it is taken apart
+
+#: Around the code point of a character that LaTeX has no command for, until the engine is known;
+#: private characters, which no text keeps.
+_FROM, _TO = "\ue000", "\ue001"
+_CODE = re.compile(f"{_FROM}([0-9A-F]+){_TO}")
+
 _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", TILDE: "~", "\u0304": "=", "\u0306": "u",
     "\u0307": ".", "\u0308": '"', "\u030b": "H", "\u030c": "v", "\u0323": "d", "\u0327": "c",
 }  # fmt: skip
 
 
-def tex(text: str) -> str:
-    """Escaped text; L_pred, τ, × and the like set as mathematics.
+class Engine(StrEnum):
+    """What compiles the document."""
 
-    Accented letters become accent commands. Letters that pdflatex has no command for are
-    transliterated, or, failing that, printed as their code point: [U+4E2D].
+    PDFLATEX = "pdflatex"  #: other scripts are printed as code points
+    LUALATEX = "lualatex"  #: other scripts pass through; the document's font must have them
+
+
+#: The same on letters that are set as mathematics, such as Greek ones.
+_MATH_ACCENTS = {
+    "\u0300": "grave", "\u0301": "acute", "\u0302": "hat", TILDE: "tilde", "\u0304": "bar",
+    "\u0306": "breve", "\u0307": "dot", "\u0308": "ddot", "\u030c": "check",
+}  # fmt: skip
+
+
+def tex(text: str, engine: Engine = Engine.PDFLATEX) -> str:
+    """Escaped text; L_pred, τ, ×, 2¹⁰ and the like set as mathematics.
+
+    Accented letters become accent commands. A character that LaTeX has no command for passes
+    through for lualatex, and is printed as its code point for pdflatex: [U+4E2D].
     """
+    return settled(unsettled(text), engine)
+
+
+def settled(text: str, engine: Engine) -> str:
+    """Text of `unsettled` for one engine."""
+    if engine is Engine.LUALATEX:
+        return _CODE.sub(lambda match: chr(int(match[1], 16)), text)
+    return _CODE.sub(lambda match: f"[U+{int(match[1], 16):04X}]", text)
+
+
+def without_command(text: str) -> str:
+    """The characters in a text of `unsettled` that LaTeX has no command for, each once."""
+    return "".join(dict.fromkeys(chr(int(code, 16)) for code in _CODE.findall(text)))
+
+
+def unsettled(text: str) -> str:
+    """As `tex`, before it is known which engine the text is for."""
     one_line = re.sub(r"[ \t\r\n]+", " ", text).strip(" ")
     done = "".join(
         _symbol(piece) if isinstance(piece, Symbol) else _plain(piece) for piece in split(one_line)
@@ -77,6 +126,18 @@ def _letter(letter: str) -> str:
 
 
 def _plain(text: str) -> str:
+    return _SCRIPTS.sub(_script, _escaped(text))
+
+
+def _script(match: re.Match[str]) -> str:
+    """A run of superscripts or subscripts: "¹⁰" is one exponent, never digits beside the base."""
+    run, table, sign = match[0], _RAISED, "^"
+    if run[0] in _LOWERED:
+        table, sign = _LOWERED, "_"
+    return f"${sign}{{{''.join(table[one] for one in run)}}}$"
+
+
+def _escaped(text: str) -> str:
     pieces, rest = [], unicodedata.normalize("NFC", text)
     for index, character in enumerate(rest):
         if not unicodedata.combining(character):
@@ -99,13 +160,17 @@ def _combining_after(text: str, start: int) -> str:
 def _character(character: str, accents: str) -> str:
     base = _base(character)
     for accent in accents:
-        if accent in _ACCENTS:
+        if accent in _MATH_ACCENTS and base.startswith("$") and base.endswith("$"):
+            base = f"$\\{_MATH_ACCENTS[accent]}{{{base[1:-1]}}}$"
+        elif accent in _ACCENTS:
             base = f"\\{_ACCENTS[accent]}{{{base}}}"
     return base
 
 
 def _base(character: str) -> str:
     """One character without the accents that follow it."""
+    if character in _RAISED or character in _LOWERED:
+        return character  # set as a run, see `_script`
     if character in _KNOWN:
         return _KNOWN[character]
     if character.isascii():
@@ -119,7 +184,12 @@ def _foreign(character: str) -> str:
     decomposed = unicodedata.normalize("NFD", character)
     if len(decomposed) > 1 and all(mark in _ACCENTS for mark in decomposed[1:]):
         return _character(decomposed[0], decomposed[1:])
-    similar = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode().strip()
-    if similar:
+    similar = unicodedata.normalize("NFKD", character)
+    above, bar, below = similar.partition(_FRACTION)
+    if bar and (above + below).isascii():
+        return rf"$\frac{{{above}}}{{{below}}}$"
+    # Fullwidth and ligatures read the same; "①" as 1 would be another number.
+    same_digits = unicodedata.category(character) == "Nd" or not any(map(str.isdigit, similar))
+    if similar.isascii() and similar.strip() and same_digits:
         return "".join(map(_base, similar))
-    return f"[U+{ord(character):04X}]"
+    return f"{_FROM}{ord(character):X}{_TO}"
