@@ -19,6 +19,7 @@ from ablate.cli.reindex import reindex
 from ablate.cli.report import report
 from ablate.cli.run import run
 from ablate.cli.status import status
+from ablate.cli.upkeep import clean, forget, merge
 from ablate.cli.verify import verify
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ app = typer.Typer(
 app.command("import")(import_plan)
 _COMMANDS: tuple[Callable[..., None], ...] = (
     init, new, parts, run, status, report, export, show, logs, retry, verify, reindex, preview,
-    schema, doctor,
+    schema, doctor, forget, clean, merge,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

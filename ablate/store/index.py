@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -194,6 +194,10 @@ class Index:
             rebuild(self.results)
             self._engine = _writer(self.database, self._busy_seconds)
             self._seen.clear()
+
+    def forget_studies(self, keys: Sequence[str]) -> None:
+        """Remove studies from the index, without their jobs."""
+        self.write(partial(rows.forget_studies, keys=keys))
 
     def ingest(self, run: RunDirectory) -> bool:
         """Take over what is new in a run directory, and say whether anything was.

@@ -156,6 +156,13 @@ def forget(connection: Connection, numbers: Sequence[int]) -> None:
         connection.execute(delete(schema.jobs).where(schema.jobs.c.number.in_(batch)))
 
 
+def forget_studies(connection: Connection, keys: Sequence[str]) -> None:
+    """Remove studies and their lists of jobs, inside the caller's transaction."""
+    c = schema.study_jobs.c
+    connection.execute(delete(schema.study_jobs).where(c.study.in_(keys)))
+    connection.execute(delete(schema.studies).where(schema.studies.c.key.in_(keys)))
+
+
 def store_plan(connection: Connection, plan: StudyPlan, registered: float) -> None:
     """Insert or replace a study and its list of jobs, inside the caller's transaction."""
     document = plan.to_json()

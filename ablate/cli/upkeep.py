@@ -1,0 +1,106 @@
+"""`ablate forget`, `ablate clean` and `ablate merge`: keep a results folder tidy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@guarded
+def forget(
+    study: Annotated[str, typer.Argument(help="Name of a study, or its key.")],
+    results: ResultsOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Forget a study that nobody wants any more; its jobs' results stay until `ablate clean`.
+
+    Example: ablate forget tau
+    """
+    from ablate.store import upkeep
+    from ablate.store.index import Index
+    from ablate.store.locks import FolderLock, orchestrator_lock
+    from ablate.store.rebuild import check_results
+
+    folder = existing_results(results)
+    check_results(folder)
+    with (
+        FolderLock(orchestrator_lock(folder), "ablate forget"),
+        Index.open(folder, writable=True) as index,
+    ):
+        for key in upkeep.forget(index, study):
+            tell(f"forgot {key}; `ablate clean` shows what no study needs now")
+
+
+@guarded
+def clean(
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it.")] = False,
+    results: ResultsOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List what no study needs and how large it is; remove it with --yes.
+
+    Example: ablate clean --yes
+    """
+    from ablate.store import upkeep
+    from ablate.store.index import Index
+    from ablate.store.locks import FolderLock, orchestrator_lock
+    from ablate.store.rebuild import check_results
+    from ablate.store.results_format import check_format
+
+    folder = existing_results(results)
+    check_results(folder)
+    check_format(folder)
+    waste = upkeep.find_waste(folder)
+    if as_json:
+        rows = [{"path": str(one.path), "what": one.what, "bytes": one.size} for one in waste]
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        for one in waste:
+            tell(f"{one.size / 2**20:10,.1f} MiB  {one.path}  ({one.what})")
+    if yes and waste:
+        with FolderLock(orchestrator_lock(folder), "ablate clean"):
+            for one in upkeep.find_waste(folder):
+                upkeep.remove(one, folder)
+            Index.open(folder, writable=True).close()
+    total = sum(one.size for one in waste) / 2**20
+    done = "removed" if yes else "`ablate clean --yes` removes it"
+    words = f"{total:,.1f} MiB in all; {done}" if waste else "nothing that no study needs"
+    tell(words, err=as_json)
+
+
+@guarded
+def merge(
+    other: Annotated[Path, typer.Argument(help="The other results folder.")],
+    results: ResultsOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Take over finished jobs, studies and looks of another results folder.
+
+    Nothing here is overwritten, and nothing there is changed. Exit code 1 if something was not
+    taken over.
+
+    Example: ablate merge /mnt/other/results
+    """
+    from ablate.store.index import make_folder
+    from ablate.store.locks import FolderLock, orchestrator_lock
+    from ablate.store.merging import merge_results
+
+    folder = existing_results(results)
+    make_folder(folder)
+    with FolderLock(orchestrator_lock(folder), "ablate merge"):
+        merged = merge_results(folder, other)
+    for sentence in merged.refused:
+        tell(f"not taken over: {sentence}", err=True)
+    tell(
+        f"{folder}: {merged.jobs} jobs taken over, {merged.known} known already, "
+        f"{merged.unfinished} not finished there, {merged.studies} studies added or extended"
+    )
+    raise typer.Exit(1 if merged.refused else 0)
