@@ -1,0 +1,59 @@
+"""forget, clean and merge as a user types them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "store"))
+
+from results_lab import TEACHER, Lab
+
+from ablate.cli.app import app
+from ablate.store.index import Index
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    """A study whose teacher is done."""
+    made = Lab(tmp_path / "results")
+    made.finish(TEACHER)
+    with Index.open(made.results, writable=True) as index:
+        index.register(made.plan())
+    return made
+
+
+def ablate(lab: Lab, *arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments), "--results", str(lab.results)])
+
+
+def test_what_no_study_needs_is_listed_and_then_removed(lab: Lab) -> None:
+    run = lab.run(TEACHER)
+    assert "nothing that no study needs" in ablate(lab, "clean").output
+    assert ablate(lab, "forget", "tua").exit_code == 2
+    assert lab.plan().key in ablate(lab, "forget", "tau").output
+    listed = ablate(lab, "clean", "--json")
+    (record,) = json.loads(listed.stdout)
+    assert record.keys() == {"path", "what", "bytes"}, "as docs/json.md says"
+    assert record["path"] == str(run.path)
+    assert "--yes" in ablate(lab, "clean").output
+    assert run.exists()
+    assert ablate(lab, "clean", "--yes").exit_code == 0
+    assert not run.path.exists()
+
+
+def test_merging_says_what_it_took_and_what_it_did_not(lab: Lab, tmp_path: Path) -> None:
+    other = Lab(tmp_path / "other")
+    other.finish(other.configs()[1])
+    refused = ablate(lab, "merge", other.results)
+    assert (refused.exit_code, "1 jobs taken over" in refused.output) == (0, True)
+    other.finish(TEACHER, metrics={"top1": 1.0})
+    refused = ablate(lab, "merge", other.results)
+    assert refused.exit_code == 1
+    assert "not taken over" in refused.output
+    assert "1 known already" in refused.output
+    assert ablate(lab, "merge", lab.results).exit_code == 2
