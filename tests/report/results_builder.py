@@ -32,10 +32,10 @@ SYMMETRY = (
 )
 
 
-def metrics(*names: str) -> tuple[Metric, ...]:
-    """Metrics by name, as the methods of these studies declare them."""
+def metrics(*names: str | Metric) -> tuple[Metric, ...]:
+    """Metrics by name, as the methods of these studies declare them; others as they are."""
     known = {metric.name: metric for metric in (*COCORD.metrics, *COSTS)}
-    return tuple(known[name] for name in names)
+    return tuple(one if isinstance(one, Metric) else known[one] for one in names)
 
 
 def build(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
-from ablate.report.tables.footer import OPTIMISTIC
+from ablate.report.tables.footer import epoch_text
 from ablate.report.tables.notation import Symbol, split
 from ablate.report.tables.table import Selection
 from ablate.store.results import StudyResults
@@ -137,7 +137,7 @@ def measured_on(results: StudyResults, selection: Selection | None) -> str:
     changed = {k: v for k, v in plan.overrides.items() if k != "epochs"}
     words += [f"{key} = {format_value(value)}" for key, value in changed.items()]
     if selection is not None:
-        words.append(OPTIMISTIC if selection is Selection.BEST else "last epoch")
+        words.append(epoch_text(plan, selection))
     plural = "s" if len(plan.seeds) > 1 else ""
     words.append(f"seed{plural} {', '.join(map(str, plan.seeds))}")
     return "; ".join(words) + "."

@@ -21,7 +21,6 @@ _SHORT_DIGEST = 7
 _MOST_NAMED = 6
 _GAIN = 1.1  #: times narrower, from which on pairing is said to have bought something
 
-OPTIMISTIC = "best epoch on the test set (optimistic)"
 EMPHASIS = "bold: best mean, underlined: second"  #: renderers without them have other words
 
 
@@ -102,7 +101,7 @@ def _ran(results: StudyResults, selection: Selection | None) -> str:
     ]
     setting += [f"{key} = {format_value(value)}" for key, value in plan.overrides.items()]
     if selection is not None and plan.profile:
-        setting.append(OPTIMISTIC if selection is Selection.BEST else "last epoch")
+        setting.append(epoch_text(plan, selection))
     setting.append(seeds_text(plan.seeds))
     machine = [", ".join(facts["device"])] if facts.get("device") else []
     if facts.get("threads"):
@@ -111,6 +110,16 @@ def _ran(results: StudyResults, selection: Selection | None) -> str:
     machine += [f"{name} {', '.join(facts[name])}" for name in ("torch",) if facts.get(name)]
     machine += [f"code {plan.code[:_SHORT_DIGEST]}"] * bool(plan.code)
     return _sentence([", ".join(setting), ", ".join(machine)])
+
+
+def epoch_text(plan: StudyPlan, selection: Selection) -> str:
+    """Which epoch's results these are, and on which images it was chosen."""
+    if selection is Selection.LAST:
+        return "last epoch"
+    held_out = float(plan.baseline.get("val", 0))
+    if held_out > 0:
+        return f"best epoch on the validation split ({held_out:.0%} of the training images)"
+    return "best epoch on the test set (optimistic)"
 
 
 def seeds_text(seeds: Sequence[int]) -> str:
