@@ -51,8 +51,8 @@ def evaluate(network: Network, split: Split, precision: Precision) -> Evaluation
     network.eval()
     hits, loss = [], torch.zeros((), dtype=torch.float64, device=split.labels.device)
     for start in range(0, len(split.labels), _CHUNK):
-        images = plain(split.images[start : start + _CHUNK], split.info)
         label = split.labels[start : start + _CHUNK]
+        images = plain(split.images[start : start + _CHUNK].to(label.device), split.info)
         with precision.autocast():
             logits = network(precision.lay_out(images))
         logits = widen(logits)

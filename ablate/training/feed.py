@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ablate.methods.catalog import FOLDER
 from ablate.training.data import ImageData
+from ablate.training.data.images import rows
 from ablate.training.evaluate import Split
 from ablate.training.hyper import Hyper
 from ablate.training.negatives import Negatives
@@ -68,7 +69,7 @@ class Feed:
         numbers, data = self._numbers[0], self.data
         if not len(numbers):
             return None
-        return Split(data.train_images[numbers], data.train_labels[numbers], data.info)
+        return Split(rows(data.train_images, numbers), data.train_labels[numbers], data.info)
 
     @property
     def steps(self) -> int:
@@ -149,7 +150,7 @@ class Feed:
         }  # fmt: skip
 
     def _render(self, number: Tensor, draws: Mapping[str, Draw]) -> dict[str, Tensor]:
-        images, info = self.data.train_images[number], self.data.info
+        images, info = rows(self.data.train_images, number), self.data.info
         return {
             view: self.precision.lay_out(render(images, parameters, info))
             for view, parameters in draws.items()

@@ -100,6 +100,7 @@ def _passes(
     """Yield (chunk, view, images) of every pass but the first `skipped`."""
     for chunk in range(skipped // layout.views, layout.chunks):
         images = data.train_images[chunk * layout.chunk : (chunk + 1) * layout.chunk]
+        images = images.to(data.train_labels.device)  # where there are too many, they are not there
         for view, rendered in all_views(images, data.info, augmentation):
             if chunk * layout.views + view >= skipped:
                 yield chunk, view, rendered

@@ -19,6 +19,7 @@ from sklearn.datasets import load_digits
 from ablate.errors import InputError
 from ablate.methods.catalog import DATASETS, data_info
 from ablate.training.data import ImageData, load, mnist
+from ablate.training.data.images import rows
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 IDX += ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -364,3 +365,18 @@ def test_arrays_are_read_as_they_were_saved(tmp_path):
     assert np.array_equal(data.test_images.permute(0, 2, 3, 1).numpy(), images[~trains])
     assert data.train_labels.tolist() == (labels[trains] == "b").astype(int).tolist()
     assert data.test_labels.tolist() == (labels[~trains] == "b").astype(int).tolist()
+
+
+def test_rows_come_to_the_device_of_their_index():
+    images = torch.arange(12, dtype=torch.uint8).view(3, 1, 2, 2)
+    assert torch.equal(rows(images, torch.tensor([2, 0])), images[[2, 0]])
+    assert rows(images.to("meta"), torch.tensor([2, 0], device="meta")).shape == (2, 1, 2, 2)
+
+
+def test_images_that_would_fill_a_gpu_stay_where_they_are(tmp_path, monkeypatch):
+    data = load("digits", tmp_path)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (100_000, 10**9))
+    assert data._fills(torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (1_000_000, 10**9))
+    assert not data._fills(torch.device("cuda"))
+    assert not data._fills(torch.device("cpu"))
