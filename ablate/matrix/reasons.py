@@ -25,11 +25,6 @@ class Difference:
     what: str  #: "setting", "seed", "network", "data", "input", "code", "upstream"
     text: str
 
-    @property
-    def weight(self) -> int:
-        """How far apart it makes two jobs: another seed or code is closer than another setting."""
-        return {"seed": 1, "code": 1, "input": 1, "upstream": 1}.get(self.what, 3)
-
 
 class EarlierConfigs:
     """Configs of earlier jobs, found by what a new job would run."""
@@ -50,11 +45,20 @@ class EarlierConfigs:
         candidates = equal[-_MOST_COMPARED:] or alike[-_MOST_COMPARED:]
         if not candidates:
             return None
-        compared = [
-            (earlier, differences(earlier, config, self._modules))
-            for earlier in reversed(candidates)
-        ]
-        return min(compared, key=lambda one: sum(difference.weight for difference in one[1]))
+        nearest = min(reversed(candidates), key=lambda earlier: _distance(earlier, config))
+        return nearest, differences(nearest, config, self._modules)
+
+
+def _distance(before: JobConfig, now: JobConfig) -> int:
+    """How far apart two jobs are: another seed or code is nearer than another setting."""
+    found = before.settings
+    settings = sum(found.get(name) != value for name, value in now.settings.items())
+    places = (before.networks != now.networks) + (before.data != now.data)
+    rest = (before.seed, before.code, before.inputs, before.upstream)
+    others = (now.seed, now.code, now.inputs, now.upstream)
+    return 5 * (settings + places) + sum(
+        one != other for one, other in zip(rest, others, strict=True)
+    )
 
 
 def _settings_key(config: JobConfig) -> tuple[object, ...]:
