@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import signal
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.errors import StoreError
-from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside
+from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside, settle_strays
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.worker.order import Order
 from ablate.matrix.plan import Matrix
@@ -18,6 +22,8 @@ from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import Machine
 from ablate.store.events import CheckpointSaved, CheckpointsRejected, Started
 from ablate.store.folders import Folder
+from ablate.store.history import history
+from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
 
 
@@ -112,3 +118,44 @@ def test_a_job_that_begins_anew_gets_on_though_it_got_further_before(
     launcher = FakeLauncher(work)
     summary, _ = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)])
     assert summary.count(JobStatus.DONE) == 1
+
+
+@pytest.mark.parametrize("pid", [1, 0, -1, -2, os.getpid(), os.getppid(), 2**31, 2**62])
+def test_a_number_in_a_log_ends_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int
+) -> None:
+    """Forged, it may name any process of the machine, or all."""
+
+    def signalled(*_: object) -> None:
+        pytest.fail("a process was signalled")
+
+    for module, name in ((os, "kill"), (os, "killpg"), (signal, "pidfd_send_signal")):
+        monkeypatch.setattr(module, name, signalled, raising=False)
+    matrix = make_matrix(1)
+    ((job, config),) = matrix.configs.items()
+    run = RunDirectory.of(tmp_path, job).create(config)
+    here, start = socket.gethostname(), process_start()
+    run.append(Started(attempt=1, time=1.0, host=here, pid=pid, process_start=start))
+    assert settle_strays(matrix.configs, lambda _: run, 0.0, print) == {}
+    assert history(run.events().events).status is JobStatus.INTERRUPTED
+
+
+def test_a_copy_of_a_folder_at_work_ends_no_worker_of_the_original(tmp_path: Path) -> None:
+    matrix = make_matrix(1)
+    ((job, config),) = matrix.configs.items()
+    run = RunDirectory.of(tmp_path / "original", job).create(config)
+    with run.lock.open("w") as lock, run.log.open("w") as log:
+        worker = subprocess.Popen(["sleep", "600"], start_new_session=True, stdout=log, stderr=lock)
+    here, start = socket.gethostname(), process_start(worker.pid)
+    run.append(Started(attempt=1, time=1.0, host=here, pid=worker.pid, process_start=start))
+    try:
+        shutil.copytree(tmp_path / "original", tmp_path / "copy")
+        copy = RunDirectory.of(tmp_path / "copy", job)
+        assert settle_strays(matrix.configs, lambda _: copy, 0.0, print) == {}
+        assert history(copy.events().events).status is JobStatus.INTERRUPTED
+        assert worker.poll() is None
+        assert settle_strays(matrix.configs, lambda _: run, 0.0, print) == {}
+        assert worker.wait(30) == -signal.SIGKILL, "it holds the original's log"
+    finally:
+        worker.kill()
+        worker.wait()
