@@ -128,7 +128,7 @@ def _measured(matrix: Matrix, settings: Settings) -> tuple[PaidJob, ...]:
     """Costs of a few steps of each kind; Ctrl-C stops them and throws them away."""
     from ablate.cli.run import listening
     from ablate.execute.measure import measure
-    from ablate.execute.orchestrator import StopRequests
+    from ablate.execute.stop import StopRequests
 
     stop = StopRequests()
     with listening(stop):

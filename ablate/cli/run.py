@@ -29,7 +29,7 @@ from ablate.cli.planning import DryRunOption, YesOption, announce, print_preview
 from ablate.errors import Remedy
 
 if TYPE_CHECKING:
-    from ablate.execute.orchestrator import StopRequests
+    from ablate.execute.stop import StopRequests
     from ablate.matrix.plan import Matrix
     from ablate.study.settings import Settings
 
@@ -76,8 +76,8 @@ def run(
     Example: ablate run studies/lpred_symmetry.toml --profile paper --seeds 0-4
     """
     from ablate.cli.live import Live
-    from ablate.execute.orchestrator import StopRequests
     from ablate.execute.run import Options, run_studies
+    from ablate.execute.stop import StopRequests
     from ablate.matrix.expand import expand
     from ablate.methods.lifecycle import JobStatus
     from ablate.study.parse import read_study
@@ -115,8 +115,8 @@ def run(
 def _try_rows(matrices: list[Matrix], settings: Settings, folder: Path) -> int:
     """Run two steps of every row of each study; returns the exit code."""
     from ablate.cli.live import Live
-    from ablate.execute.orchestrator import StopRequests
     from ablate.execute.smoke import smoke
+    from ablate.execute.stop import StopRequests
 
     stop, live = StopRequests(), Live(folder)
     with listening(stop):

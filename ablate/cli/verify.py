@@ -51,8 +51,8 @@ def verify(
     from ablate.cli.live import Live
     from ablate.cli.run import listening
     from ablate.execute.agenda import job_names
-    from ablate.execute.orchestrator import StopRequests
     from ablate.execute.run import run_study
+    from ablate.execute.stop import StopRequests
     from ablate.execute.verify import prove
     from ablate.matrix.expand import expand
     from ablate.study.parse import read_study

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.execute.display import Silent
-from ablate.execute.orchestrator import StopRequests
 from ablate.execute.run import run_study
+from ablate.execute.stop import StopRequests
 from ablate.matrix.costs import Cost, PaidJob, epochs
 from ablate.matrix.identity import job_id
 from ablate.matrix.inputs import DATA, data_inputs

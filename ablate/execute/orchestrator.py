@@ -51,6 +51,7 @@ from ablate.execute.scheduler.retry import RetryPolicy
 from ablate.execute.scheduler.scheduler import (
     Scheduler,
 )
+from ablate.execute.stop import StopRequests
 from ablate.execute.summary import Summary
 from ablate.execute.watching import Watch
 from ablate.matrix.identity import short
@@ -64,17 +65,6 @@ INGEST_S = 1.0  #: how often running jobs' epochs go into the index
 
 #: Asked when all jobs of a study have ended: the same study with more seeds, or None.
 MoreSeeds = Callable[[Matrix], Matrix | None]
-
-
-class StopRequests:
-    """Counts the user's Ctrl-C; a signal handler calls `request`, the loop looks."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def request(self) -> None:
-        """Ask once for a gentle stop, twice for one at once."""
-        self.count += 1
 
 
 class Orchestrator:

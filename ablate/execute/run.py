@@ -24,7 +24,7 @@ from ablate.execute.launch.devices import find_devices
 from ablate.execute.launch.in_use import devices_in_use
 from ablate.execute.launch.local import LocalLauncher, modules_for
 from ablate.execute.notices import notices
-from ablate.execute.orchestrator import MoreSeeds, Orchestrator, StopRequests
+from ablate.execute.orchestrator import MoreSeeds, Orchestrator
 from ablate.execute.provenance import provenance
 from ablate.execute.recovery import (
     Past,
@@ -35,6 +35,7 @@ from ablate.execute.recovery import (
 )
 from ablate.execute.scheduler.placement import Device
 from ablate.execute.seed_sets import WithSeeds, set_of_seeds_ended
+from ablate.execute.stop import StopRequests
 from ablate.execute.summary import Summary, closing, opening, unmeasured
 from ablate.matrix.plan import Matrix
 from ablate.store.index import Index, make_folder

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ablate.execute.display import Display
 from ablate.execute.measure import Reduction, reduced
-from ablate.execute.orchestrator import StopRequests
 from ablate.execute.run import Options, run_studies
 from ablate.execute.scratch import scratch_folder
+from ablate.execute.stop import StopRequests
 from ablate.execute.summary import Summary
 from ablate.matrix.plan import Matrix
 from ablate.study.settings import Settings

@@ -12,9 +12,10 @@ from ablate.errors import Remedy
 from ablate.execute.agenda import Agenda
 from ablate.execute.display import Silent
 from ablate.execute.launch.base import Exit, Handle, Launcher, Report
-from ablate.execute.orchestrator import MoreSeeds, Orchestrator, StopRequests
+from ablate.execute.orchestrator import MoreSeeds, Orchestrator
 from ablate.execute.recovery import read_past
 from ablate.execute.scheduler.placement import Device
+from ablate.execute.stop import StopRequests
 from ablate.execute.summary import Summary
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id

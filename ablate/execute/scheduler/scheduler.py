@@ -8,13 +8,11 @@ device it gets is `placement`. The same events always give the same instructions
 
 from __future__ import annotations
 
-import graphlib
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import assert_never
 
 from ablate.errors import AblateError
+from ablate.execute.scheduler.job_state import ACTIVE, JobState, check_job, linked
 from ablate.execute.scheduler.messages import (
     TRANSITIONS,
     AllSettled,
@@ -40,11 +38,8 @@ from ablate.execute.scheduler.messages import (
     WakeAfter,
 )
 from ablate.execute.scheduler.placement import Device, Placement, Request
-from ablate.execute.scheduler.retry import DETERMINISTIC, USUAL, Record, RetryPolicy
+from ablate.execute.scheduler.retry import DETERMINISTIC, USUAL, RetryPolicy
 from ablate.methods.lifecycle import BROKEN, AttemptOutcome, JobStatus
-
-#: What a job is while an attempt of it is on a device.
-ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 class IllegalTransitionError(AblateError):
@@ -54,23 +49,6 @@ class IllegalTransitionError(AblateError):
         self.job, self.history = job, tuple(history)
         past = "; ".join(self.history) or "none"
         super().__init__(f'job "{job}": {what} (its recent history: {past})')
-
-
-@dataclass(slots=True)
-class _Job:
-    """A task with its state; the counts spare us from looking at all its neighbours."""
-
-    task: Task
-    order: int
-    attempt: int  #: number of the latest attempt, of this run or an earlier one
-    phase: JobStatus = JobStatus.WAITING
-    record: Record = field(default_factory=Record)
-    launched: int = 0
-    ended: int = 0
-    unfinished: int = 0  #: upstream jobs that are not DONE
-    broken: int = 0  #: upstream jobs that are BROKEN
-    downstream: list[_Job] = field(default_factory=list, repr=False)
-    history: deque[str] = field(default_factory=lambda: deque(maxlen=8))
 
 
 class Scheduler:
@@ -94,7 +72,7 @@ class Scheduler:
     ) -> None:
         self._policy = policy
         self._placement = Placement(devices)
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, JobState] = {}
         self._counts = dict.fromkeys(JobStatus, 0)
         self._running: dict[str, str] = {}
         self._backoff: dict[str, None] = {}  # an ordered set
@@ -154,7 +132,7 @@ class Scheduler:
         return out + self._go_on()
 
     def _add(self, added: TasksAdded) -> None:
-        new = _linked(added, self._jobs)
+        new = linked(added, self._jobs)
         self._jobs |= new
         for job in new.values():
             self._counts[job.phase] += 1
@@ -226,7 +204,7 @@ class Scheduler:
         self._paused = job
         return [Pause(job, seconds)]
 
-    def _same_error(self, job: _Job, end: Ended) -> list[Instruction]:
+    def _same_error(self, job: JobState, end: Ended) -> list[Instruction]:
         """Stop where an error that ended a job of one row has ended one of another row, too."""
         if not end.fingerprint or self._stopping or end.outcome not in DETERMINISTIC:
             return []
@@ -251,14 +229,14 @@ class Scheduler:
         for name in list(self._backoff):
             self._move(self._jobs[name], Trigger.STOP)
 
-    def _look_upstream(self, job: _Job) -> None:
+    def _look_upstream(self, job: JobState) -> None:
         """Move a waiting job on if its upstream jobs let it, or never will."""
         if job.phase is JobStatus.WAITING and job.broken:
             self._move(job, Trigger.UPSTREAM_BROKEN)
         elif job.phase is JobStatus.WAITING and not job.unfinished:
             self._move(job, Trigger.UPSTREAM_DONE)
 
-    def _break_downstream(self, job: _Job) -> None:
+    def _break_downstream(self, job: JobState) -> None:
         """Block all that builds on a job; a loop, since chains can be longer than the stack."""
         spreading = [job]
         while spreading:
@@ -268,7 +246,7 @@ class Scheduler:
                     self._move(below, Trigger.UPSTREAM_BROKEN)
                     spreading.append(below)
 
-    def _move(self, job: _Job, trigger: Trigger, why: str = "") -> JobStatus:
+    def _move(self, job: JobState, trigger: Trigger, why: str = "") -> JobStatus:
         target = TRANSITIONS.get((job.phase, trigger))
         if target is None:
             raise self._illegal(job, f'"{trigger}" while it is {_described(job)}')
@@ -284,12 +262,12 @@ class Scheduler:
             self._placement.add(Request(job.order, task.id, task.kind, job.record.alone))
         return target
 
-    def _job(self, name: str) -> _Job:
+    def _job(self, name: str) -> JobState:
         if name not in self._jobs:
             raise IllegalTransitionError(name, "no such job")
         return self._jobs[name]
 
-    def _illegal(self, job: _Job, what: str) -> IllegalTransitionError:
+    def _illegal(self, job: JobState, what: str) -> IllegalTransitionError:
         return IllegalTransitionError(job.task.id, what, job.history)
 
     def check_invariants(self) -> None:
@@ -304,7 +282,7 @@ class Scheduler:
         assert set(self._backoff) == {job.task.id for job in jobs if job.phase is JobStatus.BACKOFF}
         assert not any(phase is JobStatus.DONE for phase, _ in TRANSITIONS), "finished never reruns"
         for job in jobs:
-            _check_job(job, self._jobs)
+            check_job(job, self._jobs)
         if self._started and self._counts[JobStatus.READY]:
             rests = self._stopping or self._paused
             assert self._running or rests, "ready jobs, free devices, nothing runs"
@@ -314,48 +292,5 @@ class Scheduler:
             assert not self._running and not self._backoff
 
 
-def _linked(added: TasksAdded, known: Mapping[str, _Job]) -> dict[str, _Job]:
-    """New jobs, linked to each other and to those that are known; ValueError for a wrong graph."""
-    new: dict[str, _Job] = {}
-    for order, task in enumerate(added.tasks, start=len(known)):
-        if task.id in new or task.id in known:
-            raise ValueError(f"two tasks are called {task.id}")
-        record = Record(step=added.steps.get(task.id, 0))
-        new[task.id] = _Job(task, order, added.attempts.get(task.id, 0), record=record)
-        if task.id in added.done:
-            new[task.id].phase = JobStatus.DONE
-        elif task.id in added.failed:
-            phase = new[task.id].phase = added.failed[task.id]
-            if phase not in (JobStatus.FAILED, JobStatus.DIVERGED):
-                raise ValueError(f"{task.id} cannot have failed as {phase}")
-    for task in added.tasks:
-        for name in task.upstream:
-            if name not in new and name not in known and name not in added.done:
-                raise ValueError(f"{task.id} needs {name}, which is not there")
-    graph = {task.id: [n for n in task.upstream if n in new] for task in added.tasks}
-    graphlib.TopologicalSorter(graph).prepare()  # CycleError is a ValueError and shows the cycle
-    for job in new.values():
-        for above in (new.get(n) or known.get(n) for n in dict.fromkeys(job.task.upstream)):
-            if above is not None:
-                above.downstream.append(job)
-                job.unfinished += above.phase is not JobStatus.DONE
-                job.broken += above.task.id in known and above.phase in BROKEN
-    return new
-
-
-def _check_job(job: _Job, jobs: Mapping[str, _Job]) -> None:
-    upstream = [jobs[name].phase for name in dict.fromkeys(job.task.upstream) if name in jobs]
-    assert job.unfinished == sum(phase is not JobStatus.DONE for phase in upstream), job
-    assert job.broken == sum(phase in BROKEN for phase in upstream), job
-    assert job.launched - job.ended == (job.phase in ACTIVE), "one outcome per attempt"
-    if job.launched or job.phase is JobStatus.READY:
-        assert not job.unfinished, "upstream before downstream"
-    if job.phase in (JobStatus.WAITING, JobStatus.BLOCKED):
-        assert job.unfinished, "a job waits for nothing"
-        assert (job.phase is JobStatus.BLOCKED) == (job.broken > 0), (
-            "blocked by broken upstream jobs"
-        )
-
-
-def _described(job: _Job) -> str:
+def _described(job: JobState) -> str:
     return f"{job.phase}, latest attempt {job.attempt}" if job.attempt else str(job.phase)

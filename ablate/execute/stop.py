@@ -1,0 +1,14 @@
+"""How whoever started a run asks it to stop."""
+
+from __future__ import annotations
+
+
+class StopRequests:
+    """Counts the user's Ctrl-C; a signal handler calls `request`, the loop looks."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def request(self) -> None:
+        """Ask once for a gentle stop, twice for one at once."""
+        self.count += 1
