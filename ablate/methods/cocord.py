@@ -158,7 +158,10 @@ def _footnotes(job: JobConfig) -> Iterable[str]:
     if data and not data.flip:
         yield "views are not mirrored on this data set"
     if float(job.settings.get("val", 0)) > 0 and config.teacher_views:
-        yield "the teacher was trained on the images held out for validation, too"
+        yield (
+            "the images held out for validation are among those that the teacher was trained on, "
+            "unless teacher.val holds them out there, too"
+        )
     yield from classifier_footnotes(config)
 
 

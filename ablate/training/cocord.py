@@ -103,11 +103,11 @@ class CoCoRD(Trainable):
         self._slow_average.follow(self.slow_adapter, self.adapter)
         self._slow_average.follow(self.slow_head, self.student_head)
         self._teacher_average = _Average(self.config.teacher_head_momentum)
-        for mine, fast in zip(self.teacher_head, self.student_head, strict=True):
+        for slow, fast in zip(self.teacher_head, self.student_head, strict=True):
             # Layer by layer: where the first Linear differs in shape, all of it stays as it is,
             # its bias too.
-            if _shapes(mine) == _shapes(fast):
-                self._teacher_average.follow(mine, fast)
+            if _shapes(slow) == _shapes(fast):
+                self._teacher_average.follow(slow, fast)
 
     @property
     def slow(self) -> Network | None:  # type: ignore[override]

@@ -199,8 +199,8 @@ def test_averages_follow_only_where_a_loss_looks_at_them(
 
 def test_teacher_head_starts_as_a_copy_only_where_all_of_it_matches() -> None:
     def alike(cocord: CoCoRD) -> list[bool]:
-        mine, fast = cocord.teacher_head.state_dict(), cocord.student_head.state_dict()
-        return [torch.equal(mine[k], fast[k]) for k in ("0.weight", "3.weight")]
+        slow, fast = cocord.teacher_head.state_dict(), cocord.student_head.state_dict()
+        return [torch.equal(slow[k], fast[k]) for k in ("0.weight", "3.weight")]
 
     assert alike(module()) == [True, True]
     assert alike(module(WIDE, mismatch="adapter")) == [True, True]

@@ -46,7 +46,7 @@ class Recording:
         array = torch.from_numpy(self.arrays[name])
         return array.double() if array.is_floating_point() else array
 
-    def under(self, prefix: str) -> list[str]:
+    def names_after(self, prefix: str) -> list[str]:
         return [name.removeprefix(prefix) for name in self.arrays if name.startswith(prefix)]
 
     @property
@@ -84,12 +84,12 @@ class Recording:
         teacher = networks.build(h["teacher"], h["num_classes"], views.shape[2])
         module = CoCoRD(config, student, teacher, teacher.feature_dim, seed=0).double()
         starts = {"slow_student": "student", "slow_head": "student_head"}
-        if not self.under("init/teacher_head."):
+        if not self.names_after("init/teacher_head."):
             starts["teacher_head"] = "student_head"
         state = {
             f"{net}.{key}": self.tensor(f"init/{starts.get(net, net)}.{key}")
             for net in (*NETS, *starts)
-            for key in self.under(f"init/{starts.get(net, net)}.")
+            for key in self.names_after(f"init/{starts.get(net, net)}.")
         }
         missing, unexpected = module.load_state_dict(
             {**state, "queue": self.tensor("init/queue")}, strict=False
@@ -149,7 +149,7 @@ def replay(recording: Recording, config: CoCoRDConfig) -> list[str]:
 
 def differing_buffers(recording: Recording, module: CoCoRD) -> list[str]:
     state, differing = module.state_dict(), []
-    keys = recording.under("final_l2/")
+    keys = recording.names_after("final_l2/")
     assert keys
     for key in keys:
         norm, expected = state[key].double().norm(), recording.tensor(f"final_l2/{key}")
