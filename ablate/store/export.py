@@ -177,7 +177,10 @@ def _runs(known: Mapping[str, Sequence[Any]], found: Mapping[str, JobStatus]) ->
     last = [{**own, **measured} for own, measured in zip(last, costs, strict=True)]
     best = [{**own, **_only_costs(all_)} for own, all_ in zip(best, last, strict=True)]
     plan = (known[name] for name in ("variant", "pair", "seed", "job"))
-    return tuple(map(Run, *plan, map(found.get, known["job"]), last, best, known["finished"]))
+    texts = list(dict.fromkeys(known["facts"]))  # few: runs of a study have most facts in common
+    facts = dict(zip(texts, parsed(texts, "{}"), strict=True))
+    measured = (last, best, known["finished"], map(facts.get, known["facts"]))
+    return tuple(map(Run, *plan, map(found.get, known["job"]), *measured))
 
 
 def _teachers(

@@ -25,6 +25,7 @@ class Run(NamedTuple):
     last: Mapping[str, float]  #: metric -> value at the last epoch; costs of the whole run too
     best: Mapping[str, float]  #: the same at the epoch of the best test top-1
     finished: float | None = None  #: unix time, where done
+    facts: Mapping[str, str] = {}  #: "device", "threads", "torch", ... of its last attempt
 
 
 class Point(NamedTuple):

@@ -63,7 +63,9 @@ def build(
                     metric: _outcome(cells, row.label, pair, index)
                     for metric, cells in scores.items()
                 }
-                rows.append(_run(row.label, pair, seed, job, outcomes))
+                run = _run(row.label, pair, seed, job, outcomes)
+                own = {name: values[len(rows) % len(values)] for name, values in facts.items()}
+                rows.append(run._replace(facts=own))
     changes["metrics"] = metrics(*changes.get("metrics", scores))
     plan = StudyPlan(
         **{

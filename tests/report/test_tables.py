@@ -520,7 +520,7 @@ def test_the_footer_says_what_ran_in_four_lines():
         "igits, profile quick, 30 epochs, lr = 0.2, last epoch, seeds 0-2",
         "torch 2.14.0, code c0dec0d",
         "simultaneous 95 % intervals over 2 rows", "given this teacher",
-        "Pairing: r = ", "cpu and cuda devices", "1 and 2 threads", "meet in one comparison",
+        "Pairing: r = ", "Compared with each other: devices cpu and cuda, 1 and 2 threads.",
     ):  # fmt: skip
         assert words in footer(table)
     for words in ("Holm", "MDE", "descriptive", "whatever", "told from zero"):

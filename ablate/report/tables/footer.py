@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from ablate.matrix.plan import StudyPlan
+from ablate.methods.lifecycle import JobStatus
 from ablate.methods.parts import format_value
 from ablate.report.tables.analysis import Analysis
 from ablate.report.tables.comparisons import PairFamily
@@ -53,7 +54,7 @@ def of_table(
         lines += _method(analysis, families)
     cautions = [
         _looks(families),
-        _machines(results),
+        _machines(results, pairs),
         _nondeterministic(results),
         _rule(results.plan, families),
         _missing(cells, several_pairs=several),
@@ -232,18 +233,18 @@ def _rule(plan: StudyPlan, families: Sequence[PairFamily]) -> str:
     )
 
 
-def _machines(results: StudyResults) -> str:
+def _machines(results: StudyResults, pairs: Sequence[str]) -> str:
     """Kinds of device, thread counts and versions of torch that meet in one comparison."""
-    facts = results.facts
-    kinds = sorted({name.partition(":")[0] for name in facts.get("device", ())})
-    mixed = [f"{' and '.join(kinds)} devices"] if len(kinds) > 1 else []
-    mixed += [
-        f"{' and '.join(facts[name])} {words}".strip() if name == "threads" else
-        f"{words} {' and '.join(facts[name])}"
-        for name, words in (("threads", "threads"), ("torch", "torch"))
-        if len(facts.get(name, ())) > 1
-    ]  # fmt: skip
-    return f"Runs on {'; '.join(mixed)} meet in one comparison." if mixed else ""
+    met: dict[str, set[str]] = {}
+    for pair in pairs:
+        done = [run for run in results.runs if run.pair == pair and run.status is JobStatus.DONE]
+        for name in ("device", "threads", "torch"):
+            values = {run.facts[name].partition(":")[0] for run in done if name in run.facts}
+            if len(values) > 1:
+                met.setdefault(name, set()).update(values)
+    words = {"device": "devices {}", "threads": "{} threads", "torch": "torch {}"}
+    mixed = [words[name].format(" and ".join(sorted(values))) for name, values in met.items()]
+    return f"Compared with each other: {', '.join(mixed)}." if mixed else ""
 
 
 def _missing(cells: Iterable[Cell], *, several_pairs: bool) -> str:
