@@ -64,6 +64,20 @@ def test_two_files_of_one_name_are_two_methods(tmp_path: Path) -> None:
     assert find_method("mine.py:METHOD", tmp_path / "b").title == "Dice"
 
 
+def test_a_file_imports_the_modules_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "coin_helper.py").write_text("TITLE = 'Fair coin'\n")
+    text = METHOD.replace("{program}", "flip").replace('title="Coin"', "title=coin_helper.TITLE")
+    (tmp_path / "own.py").write_text(
+        text.replace("NUMBER = 5", "").replace(
+            "from dataclasses", "import coin_helper\nfrom dataclasses", 1
+        )
+    )
+    assert find_method("own.py:METHOD", tmp_path).title == "Fair coin"
+
+
 def test_what_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(METHOD.format(program="flip"))

@@ -16,6 +16,7 @@ from ablate.errors import DivergedError, InputError, Interrupted
 from ablate.methods.cocord import COCORD
 from ablate.methods.method import Method
 from ablate.methods.parts import Choice, Part, Value
+from ablate.methods.recipe import RECIPE
 from ablate.methods.references import CRD
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import Position
@@ -279,10 +280,8 @@ def test_a_single_left_over_image_is_skipped_and_a_partial_batch_is_not(
     ],
 )
 def test_learning_rate_schedules(schedule: str, epochs: int, expected: dict[int, float]) -> None:
-    settings = {"epochs": epochs, "batch_size": 2, "lr": 1.0, "lr_schedule": schedule,
-                "sgd_momentum": 0.9, "weight_decay": 0.0, "views.augmentation": "none",
-                "precision": "fp32", "val": 0.0,
-                "deterministic": True}  # fmt: skip
+    settings = {part.name: part.baseline for part in RECIPE}
+    settings |= {"epochs": epochs, "lr": 1.0, "lr_schedule": schedule}
     hyper = Hyper.from_settings(settings)
     assert {e: hyper.lr_at(e) for e in expected} == pytest.approx(expected)
 
