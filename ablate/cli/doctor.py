@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _GIB = 2**30
 _LOW_DISK = 5 * _GIB  #: below this a study of checkpoints may fill the disk
+_DATA_FOLDERS = (Path("/usr/share/datasets"),)  #: where Debian's packages put data sets
 _SELF_TEST_S = 300  #: torch on a network drive takes minutes to load
 
 
@@ -166,7 +168,7 @@ def _of_data(settings: Settings) -> Iterator[Check]:
         except InputError as error:
             yield Check(label, State.PROBLEM, str(error), f"profiles.{name}.data in ablate.toml")
             continue
-        yield Check(label, State.OK, info.title)
+        yield _data_files(label, info.title, profile.data, settings.path(settings.data_dir))
     if settings.teacher_checkpoints:
         folder = settings.path(settings.teacher_checkpoints)
         count = len(list(folder.glob("*_vanilla/*.pth"))) if folder.is_dir() else 0
@@ -175,11 +177,28 @@ def _of_data(settings: Settings) -> Iterator[Check]:
         yield Check("teachers", State.OK if count else State.WARNING, text, remedy)
 
 
+def _data_files(label: str, title: str, name: str, data_dir: Path) -> Check:
+    """Whether a data set's files are there, by the names that torchvision and others give them."""
+    from ablate.methods.catalog import DATASETS, split_subset
+
+    whole = split_subset(name)[0]
+    if whole == "digits" or whole not in DATASETS:  # a dependency's, or the user's own files
+        return Check(label, State.OK, title)
+    wanted = re.compile(re.sub(r"[^a-z0-9]", "", whole) + r"(?!\d)")
+    folders = [folder for folder in (data_dir, *_DATA_FOLDERS) if folder.is_dir()]
+    entries = (entry for folder in folders for entry in folder.iterdir())
+    found = next((e for e in entries if wanted.match(re.sub(r"[^a-z0-9]", "", e.name.lower()))), "")
+    if found:
+        return Check(label, State.OK, f"{title}: {found}")
+    text = f"{title}: not in {data_dir} yet; it is downloaded at its first use"
+    return Check(label, State.WARNING, text, "without a network, put a copy there")
+
+
 def _results(folder: Path) -> Check:
     from ablate.store.index import Index
 
-    if not folder.is_dir():
-        return Check("results", State.OK, f"{folder} is made by the first run")
+    if not any((folder / name).exists() for name in ("runs", "studies", "ablate.db")):
+        return Check("results", State.OK, f"nothing has been run in {folder} yet")
     try:
         with Index.open(folder) as index:
             return Check("results", State.OK, f"{folder}: {index.count_jobs()} jobs")

@@ -89,6 +89,20 @@ def test_doctor_names_what_is_missing(empty: Path) -> None:
     assert {"python", "cores", "memory", "git", "devices", "results", "disk"} <= set(checks)
 
 
+def test_doctor_finds_data_sets_by_their_files(empty: Path) -> None:
+    call("init")
+    settings = (empty / "ablate.toml").read_text()
+    (empty / "ablate.toml").write_text(settings.replace("~/.cache/ablate", "data"))
+    (empty / "data" / "cifar-10-batches-py").mkdir(parents=True)  # which is another one
+    checks = {one["name"]: one for one in json.loads(call("doctor", "--quick", "--json"))}
+    assert checks["data of quick"]["state"] == "ok"
+    assert checks["data of paper"]["state"] == "warning"
+    assert str(empty / "data") in checks["data of paper"]["found"]
+    (empty / "data" / "cifar-100-python").mkdir()
+    checks = {one["name"]: one for one in json.loads(call("doctor", "--quick", "--json"))}
+    assert checks["data of paper"]["state"] == "ok"
+
+
 def test_doctor_tries_torch(empty: Path) -> None:
     call("init")
     checks = {one["name"]: one for one in json.loads(call("doctor", "--json"))}
