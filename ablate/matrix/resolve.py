@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.methods.catalog import DataInfo, data_info, resolve_folder
-from ablate.methods.given import TEACHER_PREFIX, check_given, parts_by_name, unknown_setting
 from ablate.methods.method import Method, Networks
+from ablate.methods.named_values import TEACHER_PREFIX, check_values, parts_by_name, unknown_setting
 from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN, installed
 from ablate.methods.teachers import TEACHER
@@ -109,7 +109,7 @@ def _of_profile(
     """A profile's settings count for any method, so any installed method may know their names."""
     prefix = f"profiles.{name}.settings."
     known = _all_known(methods)
-    checked = check_given(profile.settings, FILE_NAME, prefix, known)
+    checked = check_values(profile.settings, FILE_NAME, prefix, known)
     unknown = checked.unknown
     if unknown:
         known = [*installed(), *known]
@@ -127,7 +127,7 @@ def _of_command(
 ) -> tuple[dict[str, Value], list[Problem]]:
     """--set counts for the study's methods and their teachers."""
     taking = [*methods, TEACHER] if any(m.needs_teacher for m in methods) else list(methods)
-    checked = check_given(values, _SET, "", taking)
+    checked = check_values(values, _SET, "", taking)
     elsewhere = parts_by_name(installed()) if checked.unknown else {}
     problems = checked.problems
     for name in checked.unknown:

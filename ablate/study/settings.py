@@ -211,14 +211,14 @@ def _profile_problems(
     tables: Mapping[str, Mapping[str, TomlValue]], where: str
 ) -> tuple[list[Problem], list[Problem]]:
     """Values that no method takes, and names that look like misspelled ones."""
-    from ablate.methods.given import check_given, parts_by_name, unknown_setting
+    from ablate.methods.named_values import check_values, parts_by_name, unknown_setting
     from ablate.methods.registry import BUILT_IN
 
     methods = list(BUILT_IN.values())
     known, wrong, misspelled = parts_by_name(methods), [], []
     for name, values in tables.items():
         prefix = f"profiles.{name}.settings."
-        checked = check_given(values, where, prefix, methods)
+        checked = check_values(values, where, prefix, methods)
         wrong += checked.problems
         unknown = [unknown_setting(key, where, prefix, known) for key in checked.unknown]
         misspelled += [problem for problem in unknown if problem.right.startswith("did you mean")]

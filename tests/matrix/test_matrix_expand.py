@@ -662,7 +662,7 @@ def test_a_profile_with_unknown_data_or_settings(lab: Lab) -> None:
 
 
 def known_settings() -> list[str]:
-    from ablate.methods.given import parts_by_name
+    from ablate.methods.named_values import parts_by_name
 
     return list(parts_by_name(BUILT_IN.values()))
 

@@ -1,4 +1,4 @@
-"""Values given by name to whatever methods have such a part: by a profile, or by --set."""
+"""Values that a profile or --set names, checked against every method that has such a part."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ TEACHER_PREFIX = "teacher."  #: `teacher.lr` is the learning rate of teachers on
 
 
 @dataclass
-class Given:
-    """What could be taken of the given values, and what is wrong with the others."""
+class NamedValues:
+    """The values that some method takes, and what is wrong with the others."""
 
     values: dict[str, Value] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -23,7 +23,7 @@ class Given:
 
 
 def parts_by_name(methods: Iterable[Method]) -> dict[str, list[Part]]:
-    """All names that values may be given under, and the parts that would take them."""
+    """Name → the parts that take a value of this name."""
     known: dict[str, list[Part]] = {}
     for method in methods:
         for part in method.parts:
@@ -34,21 +34,21 @@ def parts_by_name(methods: Iterable[Method]) -> dict[str, list[Part]]:
     return known
 
 
-def check_given(
+def check_values(
     values: Mapping[str, object], where: str, prefix: str, methods: Iterable[Method]
-) -> Given:
-    """Check values against every part that would take them; `prefix` is put before keys."""
-    known, given = parts_by_name(methods), Given()
+) -> NamedValues:
+    """Check values against every part that takes them; messages put `prefix` before their keys."""
+    known, checked = parts_by_name(methods), NamedValues()
     for name, value in values.items():
         if name not in known:
-            given.unknown.append(name)
+            checked.unknown.append(name)
             continue
         try:
-            given.values[name], *_ = [part.parse(value) for part in known[name]]
+            checked.values[name], *_ = [part.parse(value) for part in known[name]]
         except ValueError as error:
             message = f"{shown(value)} is no value of {name}"
-            given.problems.append(Problem(where, prefix + name, message, str(error)))
-    return given
+            checked.problems.append(Problem(where, prefix + name, message, str(error)))
+    return checked
 
 
 def unknown_setting(name: str, where: str, prefix: str, known: Iterable[str]) -> Problem:
