@@ -198,9 +198,9 @@ def filled(option: str, text: str) -> str:
 def results_folder(results: str | None, settings: Settings | None = None) -> Path:
     """--results, or what ablate.toml says: these settings, or those of the working directory."""
     if results is not None:
-        return Path(filled("--results", results))
+        return _in_utf_8(Path(filled("--results", results)))
     if settings is not None:
-        return settings.path(settings.results)
+        return _in_utf_8(settings.path(settings.results))
     from ablate.study.settings import find_settings, load_settings
 
     try:
@@ -209,7 +209,17 @@ def results_folder(results: str | None, settings: Settings | None = None) -> Pat
         right = "`--results DIR` says where results are"
         raise InputError(replace(problem, right=right) for problem in error.problems) from None
     settings = load_settings(file)
-    return settings.path(settings.results)
+    return _in_utf_8(settings.path(settings.results))
+
+
+def _in_utf_8(folder: Path) -> Path:
+    """The same folder; InputError for a path that the index, a database, could not be opened by."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        message = "is no text in UTF-8, so no index can be kept there"
+        raise InputError(Problem("--results", str(folder), message, "another folder")) from None
+    return folder
 
 
 def profile_of(profile: str | None, settings: Settings) -> str:

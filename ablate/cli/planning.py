@@ -18,6 +18,7 @@ from ablate.cli.common import (
     SeedsOption,
     SetOption,
     StudyArgument,
+    aimed,
     guarded,
     parse_overrides,
     parse_seeds,
@@ -70,7 +71,7 @@ def announce(matrices: Sequence[Matrix], results: Path, settings: Settings, *, y
             continue
         found = preview_study(matrix, results, settings)
         for line in short_preview(found):
-            tell(line, err=True)
+            tell(aimed(line, results), err=True)
         if yes or not sys.stdin.isatty():
             continue
         if found.needs_consent(settings.execution.ask_above_hours) and not typer.confirm(
@@ -121,7 +122,7 @@ def print_preview(
     if as_json:
         typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
     else:
-        tell("\n".join(long_preview(found)))
+        tell(aimed("\n".join(long_preview(found)), results))
 
 
 def _measured(matrix: Matrix, settings: Settings) -> tuple[PaidJob, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ablate.matrix.preview import Preview, PreviewJob, PreviewState
 
+_REMEDIES = {PreviewState.FAILED: " (`ablate retry` requeues them)"}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -32,7 +33,11 @@ def _jobs_line(preview: Preview) -> str:
         )
     )  # fmt: skip
     more = f" and {upstream} upstream" if upstream else ""
-    states = [f"{preview.counts[state]} {state}" for state in PreviewState if preview.counts[state]]
+    states = [
+        f"{preview.counts[state]} {state}{_REMEDIES.get(state, '')}"
+        for state in PreviewState
+        if preview.counts[state]
+    ]
     total = _counted(len(preview.jobs), "job")
     text = f"{preview.study} ({preview.profile}): {shape}{more}: {total}, {', '.join(states)}"
     if preview.most_seeds > len(preview.seeds):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from ablate.cli.common import parse_overrides, parse_seeds
+from ablate.cli.common import parse_overrides, parse_seeds, results_folder
 from ablate.errors import InputError
 
 
@@ -67,3 +69,11 @@ def test_numbers_are_read_as_python_writes_them(text: str, value: object) -> Non
 
 def test_seeds_may_be_a_range() -> None:
     assert parse_seeds("0-2,7") == [0, 1, 2, 7]
+
+
+def test_a_results_path_that_is_no_utf_8_is_refused_in_a_sentence() -> None:
+    with pytest.raises(InputError) as caught:
+        results_folder(os.fsdecode(b"caf\xe9"))
+    (problem,) = caught.value.problems
+    assert problem.where == "--results"
+    assert "UTF-8" in problem.message
