@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+# Runs of other tests at the same time are no business of this one's.
+_RUNTIME = tempfile.TemporaryDirectory(prefix="rt-")
+os.environ["XDG_RUNTIME_DIR"] = _RUNTIME.name
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -95,16 +96,17 @@ def run_studies(
     agenda = Agenda(tuple(matrices), settings, results)
     lock = FolderLock(orchestrator_lock(results), f"ablate run {agenda.title}")
     _take(lock, agenda, options, display)
-    with lock, devices_in_use(devices, results, display.say):
+    with lock:
         past = _take_up(agenda, stop, display)
         require_room(past.open(agenda.configs), agenda.configs, agenda.run, results)
         for matrix in matrices:
             sentence, remedies = opening(matrix, past)
             display.say(sentence, *remedies)
-        try:
+        with ExitStack() as stack:
+            stack.callback(display.end)
+            if past.open(agenda.configs):
+                stack.enter_context(devices_in_use(devices, results, display.say))
             agenda, summary = _orchestrate(agenda, past, devices, display, stop, options, lock)
-        finally:
-            display.end()
         if not summary.lost:
             _catch_up(results, map(agenda.run, agenda.configs), display.say)
     _tell_end(agenda, summary, display, options)

@@ -181,7 +181,8 @@ def test_a_damaged_result_is_set_aside_and_computed_again(
     retried = workshop.ablate("retry")
     assert (retried.returncode, retried.stdout) == (0, f"requeued {failed.id[:10]}\n")
     said = workshop.run(study)
-    assert f"a damaged result was set aside, its job runs again: {damaged.result_file}" in said
+    (again,) = [line for line in said.splitlines() if "its job runs again" in line]
+    assert str(damaged.result_file) in again
     assert "5 jobs, 3 done" in said
     assert damaged.result_file.with_name("result.json.corrupt").exists()
     assert workshop.outcomes() == whole
@@ -197,8 +198,8 @@ def test_a_directory_that_cannot_be_read_takes_no_summary_away(workshop: Worksho
     (workshop.results / "ablate.db").unlink()
     said = workshop.run(study, "--seeds", "0").splitlines()
     assert said[0] == "study: all 2 jobs are done, nothing to run"
-    assert said[1].startswith(f"not in the index: {rotten.events_file}: Is a directory")
-    assert said[2] == "2 done"
+    assert any(line.startswith(f"not in the index: {rotten.events_file}") for line in said)
+    assert "2 done" in said
 
 
 @pytest.mark.parametrize("config", ["?", "{}", None])
