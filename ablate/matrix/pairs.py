@@ -98,8 +98,10 @@ def _is_sound(study: Study, methods: Sequence[Method], key: str, pair: PairEntry
         study.problem(key, message, f'"TEACHER/{pair.student}"')
     for name in [pair.teacher] * bool(pair.teacher) + [pair.student]:
         if name not in NETWORKS and not study.file.networks:
-            others = {network: network for network in NETWORKS}
-            right = did_you_mean(name, list(PACKAGE_NETWORKS), others)
+            right = did_you_mean(name, list(PACKAGE_NETWORKS))
+            if "did you mean" not in right:  # ours first: torchvision's have names like theirs
+                others = {network: network for network in NETWORKS}
+                right = did_you_mean(name, list(PACKAGE_NETWORKS), others)
             study.problem(key, f'no network "{name}"', right)
     return len(study.problems) == found
 
