@@ -85,6 +85,8 @@ def job_lines(job: JobDetails) -> Iterator[str]:
         yield from _result_lines(job.result)
     elif job.history.error:
         yield f"error    {job.history.error}"
+    if job.doubt:
+        yield f"doubt    {job.doubt}"
     for name, text in sorted(job.history.facts.items()):
         yield f"fact     {name} = {text}"
     if job.config is not None:

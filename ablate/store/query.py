@@ -20,6 +20,7 @@ from ablate.store import schema
 from ablate.store.export import export, study_results
 from ablate.store.history import JobHistory, history
 from ablate.store.index import Index
+from ablate.store.ingest import contradiction
 from ablate.store.job_result import JobResult
 from ablate.store.processes import Alive, is_alive
 from ablate.store.results import Point
@@ -105,6 +106,7 @@ class JobDetails:
     history: JobHistory
     result: JobResult | None
     damaged: int  #: lines of its event log that cannot be read
+    doubt: str = ""  #: what its result says otherwise than its last epoch
 
 
 def studies(index: Index, alive: Alive = is_alive) -> list[StudySummary]:
@@ -134,7 +136,8 @@ def job(index: Index, identifier: str, alive: Alive = is_alive) -> JobDetails:
     log, result = run.events(), run.result()
     config = run.config() if (run.path / "config.json").exists() else None
     told = history(log.events, done=result is not None)
-    return JobDetails(identifier, run.path, status, rows, config, told, result, log.damaged)
+    doubt = contradiction(run, log, result)
+    return JobDetails(identifier, run.path, status, rows, config, told, result, log.damaged, doubt)
 
 
 def curves(index: Index, key: str, metrics: Sequence[str]) -> list[Point]:

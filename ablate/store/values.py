@@ -48,6 +48,9 @@ def numbers(value: object) -> dict[str, float] | None:
     """Those entries of a mapping that are numbers, as floats."""
     if not isinstance(value, Mapping) or len(value) > MOST_ENTRIES:
         return None
+    floats = all(type(number) is float for number in value.values())
+    if floats and isinstance(value, dict) and all(map(str.isascii, value)):
+        return value  # by far the most: an epoch's metrics
     found = {text(name) or "": real(number) for name, number in value.items()}
     return {name: number for name, number in found.items() if number is not None}
 

@@ -20,7 +20,7 @@ from ablate.store.events import AttemptEnded, Requeued, Resumed
 from ablate.store.index import Index
 from ablate.store.job_result import JobResult
 from ablate.store.locks import FolderLock, orchestrator_lock
-from ablate.store.query import curves, export
+from ablate.store.query import curves, export, job
 from ablate.store.rebuild import reindex
 from ablate.store.rundir import RunDirectory
 
@@ -257,6 +257,8 @@ def test_a_result_that_contradicts_the_last_epoch_is_named(lab):
     with Index.open(lab.results, writable=True):
         pass
     (sentence,) = reindex(lab.results).left_out
+    with Index.open(lab.results) as index:
+        assert job(index, run.id).doubt == sentence
     assert str(run.result_file) in sentence
     assert "top1 is 99.0, was 90.5" in sentence
 
