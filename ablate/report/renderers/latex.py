@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from textwrap import wrap
 
 from ablate.report.renderers.tex import Engine, settled, without_command
 from ablate.report.renderers.tex import unsettled as tex
-from ablate.report.tables.table import Row, Table
+from ablate.report.tables.table import Row, Show, Table
 from ablate.report.tables.text import Shown, row_label, show
 
-_LONGEST_FLOAT = 47  #: lines of the table that fit a page; longer tables break over pages
+_LONGEST_FLOAT = 46  #: lines of the table that fit a page; longer tables break over pages
 _NOTE_CHARACTERS = 86  #: of a note's line in one column
 _NOTE_LINE = 0.86  #: height of a note's line in lines of the table
 _BREAK = r" \\ "
@@ -25,6 +26,7 @@ _WIDEST_LABEL = 40
 
 def render_latex(tables: Sequence[Table], engine: Engine = Engine.PDFLATEX) -> str:
     """All tables; the first lines name the packages and fonts that the preamble needs."""
+    tables = [_without_conclusions(table) for table in tables]
     long = [_is_long(table) for table in tables]
     used: dict[str, int] = {}
     blocks = [_long(t, _key(t, used)) if _is_long(t) else _float(t, _key(t, used)) for t in tables]
@@ -41,6 +43,16 @@ def render_latex(tables: Sequence[Table], engine: Engine = Engine.PDFLATEX) -> s
     if any(long):
         head += "% longtable, for tables of many rows, needs \\onecolumn in a two-column class.\n"
     return head + _other_scripts(body, engine) + settled(body, engine)
+
+
+def _without_conclusions(table: Table) -> Table:
+    """The table without words that its interval says already: they would make its type tiny."""
+    kept = [i for i, column in enumerate(table.columns) if column.show is not Show.CONCLUSION]
+    return replace(
+        table,
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(replace(row, cells=tuple(row.cells[i] for i in kept)) for row in table.rows),
+    )
 
 
 def _other_scripts(body: str, engine: Engine) -> str:
