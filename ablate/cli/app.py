@@ -9,6 +9,7 @@ import typer
 
 import ablate
 from ablate.cli.begin import init, new
+from ablate.cli.cluster import cancel, sync
 from ablate.cli.doctor import doctor
 from ablate.cli.export import export
 from ablate.cli.import_plan import import_plan
@@ -31,7 +32,7 @@ app = typer.Typer(
 app.command("import")(import_plan)
 _COMMANDS: tuple[Callable[..., None], ...] = (
     init, new, parts, run, status, report, export, show, logs, retry, verify, reindex, preview,
-    schema, doctor, forget, clean, merge,
+    schema, doctor, forget, clean, merge, sync, cancel,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,6 +59,22 @@ SmokeOption = Annotated[
 ]
 
 
+class ExecutorKind(StrEnum):
+    """Where jobs run."""
+
+    LOCAL = "local"
+    SLURM = "slurm"
+
+
+ExecutorOption = Annotated[
+    ExecutorKind | None,
+    typer.Option("--executor", help="Where jobs run; default from ablate.toml."),
+]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="Submit all jobs to the cluster and return.")
+]
+
+
 @guarded
 def run(
     studies: StudiesArgument,
@@ -69,6 +86,8 @@ def run(
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     smoke: SmokeOption = False,
+    executor: ExecutorOption = None,
+    detach: DetachOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run studies; the same command goes on where an interrupted one stopped.
@@ -83,6 +102,9 @@ def run(
     from ablate.study.parse import read_study
 
     settings = settings_for(studies[0])
+    if executor is not None:
+        kind = settings.executor.model_copy(update={"kind": executor.value})
+        settings = settings.model_copy(update={"executor": kind})
     under, overrides = profile_of(profile, settings), parse_overrides(set_)
     chosen = parse_seeds(seeds)
     read = [read_study(study) for study in studies]
@@ -93,7 +115,7 @@ def run(
         return expand(by_key[matrix.plan.key], settings, under, overrides, more)
 
     folder = results_folder(results, settings)
-    again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds)))
+    again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds, executor)))
     if dry_run:
         for matrix in matrices:
             print_preview(matrix, folder, settings)
@@ -103,7 +125,7 @@ def run(
     announce(matrices, folder, settings, yes=yes)
     stop, live = StopRequests(), Live(folder)
     with listening(stop):
-        options = Options(wait=wait, again=again, with_seeds=with_seeds)
+        options = Options(wait=wait, again=again, with_seeds=with_seeds, detach=detach)
         summary = run_studies(matrices, folder, settings, live, stop=stop, options=options)
     for matrix in matrices:
         rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
@@ -125,9 +147,16 @@ def _try_rows(matrices: list[Matrix], settings: Settings, folder: Path) -> int:
     return max(summary.exit_code for summary in ends)
 
 
-def _options(profile: str | None, set_: list[str] | None, seeds: str | None) -> list[str]:
+def _options(
+    profile: str | None, set_: list[str] | None, seeds: str | None, executor: str | None
+) -> list[str]:
     """The options that make a study the one that it is, as they were given."""
-    options = [("--profile", profile), *(("--set", one) for one in set_ or ()), ("--seeds", seeds)]
+    options = [
+        ("--profile", profile),
+        *(("--set", one) for one in set_ or ()),
+        ("--seeds", seeds),
+        ("--executor", executor),
+    ]
     return [word for name, text in options if text is not None for word in (name, text)]
 
 

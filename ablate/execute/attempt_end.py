@@ -66,6 +66,8 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
         return AttemptEnd(busy, how_it_ended(exit_))
     heard = ours.outcome if ours else None
     outcome = heard if heard in _HEARD else _unheard_outcome(exit_)
+    if heard is AttemptOutcome.INTERRUPTED and exit_.outcome is not None:
+        outcome = exit_.outcome  # the launcher knows why it was asked to stop
     fingerprint = ours.fingerprint if ours else ""
     message = ours.error if ours else unheard
     if not message and outcome is not AttemptOutcome.INTERRUPTED:

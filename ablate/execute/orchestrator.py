@@ -61,6 +61,7 @@ from ablate.store import checkpoints
 from ablate.store.index import Index
 
 TICK_S = 0.2  #: how often signals, timers and the display are looked after
+SUBMISSIONS = 100  #: how often a run that leaves tries to hand over what is left
 INGEST_S = 1.0  #: how often running jobs' epochs go into the index
 
 #: Asked when all jobs of a study have ended: the same study with more seeds, or None.
@@ -82,13 +83,19 @@ class Orchestrator:
         facts: Mapping[str, str] = {},
         more_seeds: MoreSeeds | None = None,
         lost: Callable[[], str] = lambda: "",
+        detach: bool = False,
         clock: Callable[[], float] = time.monotonic,
         free_bytes: ReadFree = free_gpu_bytes,
     ) -> None:
-        """`facts` are recorded with every attempt; `lost` says why the folder is ours no more."""
+        """`facts` are recorded with every attempt; `lost` says why the folder is ours no more.
+
+        `detach`: leave as soon as the launcher's place has all attempts, those of jobs that wait
+        for others included.
+        """
         self.agenda = agenda
         self._index, self._display, self._stop, self._launcher = index, display, stop, launcher
         self._facts, self._more_seeds, self._lost, self._clock = facts, more_seeds, lost, clock
+        self._detach = detach
         self._memory = MemoryWatch(devices := list(devices), free_bytes)
         execution = agenda.settings.execution
         policy = RetryPolicy(
@@ -100,6 +107,7 @@ class Orchestrator:
         self._watch = Watch(display)
         self._complaints = Complaints(display.say)
         self._handles: dict[str, Handle] = {}
+        self._inherited: dict[str, Handle] = {}  #: attempts of earlier runs, to be taken over
         self._attempts: dict[str, int] = {}
         self._places: dict[str, str] = {}  #: job -> device of its latest attempt
         self._messages: dict[str, str] = {}
@@ -122,6 +130,9 @@ class Orchestrator:
             self._show_blocked()  # by what failed in an earlier run
             while not self._settled or self._grow():
                 self._turn()
+                if self._detach and self._launcher.submitted():
+                    self._submit_waiting()
+                    break
         finally:  # an error of our own must leave no worker behind; they write their checkpoints
             self._launcher.close(self.agenda.settings.execution.grace_s)
         return Summary(
@@ -129,6 +140,7 @@ class Orchestrator:
             self._launched,
             len(self._watch.resumed),
             self._stop.count > 0,
+            detached=self._detach and not self._settled,
             lost=self._lost(),
             messages=self._messages,
         )
@@ -136,6 +148,7 @@ class Orchestrator:
     def _take_on(self, jobs: Iterable[str], past: Past) -> None:
         """Tell scheduler and display of jobs, with what is known of them from before."""
         jobs = list(jobs)
+        self._inherited |= past.inherited
         self._display.begin(self.agenda.work([j for j in jobs if past.is_open(j)], past))
         tasks = tuple(map(self.agenda.task, jobs))
         self._handle(TasksAdded(tasks, past.done, past.failed, past.attempts, past.steps))
@@ -254,12 +267,27 @@ class Orchestrator:
             self._unstarted.append(Exit(job, None, trouble=why, outcome=AttemptOutcome.BUSY))
             return
         try:
-            self.agenda.run(job).create(self.agenda.config(job))
-            order = self.agenda.order(job, attempt, device, self._facts)
-            self._handles[job] = self._launcher.launch(order)
+            if inherited := self._inherited.pop(job, None):
+                self._handles[job] = inherited
+            else:
+                self.agenda.run(job).create(self.agenda.config(job))
+                order = self.agenda.order(job, attempt, device, self._facts)
+                self._handles[job] = self._launcher.launch(order)
         except OSError as error:  # no room on the disk, or no process to be had: judged as an end
             self._unstarted.append(Exit(job, None, trouble=in_words(error), errno=error.errno))
         self._places[job] = device
+
+    def _submit_waiting(self) -> None:
+        """Hand over the jobs that wait for others, too: the place starts them in their turn."""
+        waiting = (j for j in self.agenda.configs if self._scheduler.phase(j) is JobStatus.WAITING)
+        device = next(iter(self._places.values()), "cpu")
+        for job in (job for job in waiting if job not in self._inherited):
+            self._launch(job, self._scheduler.next_attempt(job), device)
+        for _ in range(SUBMISSIONS):
+            self._launcher.wait(TICK_S / 2)
+            if self._launcher.submitted():
+                return
+        self._display.say("not everything could be submitted; `ablate sync` submits the rest")
 
     def _ended(self, exit_: Exit) -> None:
         job, attempt = exit_.job, self._attempts[exit_.job]

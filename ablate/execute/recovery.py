@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ablate.errors import StoreError
 from ablate.execute.attempt_end import write_end
+from ablate.execute.launch.base import Handle, Launcher, LauncherSilent, read_handle
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store import artifacts, checkpoints
@@ -42,6 +43,7 @@ class Past:
     resumable: frozenset[str]  #: begun, not done
     held: Mapping[str, str] = field(default_factory=dict)  #: jobs to leave alone -> why
     epochs: Mapping[str, int] = field(default_factory=dict)  #: of resumable jobs
+    inherited: Mapping[str, Handle] = field(default_factory=dict)  #: attempts that wait or run
 
     def is_open(self, job: str) -> bool:
         """Whether this run has to do a job."""
@@ -55,10 +57,46 @@ class Past:
 _FAILED = (JobStatus.FAILED, JobStatus.DIVERGED)
 
 
-def read_past(configs: Configs, runs: Runs, held: Mapping[str, str] = {}) -> Past:
+@dataclass(frozen=True)
+class Inherited:
+    """Attempts that an earlier run left to a place where they outlive it."""
+
+    alive: Mapping[str, Handle]  #: job -> its attempt, which waits or runs
+    unknown: Mapping[str, str]  #: job -> why nobody can tell
+
+
+def inherit(configs: Configs, runs: Runs, launcher: Launcher) -> Inherited:
+    """Ask a launcher for the attempts of earlier runs; those that have ended are written down."""
+    handles = {
+        job: handle
+        for job in (configs if launcher.outlives else ())
+        if not runs(job).has_result_file()
+        and (handle := read_handle(runs(job).path)) is not None
+        and (handle.launcher, handle.job) == (launcher.name, job)
+    }
+    if not handles:
+        return Inherited({}, {})
+    try:
+        alive = {handle.job: handle for handle in launcher.find(handles.values())}
+    except LauncherSilent as silent:
+        return Inherited({}, dict.fromkeys(handles, f"may still wait or run: {silent}"))
+    for job in handles.keys() - alive.keys():
+        attempt = _open_attempt(runs(job))
+        if attempt is not None and not runs(job).has_result_file():
+            _write_lost(runs(job), attempt, f"ended on {launcher.name} while nobody watched")
+    return Inherited(alive, {})
+
+
+def read_past(
+    configs: Configs,
+    runs: Runs,
+    held: Mapping[str, str] = {},
+    inherited: Mapping[str, Handle] = {},
+) -> Past:
     """Read the run directories of some jobs; what needs a job that is `held` is held with it.
 
-    A job that has its result is done, whoever may still tidy up after it elsewhere.
+    A job that has its result is done, whoever may still tidy up after it elsewhere. Attempts that
+    are `inherited` count as not begun: they are taken over in place of the next one.
     """
     done, failed, attempts, steps, resumable, epochs = set(), {}, {}, {}, set(), {}
     for job in configs:
@@ -82,7 +120,18 @@ def read_past(configs: Configs, runs: Runs, held: Mapping[str, str] = {}) -> Pas
         if job not in left and job not in done and any(n in left for n in config.upstream.values()):
             left[job] = "waits for a job that is left alone"
     resumable -= left.keys()
-    return Past(frozenset(done), failed, attempts, steps, frozenset(resumable), left, epochs)
+    alive = {job: handle for job, handle in inherited.items() if job not in done}
+    attempts |= {job: handle.attempt - 1 for job, handle in alive.items()}
+    return Past(
+        done=frozenset(done),
+        failed={job: status for job, status in failed.items() if job not in alive},
+        attempts=attempts,
+        steps=steps,
+        resumable=frozenset(resumable),
+        held=left,
+        epochs=epochs,
+        inherited=alive,
+    )
 
 
 def set_damaged_aside(configs: Configs, runs: Runs, say: Callable[[str], None]) -> None:

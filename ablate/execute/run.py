@@ -16,19 +16,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ablate.errors import BusyError, Remedy, StoreError
+from ablate.errors import BusyError, InputError, Problem, Remedy, StoreError
 from ablate.execute.agenda import Agenda
 from ablate.execute.disk import require_room
 from ablate.execute.display import Display, Sturdy
 from ablate.execute.launch.base import Launcher
-from ablate.execute.launch.devices import find_devices
+from ablate.execute.launch.choose import choose_devices, choose_launcher
 from ablate.execute.launch.in_use import devices_in_use
-from ablate.execute.launch.local import LocalLauncher, modules_for
+from ablate.execute.launch.local import modules_for
 from ablate.execute.notices import notices
 from ablate.execute.orchestrator import MoreSeeds, Orchestrator
 from ablate.execute.provenance import provenance
 from ablate.execute.recovery import (
     Past,
+    inherit,
     mend_configs,
     read_past,
     set_damaged_aside,
@@ -54,7 +55,8 @@ class Options:
     wait: bool = False  #: for another run that holds the results folder
     more_seeds: MoreSeeds | None = None  #: asked when all jobs of a study have ended
     with_seeds: WithSeeds | None = None  #: how the study's own rule for seeds is followed
-    launcher: Callable[[Iterable[str]], Launcher] = LocalLauncher  #: modules to import -> launcher
+    launcher: Callable[[Iterable[str]], Launcher] | None = None  #: instead of the settings' own
+    detach: bool = False  #: submit what can be submitted, and leave it to the cluster
     again: Remedy | None = None  #: the command that goes on where this run stops
     kept: bool = True  #: whether the results can be looked at when the run is over
 
@@ -91,13 +93,20 @@ def run_studies(
     Raises as `run_study` does.
     """
     stop, display = stop or StopRequests(), Sturdy(display)
-    devices = find_devices(settings.execution)
+    if options.detach and settings.executor.kind == "local":
+        right = 'executor.kind = "slurm", or --executor slurm'
+        raise InputError(Problem("--detach", "", "jobs of this machine end with their run", right))
+    devices = choose_devices(settings, results)
     make_folder(results)
     agenda = Agenda(tuple(matrices), settings, results)
     lock = FolderLock(orchestrator_lock(results), f"ablate run {agenda.title}")
     _take(lock, agenda, options, display)
+    own = devices if settings.executor.kind == "local" else ()
     with lock:
-        past = _take_up(agenda, stop, display)
+        modules = _modules(agenda, display)
+        made = options.launcher(modules) if options.launcher else None
+        launcher = made or choose_launcher(settings, results, modules)
+        past = _take_up(agenda, launcher, stop, display)
         require_room(past.open(agenda.configs), agenda.configs, agenda.run, results)
         for matrix in matrices:
             sentence, remedies = opening(matrix, past)
@@ -105,8 +114,11 @@ def run_studies(
         with ExitStack() as stack:
             stack.callback(display.end)
             if past.open(agenda.configs):
-                stack.enter_context(devices_in_use(devices, results, display.say))
-            agenda, summary = _orchestrate(agenda, past, devices, display, stop, options, lock)
+                stack.enter_context(devices_in_use(own, results, display.say))
+            agenda, summary = _orchestrate(
+                agenda, past, devices, launcher, display=display, stop=stop, options=options,
+                lock=lock,
+            )  # fmt: skip
         if not summary.lost:
             _catch_up(results, map(agenda.run, agenda.configs), display.say)
     _tell_end(agenda, summary, display, options)
@@ -123,14 +135,27 @@ def _more_seeds(
     return options.more_seeds(matrix)
 
 
-def _take_up(agenda: Agenda, stop: StopRequests, display: Display) -> Past:
+def _modules(agenda: Agenda, display: Display) -> list[str]:
+    """What workers of this machine will import: seconds that need be spent only once."""
+    if agenda.settings.executor.kind != "local":
+        return []
+    configs = agenda.configs
+    modules = modules_for(configs[j] for j in configs if not agenda.run(j).has_result_file())
+    if modules:
+        display.say("starting workers: importing torch takes 5 to 20 s")
+    return modules
+
+
+def _take_up(agenda: Agenda, launcher: Launcher, stop: StopRequests, display: Display) -> Past:
     """Find out what earlier runs left, and put right what they left damaged or open."""
     grace_s = agenda.settings.execution.grace_s
     configs, runs, say = agenda.configs, agenda.run, display.say
     mend_configs(configs, runs, say)
     set_damaged_aside(configs, runs, say)
-    held = settle_strays(configs, runs, grace_s, say, stopping=lambda: stop.count > 0)
-    past = read_past(configs, runs, held)
+    inherited = inherit(configs, runs, launcher)
+    strays = {job: configs[job] for job in configs if job not in inherited.alive}
+    held = settle_strays(strays, runs, grace_s, say, stopping=lambda: stop.count > 0)
+    past = read_past(configs, runs, {**held, **inherited.unknown}, inherited.alive)
     for sentence in notices(agenda, past):
         say(sentence)
     with Index.open(agenda.results, writable=True) as index:
@@ -143,6 +168,8 @@ def _orchestrate(
     agenda: Agenda,
     past: Past,
     devices: Sequence[Device],
+    launcher: Launcher,
+    *,
     display: Display,
     stop: StopRequests,
     options: Options,
@@ -150,9 +177,6 @@ def _orchestrate(
 ) -> tuple[Agenda, Summary]:
     """Run what is open; returns the agenda as it had grown by then."""
     before = agenda.results.stat()
-    preload = modules_for(agenda.config(job) for job in past.open(agenda.configs))
-    if preload:
-        display.say("starting workers: importing torch takes 5 to 20 s")
     with Index.open(agenda.results, writable=True, busy_seconds=BUSY_S) as index:
         orchestrator = Orchestrator(
             replace(agenda, left_out=frozenset(past.held)),
@@ -160,7 +184,8 @@ def _orchestrate(
             devices,
             display,
             stop,
-            launcher=options.launcher(preload),
+            launcher=launcher,
+            detach=options.detach,
             facts=provenance(),
             more_seeds=partial(_more_seeds, index=index, say=display.say, options=options),
             lost=lambda: lock.lost or moved(agenda.results, before),

@@ -12,7 +12,7 @@ from ablate.execute.attempt_end import log_tail
 from ablate.execute.recovery import Past
 from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
-from ablate.methods.lifecycle import JobStatus
+from ablate.methods.lifecycle import BROKEN, JobStatus
 from ablate.store.history import (
     history,
 )
@@ -29,6 +29,7 @@ class Summary:
     launched: int  #: attempts started
     resumed: int  #: jobs that went on from a checkpoint, however often
     stopped: bool = False  #: somebody asked the run to stop
+    detached: bool = False  #: the run left its jobs to a cluster
     lost: str = ""  #: why the results folder was not this run's any more
     held: Mapping[str, str] = field(default_factory=dict)  #: jobs that were left alone -> why
     messages: Mapping[str, str] = field(default_factory=dict)  #: job -> how its last attempt ended
@@ -45,7 +46,8 @@ class Summary:
     @property
     def exit_code(self) -> int:
         """0 fine, 1 some jobs failed or something stayed open, 130 interrupted."""
-        if self.complete:
+        left = self.detached and not self.held and not self.count(*BROKEN)
+        if self.complete or left:
             return 0
         return 130 if self.stopped else 1
 

@@ -93,7 +93,7 @@ class SlurmLauncher(Launcher):
         self._arrays = Arrays(settings, self._client, results / FOLDER)
         self._watched: dict[str, _Watched] = {}  #: by job
         self._next_look = 0.0
-        self._looked = False  #: at the queue, since the last submission
+        self._looked = False  #: at the queue, at least once
         self.queries = 0  #: how often the controller was asked for the queue
 
     def submit(self, order: Order, handle: Handle) -> str:
@@ -110,7 +110,6 @@ class SlurmLauncher(Launcher):
         )
         named = replace(handle, name=str(address))
         self._watched[handle.job] = _Watched(named, run, address)
-        self._looked = False
         return str(address)
 
     def find(self, handles: Iterable[Handle]) -> list[Handle]:

@@ -93,6 +93,10 @@ class Scheduler:
         """Tell the phase of a job."""
         return self._job(job).phase
 
+    def next_attempt(self, job: str) -> int:
+        """Tell the number of the next attempt at a job."""
+        return self._job(job).attempt + 1
+
     def counts(self) -> Mapping[JobStatus, int]:
         """Tell how many jobs are in each phase, zeros included."""
         return dict(self._counts)

@@ -1,0 +1,82 @@
+"""`ablate sync` and `ablate cancel`: studies whose jobs run on a cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ablate.cli.common import (
+    DebugOption,
+    ProfileOption,
+    ResultsOption,
+    SeedsOption,
+    SetOption,
+    guarded,
+    parse_overrides,
+    parse_seeds,
+    profile_of,
+    results_folder,
+    settings_for,
+)
+from ablate.cli.run import ExecutorKind, StudiesArgument, run
+
+
+@guarded
+def sync(
+    studies: StudiesArgument,
+    results: ResultsOption = None,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    seeds: SeedsOption = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait if another run holds the results folder.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Take in what happened on the cluster, submit what is left, and return.
+
+    Works from any machine that sees the results folder and has Slurm's commands, as often as you
+    like: ablate sync STUDY
+    """
+    run(
+        studies,
+        results=results,
+        profile=profile,
+        set_=set_,
+        seeds=seeds,
+        wait=wait,
+        yes=True,
+        executor=ExecutorKind.SLURM,
+        detach=True,
+        debug=debug,
+    )
+
+
+@guarded
+def cancel(
+    studies: StudiesArgument,
+    results: ResultsOption = None,
+    profile: ProfileOption = None,
+    set_: SetOption = None,
+    seeds: SeedsOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Cancel a study's jobs on the cluster; the next run goes on from their checkpoints.
+
+    Example: ablate cancel STUDY
+    """
+    from ablate.execute.cancel import cancel_attempts
+    from ablate.execute.launch.slurm import SlurmLauncher
+    from ablate.matrix.expand import expand
+    from ablate.study.parse import read_study
+
+    settings = settings_for(studies[0])
+    folder = results_folder(results, settings)
+    launcher = SlurmLauncher(settings.executor.slurm, folder)
+    under, overrides = profile_of(profile, settings), parse_overrides(set_)
+    for study in studies:
+        matrix = expand(read_study(study), settings, under, overrides, parse_seeds(seeds))
+        count = cancel_attempts(matrix.configs, folder, launcher)
+        jobs = f"{count} job{'s' * (count != 1)}"
+        typer.echo(f"{matrix.plan.name}: {jobs} cancelled" if count else f"{study}: none to cancel")
