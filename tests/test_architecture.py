@@ -72,7 +72,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
 STARTING = (
     "ablate.cli.app", "ablate.cli.run", "ablate.cli.report", "ablate.cli.status", "ablate.report",
     "ablate.store.index", "ablate.store.query", "ablate.execute.orchestrator", "ablate.cli.live",
-    "ablate.matrix.expand", "ablate.study.parse", "ablate.study.settings",
+    "ablate.matrix.expand", "ablate.study.parse", "ablate.study.settings", "ablate.cli.planning",
+    "ablate.execute.earlier",
 )  # fmt: skip
 
 
