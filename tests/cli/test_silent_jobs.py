@@ -21,7 +21,7 @@ from ablate.store.events import AttemptEnded, Stopped
 from ablate.store.index import Index
 
 BLOCKED = "is blocked, for a job that it waits for failed"
-OTHER = replace(TEACHER, teacher="broken")
+OTHER = replace(TEACHER, networks={"teacher": "broken"})
 
 
 @pytest.fixture(scope="module")
