@@ -17,7 +17,7 @@ from ablate.store.events import AttemptEnded, CheckpointSaved, Finished, Resumed
 
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 
-SLOW = ("--set", "pause=15")
+SLOW = ("--set", "pause=40")
 
 
 def test_a_full_disk_during_a_checkpoint_costs_only_that(workshop: Workshop) -> None:
