@@ -108,7 +108,12 @@ def _plain(lines: Iterable[Line]) -> str:
 
 def clean(text: str) -> str:
     """Text that cannot move a terminal's cursor, change its colours or reorder its words."""
-    return _CONTROLS.sub("\ufffd", text).replace(_NBSP, " ")
+    return without_controls(text).replace(_NBSP, " ")
+
+
+def without_controls(text: str) -> str:
+    """The text with U+FFFD for control characters and for those that reorder what is around."""
+    return text if text.isascii() and text.isprintable() else _CONTROLS.sub("\ufffd", text)
 
 
 def grids_lines(grids: Sequence[Grid], width: int) -> Iterator[Line]:

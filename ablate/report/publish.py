@@ -84,7 +84,7 @@ def page_of(
     """
     from ablate.report.figures.svg import picture
     from ablate.report.page.build import page
-    from ablate.store.query import job_states, study_results
+    from ablate.store.query import job_states, seconds_worked, study_results
 
     results = study_results(index, key)
     text = page(
@@ -94,6 +94,7 @@ def page_of(
         asked.metrics(results.plan),
         Selection(asked.selection),
         partial(over_all, picture),
+        seconds_worked(index),
     )
     several = len(names) > 1
     path = target.with_name(f"{target.stem}-{names[key]}{target.suffix}") if several else target

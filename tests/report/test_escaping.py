@@ -11,6 +11,7 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from page_studies import page_of
 from report_studies import NASTY, costs, many_rows, momentum_grid, nasty, paper, two_pairs
 from results_builder import build, one_pair, variant
 
@@ -55,6 +56,23 @@ def test_csv_has_no_formulas():
     assert [line["variant"] for line in lines] == [f"'{formula}" for formula in formulas]
     assert lines[0]["values"] == "0=-1.0; 1=2.0; 2=3.5"
     assert lines[1]["difference"] == "0.0"
+
+
+@pytest.mark.parametrize("control", ["\x1b", "\x07", "\x9b", "\u202e", "\u2066"])
+@pytest.mark.parametrize("format_", ["terminal", "markdown", "csv", "html"])
+def test_what_steers_or_reorders_text_reaches_nobody(format_, control):
+    rows = (variant(f"a{control}b", "baseline"), variant(f"c{control}d", group=f"g{control}h"))
+    study = build(
+        {"top1": one_pair([1.0, 2.0, 4.0], [2.0, 3.0, 3.5], variants=rows)},
+        rows,
+        title=f"t{control}u",
+        question=f"q{control}r",
+        footnotes=(f"n{control}o",),
+    )
+    text = report.render(report.study_tables(study), format_)
+    assert control not in text
+    assert "a\ufffdb" in text
+    assert control not in page_of(study)
 
 
 def test_wide_cells_break_at_blanks_and_lose_nothing():

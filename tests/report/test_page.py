@@ -121,6 +121,27 @@ def test_hostile_texts_are_shown_as_they_are():
     assert "49" not in reader.text.split("Jobs")[0]
 
 
+def test_the_page_begins_with_the_whole_headline_and_says_it_once():
+    text = page_of(two_pairs())
+    assert text.count("1 of 4 comparisons differs") == 1
+    header = text[: text.index("</header>")]
+    assert "4 jobs still to come: <code>ablate run symmetry</code>" in header
+
+
+def test_jobs_say_how_long_they_took_and_what_they_cost():
+    study = costs()
+    jobs = job_states(study)
+    worked = {job.id: 60.0 * (i + 1) for i, job in enumerate(jobs)}
+    reader = Reader(page(study, jobs, worked=worked))
+    assert "They worked for 45 min in all, 1 min to 9 min each, and took at most" in reader.text
+    assert {"120.0", "540.0"} <= {cell.get("data-value") for cell in reader.all("td")}
+
+
+def test_a_grid_marks_the_baselines_cell():
+    reader = Reader(page_of(momentum_grid()))
+    assert [one.get("class") for one in reader.all("td")].count("baseline") == 1
+
+
 def test_same_study_same_page():
     assert page_of(momentum_grid()) == page_of(momentum_grid())
 

@@ -103,6 +103,7 @@ def test_nothing_goes_wrong_and_nothing_goes_out(browser, name, scheme):
 def test_hostile_labels_are_inert(browser):
     driver = browser("evil")
     assert driver.execute_script("return window.pwned") is None
+    driver.execute_script("dispatchEvent(new Event('beforeprint'))")  # all sections unfold
     shown = driver.find_element("css selector", "main").text
     assert all(words in shown for words in EVIL)
     assert driver.find_elements("css selector", "[onload], [onerror], svg, body img[src='x']") == []
@@ -162,6 +163,7 @@ def test_sorting_by_keyboard(browser):
     body.send_keys(Keys.TAB)
     assert driver.switch_to.active_element.text == "Skip to the results"
     assert driver.switch_to.active_element.rect["x"] >= 0
+    driver.find_element("css selector", "nav a[href='#jobs']").click()
     jobs = next(t for t in tables(driver) if "Attempts" in t.text)
     for _ in range(120):
         active = driver.switch_to.active_element
@@ -173,12 +175,36 @@ def test_sorting_by_keyboard(browser):
     )
     assert outline == "solid"
     active.send_keys(Keys.ENTER)
-    assert column(driver, jobs, 5)[-1] == "2"
+    assert column(driver, jobs, 4)[-1] == "2"
     active.send_keys(Keys.SPACE)
-    assert column(driver, jobs, 5)[0] == "2"
+    assert column(driver, jobs, 4)[0] == "2"
     assert (
         jobs.find_element("css selector", "[aria-sort]").get_attribute("aria-sort") == "descending"
     )
+
+
+def test_jobs_settings_and_provenance_unfold_where_a_link_leads_to_them_and_on_paper(browser):
+    driver = browser()
+    folded = driver.find_elements("css selector", "main details")
+    assert [one.get_property("open") for one in folded] == [False] * 3
+    driver.find_element("css selector", "nav a[href='#settings']").click()
+    assert [one.get_property("open") for one in folded] == [False, True, False]
+    driver.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert [one.get_property("open") for one in folded] == [True] * 3
+
+
+def test_labels_stay_in_sight_where_a_table_is_wider_than_the_screen(browser):
+    driver = browser("pairs", width=400)
+    box = next(
+        one
+        for one in driver.find_elements("css selector", "#results .scroll")
+        if one.get_property("scrollWidth") > one.get_property("clientWidth")
+    )
+    label = box.find_element("css selector", "tbody th[scope=row]")
+    before = label.rect["x"]
+    driver.execute_script("arguments[0].scrollLeft = 200", box)
+    assert box.get_property("scrollLeft") > 0
+    assert label.rect["x"] == before
 
 
 def test_light_and_dark(browser):

@@ -20,7 +20,8 @@ best_epoch
 weights_digest
 
 In CSV, a text that a spreadsheet would take for a formula (it starts with =, +, -, @, a tab or a
-line break) gets an apostrophe in front; numbers are never touched. Parquet has the texts as they
+line break) gets an apostrophe in front, and U+FFFD stands for control characters and for those that
+reorder text; numbers are never touched. Parquet has the texts as they
 are, and numbers as numbers.
 """
 
@@ -32,6 +33,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablate.console import without_controls
 from ablate.errors import InputError, Problem, StoreError
 from ablate.report.exports.records import finite
 from ablate.store.files import atomic_write
@@ -83,6 +85,7 @@ def to_csv(records: Sequence[Record]) -> str:
     """All rows as CSV, with a head, numbers in full precision."""
     table = frame(records)
     for name in table.columns[table.dtypes == "string"]:
+        table[name] = table[name].map(without_controls, na_action="ignore")
         formulas = table[name].str.startswith(_FORMULA).fillna(value=False)
         table.loc[formulas, name] = table.loc[formulas, name].map(no_formula)
     return table.to_csv(index=False, lineterminator="\n")

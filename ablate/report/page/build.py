@@ -9,14 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import ablate
+from ablate.console import without_controls
 from ablate.matrix.identity import short
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
@@ -53,6 +54,8 @@ class _Job:
     status: str
     attempts: int
     epoch: int
+    took: str
+    seconds: float | None
     device: str
     events: tuple[str, ...]
     error: str
@@ -65,17 +68,20 @@ def page(
     metrics: Sequence[Metric] | None = None,
     selection: Selection = Selection.LAST,
     draw: Draw | None = None,
+    worked: Mapping[str, float] | None = None,
 ) -> str:
     """The page as HTML; `jobs` and `curves` are what `ablate.store.query` gives of the study.
 
     `metrics` are those of the plan, unless only some are asked for. `draw` makes the pictures of
-    all figures, by default one after the other.
+    all figures, by default one after the other. `worked` is what `seconds_worked` gives: job ->
+    seconds of all its attempts.
     """
     from markupsafe import Markup
 
     plan = results.plan
     css, script = _asset("page.css"), _asset("page.js")
     tables, shared = _tables(results, metrics, selection)
+    headline, sentences = _findings(results, metrics, selection)
     planned = _planned(results, curves, metrics, selection)
     chosen = _chosen(planned)
     return _environment().get_template("page.html.j2").render(
@@ -85,13 +91,14 @@ def page(
         css=Markup(css),  # noqa: S704 - files of this package
         script=Markup(script),  # noqa: S704
         progress=_progress(results),
-        verdicts=_verdicts(results, metrics, selection),
+        headline=headline,
+        sentences=sentences,
         tables=tables,
         shared_notes=shared,
         figures=[_shown(one) for one in (draw or _pictures)(chosen)],
         more_figures=len(chosen) < len(planned),
-        summary=_summary(jobs),
-        jobs=[_job(job) for job in jobs],
+        summary=_summary(results, jobs, worked or {}),
+        jobs=[_job(job, (worked or {}).get(job.id)) for job in jobs],
         facts=_facts(results),
         teachers=_teachers(results),
     )  # fmt: skip
@@ -101,21 +108,31 @@ def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
-    from ablate.report.renderers.html import inline
+    from ablate.report.renderers import html
 
     def symbols(text: str) -> Markup:
-        return Markup(inline(str(text)))  # noqa: S704 - `inline` escapes
+        return Markup(html.inline(str(text)))  # noqa: S704 - `inline` escapes
+
+    def prose(text: str) -> Markup:
+        return Markup(html.prose(str(text)))  # noqa: S704 - escapes, too
 
     environment = Environment(
         autoescape=True,
         loader=FunctionLoader(_asset),
         undefined=StrictUndefined,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["inline"] = symbols
+    environment.filters["prose"] = prose
     environment.filters["value"] = format_value
     return environment
+
+
+def _printable(value: object) -> object:
+    """Text of strangers without control characters; markup of our own as it is."""
+    return without_controls(value) if type(value) is str else value
 
 
 def _asset(name: str) -> str:
@@ -138,17 +155,19 @@ def _wanted(results: StudyResults, metrics: Sequence[Metric] | None) -> tuple[Me
     return tuple(metric for metric in chosen if not metric.cost)
 
 
-def _verdicts(
+def _findings(
     results: StudyResults, metrics: Sequence[Metric] | None, selection: Selection
-) -> list[str]:
-    """The first metric's sentence on the study, then on each comparison; of others one each."""
-    from ablate.report import verdicts
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The first metric's headline, and its sentence on each comparison if there are several."""
+    from ablate.report.tables.analysis import analyse
+    from ablate.report.tables.findings import headline, sentences
 
-    sentences: list[str] = []
-    for index, metric in enumerate(_wanted(results, metrics)):
-        said = verdicts(results, metric.name, selection)
-        sentences += said if index == 0 else said[:1]
-    return sentences
+    wanted = _wanted(results, metrics)
+    if not wanted:
+        return (), ()
+    analysis = analyse(results, wanted[0], selection)
+    each = sentences(analysis)
+    return headline(analysis), each if len(each) > 1 else ()
 
 
 def _tables(
@@ -160,7 +179,8 @@ def _tables(
     from ablate.report.renderers.html import render_table
     from ablate.report.tables.layouts import choose
 
-    tables = choose(results, metrics, selection)
+    first, *others = choose(results, metrics, selection)
+    tables = [replace(first, headline=()), *others]  # the page begins with the first headline
     shared = _shared(tables)
     listed = [
         {
@@ -221,26 +241,39 @@ def _progress(results: StudyResults) -> str:
     return text
 
 
-def _summary(jobs: Sequence[JobState]) -> str:
-    """How the jobs stand and what interruptions cost, in a sentence or two."""
-    counts: dict[JobStatus, int] = {}
-    for job in jobs:
-        counts[job.status] = counts.get(job.status, 0) + 1
+def _summary(
+    results: StudyResults, jobs: Sequence[JobState], worked: Mapping[str, float]
+) -> list[str]:
+    """How the jobs stand, what they cost, and what interruptions cost: a sentence each."""
+    if not jobs:
+        return ["No jobs."]
+    counts = Counter(job.status for job in jobs)
     words = ", ".join(f"{counts[status]} {status}" for status in STATES if status in counts)
-    resumed = [job for job in jobs if job.resumptions]
     plural = "job" if len(jobs) == 1 else "jobs"
-    text = f"{len(jobs)} {plural}: {words}." if jobs else "No jobs."
-    if resumed:
+    sentences = [f"{len(jobs)} {plural}: {words}.", _costs(results, jobs, worked)]
+    if resumed := [job for job in jobs if job.resumptions]:
         lost = sum(r.lost_seconds or 0.0 for job in resumed for r in job.resumptions)
         were = "1 job was" if len(resumed) == 1 else f"{len(resumed)} jobs were"
-        text += (
-            f" {were} resumed after an interruption; {_duration(lost)} of work had to be done "
-            "again."
+        sentences.append(
+            f"{were} resumed after an interruption; {_duration(lost)} of work had to be done again."
         )
-    return text
+    return [sentence for sentence in sentences if sentence]
 
 
-def _job(job: JobState) -> _Job:
+def _costs(results: StudyResults, jobs: Sequence[JobState], worked: Mapping[str, float]) -> str:
+    """Time of all jobs and the largest memory: "They worked for 3 min in all, ..."."""
+    seconds = [worked[job.id] for job in jobs if job.id in worked]
+    memory = [run.last["peak_memory_mib"] for run in results.runs if "peak_memory_mib" in run.last]
+    clauses = []
+    if seconds:
+        each = f"{_duration(min(seconds))} to {_duration(max(seconds))} each"
+        clauses.append(f"worked for {_duration(sum(seconds))} in all, {each}")
+    if memory:
+        clauses.append(f"took at most {max(memory):,.0f} MiB of memory")
+    return f"They {', and '.join(clauses)}." if clauses else ""
+
+
+def _job(job: JobState, seconds: float | None) -> _Job:
     return _Job(
         job.id,
         short(job.id),
@@ -250,6 +283,8 @@ def _job(job: JobState) -> _Job:
         job.status.value,
         job.attempts,
         job.epoch,
+        "" if seconds is None else _duration(seconds),
+        seconds,
         job.device,
         tuple(map(_resumed, job.resumptions)),
         job.error,

@@ -4,7 +4,7 @@
   const collator = new Intl.Collator(document.documentElement.lang, { numeric: true });
   const status = document.getElementById("sorted");
 
-  // In a column of numbers, words such as "descriptive" say why there is none.
+  // In a column of numbers, words such as "not tested yet" say why there is none.
   function key(row, column, numeric) {
     const cell = row.cells[column];
     if (!cell) return null;
@@ -79,5 +79,21 @@
     }
   }
 
+  // Folded sections open where a link leads to them, and on paper.
+  function unfold(section) {
+    const folded = section && section.querySelector(":scope > details");
+    if (folded) folded.open = true;
+  }
+
+  function unfoldTarget() {
+    if (location.hash) unfold(document.getElementById(location.hash.slice(1)));
+  }
+
   document.querySelectorAll("table").forEach(makeSortable);
+  addEventListener("hashchange", unfoldTarget);
+  addEventListener("beforeprint", () => document.querySelectorAll("section").forEach(unfold));
+  for (const link of document.querySelectorAll("nav a")) {
+    link.addEventListener("click", () => unfold(document.querySelector(link.hash)));
+  }
+  unfoldTarget();
 })();

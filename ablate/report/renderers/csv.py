@@ -1,6 +1,7 @@
 """CSV: the tidy records, one line each; `values` and `missing` as "0=71.2; 1=71.5".
 
-A text that a spreadsheet would take for a formula has an apostrophe in front, as in exports.
+A text that a spreadsheet would take for a formula has an apostrophe in front, as in exports, and
+U+FFFD stands for control characters and for those that reorder text.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from ablate.console import without_controls
 from ablate.report.exports.frame import no_formula
 from ablate.report.exports.records import records
 from ablate.report.tables.table import Table
@@ -37,4 +39,4 @@ def _text(value: Any) -> Any:
     if isinstance(value, dict):
         return "; ".join(f"{key}={one!r}" if isinstance(one, float) else f"{key}={one}"
                          for key, one in value.items())  # fmt: skip
-    return no_formula(value) if isinstance(value, str) else value
+    return no_formula(without_controls(value)) if isinstance(value, str) else value

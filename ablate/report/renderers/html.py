@@ -1,18 +1,23 @@
 """HTML: one `<table>` per table, all text escaped; a page embeds and styles it, a file wraps it.
 
 Class names: `ablate-table`, `headline`, `best`, `second`, `group`, `missing`, `notes`,
-`published`, and a row's role. A `td` carries the unrounded number it shows as
-`data-value`, so that a page can sort.
+`published`, a row's role, and `baseline` at its cell in a grid. A `td` carries the unrounded number
+it shows as `data-value`, so that a page can sort.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
+from ablate.console import without_controls
+from ablate.matrix.plan import Role
 from ablate.report.tables.notation import Symbol, split
 from ablate.report.tables.table import Cell, Column, Effect, Quantity, Row, Show, Table
 from ablate.report.tables.text import row_label, show
+
+_COMMAND = re.compile(r"`(ablate [^`]*)`")
 
 
 def inline(text: str) -> str:
@@ -22,7 +27,15 @@ def inline(text: str) -> str:
         f"<sub>{escape(piece.subscript)}</sub>"
         if isinstance(piece, Symbol)
         else escape(piece)
-        for piece in split(text)
+        for piece in split(without_controls(text))
+    )
+
+
+def prose(text: str) -> str:
+    """As `inline`, with our own commands, which stand between backticks, as code."""
+    return "".join(
+        f"<code>{escape(without_controls(piece))}</code>" if index % 2 else inline(piece)
+        for index, piece in enumerate(_COMMAND.split(text))
     )
 
 
@@ -50,7 +63,7 @@ def render_table(table: Table, *, footer: bool = True) -> str:
         *_bodies(table),
     ]
     if footer:
-        notes = "".join(f"<p>{inline(note)}</p>" for note in table.footer)
+        notes = "".join(f"<p>{prose(note)}</p>" for note in table.footer)
         span = 1 + len(table.columns)
         lines += [f'<tfoot><tr><td class="notes" colspan="{span}">{notes}</td></tr></tfoot>']
     return "\n".join([*lines, "</table>"])
@@ -58,7 +71,7 @@ def render_table(table: Table, *, footer: bool = True) -> str:
 
 def _headline(table: Table) -> str:
     """The study's answer, above the first table of a metric."""
-    return "".join(f'<p class="headline">{inline(line)}</p>' for line in table.headline)
+    return "".join(f'<p class="headline">{prose(line)}</p>' for line in table.headline)
 
 
 def _heads(table: Table) -> list[str]:
@@ -89,13 +102,14 @@ def _bodies(table: Table) -> list[str]:
 
 def _row(table: Table, row: Row) -> str:
     cells = "".join(
-        _cell(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)
+        _cell(column, cell, grid=table.layout == "grid")
+        for column, cell in zip(table.columns, row.cells, strict=True)
     )
     role = f' class="{row.role.value}"' if row.role else ""
     return f'<tr{role}><th scope="row">{inline(row_label(row))}</th>{cells}</tr>'
 
 
-def _cell(column: Column, cell: Cell | Effect | Quantity | None) -> str:
+def _cell(column: Column, cell: Cell | Effect | Quantity | None, *, grid: bool) -> str:
     shown = show(column, cell)
     text = inline(shown.text)
     if shown.best:
@@ -108,6 +122,8 @@ def _cell(column: Column, cell: Cell | Effect | Quantity | None) -> str:
     data = "" if value is None else f' data-value="{value!r}"'
     if isinstance(cell, Quantity) and cell.published:
         data += ' class="published"'
+    if grid and isinstance(cell, Cell) and cell.role is Role.BASELINE:
+        data += ' class="baseline"'
     return f"<td{data}>{text}</td>"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ablate.console import without_controls
 from ablate.report.tables.table import Row, Table
 from ablate.report.tables.text import Shown, row_label, show
 
@@ -15,7 +16,8 @@ _BLOCK = re.compile(r"^(?:[-+](?=[- ]|$)|\d{1,9}(?=[.)](?: |$)))")  # starts a l
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    text = _SPECIAL.sub(r"\\\1", re.sub(r"[ \t\r\n]+", " ", text).replace("&", "&amp;"))
+    one_line = without_controls(re.sub(r"[ \t\r\n]+", " ", text))
+    text = _SPECIAL.sub(r"\\\1", one_line.replace("&", "&amp;"))
     return _BLOCK.sub(_inert, _EMPHASIS.sub(r"\\_", text.strip(" ")))
 
 
