@@ -34,10 +34,11 @@ slurm: $(VENV)/.installed-test
 
 # The step against the plain one, on this machine: prints, and stores benchmarks/results/step.json.
 bench: $(VENV)/.installed-test
-	$(BIN)/python benchmarks/step.py
+	$(BIN)/python -m benchmarks.step
 
 benchmarks: $(VENV)/.installed-test
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in benchmarks/[!_]*.py; do \
+		$(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,6 +1,6 @@
 """What checkpoints cost: the share of training time they take in the quick profile.
 
-    python benchmarks/checkpoints.py [--epochs 24] [--dir DIR]
+    python -m benchmarks.checkpoints [--epochs 24] [--dir DIR]
 
 Runs the first study's baseline under the quick profile at its default interval, as a user would,
 and adds up what its workers say: seconds in checkpoints, seconds of training, and how long it took

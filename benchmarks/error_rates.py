@@ -1,9 +1,9 @@
 """How often the tables' statistics err, simulated; the analysis is the one that reports use.
 
-    python benchmarks/error_rates.py             today's analysis beside row-wise Holm
-    python benchmarks/error_rates.py widths      half-widths on the covariance of a real study
-    python benchmarks/error_rates.py stopping    coverage and seeds of the stopping rule
-    python benchmarks/error_rates.py levels      coverage by level: the choice of stopping.LEVELS
+    python -m benchmarks.error_rates             today's analysis beside row-wise Holm
+    python -m benchmarks.error_rates widths      half-widths on the covariance of a real study
+    python -m benchmarks.error_rates stopping    coverage and seeds of the stopping rule
+    python -m benchmarks.error_rates levels      coverage by level: the choice of stopping.LEVELS
 
 Each cell is a number of studies (20,000 by default, `--studies`), drawn from a fixed seed, with
 true differences of zero. "family" is the chance that any row of a study is claimed to differ,

@@ -1,6 +1,6 @@
 """How fast the index is: ingest, reindex, export and study results, for N jobs.
 
-    python benchmarks/index.py [--jobs 10000] [--epochs 20] [--metrics 10] [--synthetic] [--dir DIR]
+    python -m benchmarks.index [--jobs 10000] [--epochs 20] [--metrics 10] [--synthetic] [--dir DIR]
 
 With run directories (the default) everything a real study writes is written and read, which is
 mostly the file system's work. `--synthetic` puts the rows straight into the index, for numbers of

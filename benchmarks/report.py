@@ -1,6 +1,6 @@
 """How long a user waits for a report: tables and page over an index of many jobs.
 
-    python benchmarks/report.py [--jobs 100000] [--rows 200] [--study-jobs 1000] [--dir DIR]
+    python -m benchmarks.report [--jobs 100000] [--rows 200] [--study-jobs 1000] [--dir DIR]
 
 The index is filled directly, with `--rows` rows per epoch and metric for each job; then commands
 run as a user runs them, start of Python included. `--keep` leaves the folder for a look.
@@ -18,13 +18,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from index import put_rows, timed
-
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
 from ablate.methods.metrics import CLASSIFICATION, TOP1
 from ablate.methods.session import JobConfig
 from ablate.store.index import Index
+from benchmarks.index import put_rows, timed
 
 METRICS = ("top1", "test_loss", "loss", "loss_ctr", "loss_cls", "loss_pred", "loss_pred_sym",
            "top5", "contrast_acc", "loss_kd")  # fmt: skip

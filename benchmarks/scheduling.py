@@ -1,6 +1,6 @@
 """What running a job costs beside the job: expansion, scheduling, real forks, `ablate status`.
 
-    python benchmarks/scheduling.py [--jobs 10000] [--forks 100] [--dir DIR]
+    python -m benchmarks.scheduling [--jobs 10000] [--forks 100] [--dir DIR]
 
 The jobs are no-ops. First they are carried out by a launcher that starts no process and leaves at
 once what a worker would leave, so that what is timed is the orchestrator: run directories, events,
@@ -58,13 +58,11 @@ def write_study(folder: Path, jobs: int) -> Path:
 
 
 def run(jobs: int, forks: int, folder: Path) -> None:
-    sys.path.insert(0, str(TESTS))
-    from fake_launcher import FakeLauncher, orchestrate
-
     from ablate.execute.scheduler.placement import Device
     from ablate.matrix.expand import expand
     from ablate.study.parse import read_study
     from ablate.study.settings import load_settings
+    from tests.execute.fake_launcher import FakeLauncher, orchestrate
 
     study = write_study(folder, jobs)
     with timed(f"expansion of {jobs} jobs"):

@@ -1,6 +1,6 @@
 """What a training step costs against the plain one, and what of it cannot be avoided.
 
-    python benchmarks/step.py [--pairs resnet56/resnet20 ...] [--rounds 9] [--threads 2]
+    python -m benchmarks.step [--pairs resnet56/resnet20 ...] [--rounds 9] [--threads 2]
 
 The plain step is the algorithm written down literally (tests/training/oracle.py): fp32, every
 pass, momentum tensor by tensor, the dictionary copied, the teacher run. It and the package's step
@@ -14,7 +14,6 @@ import copy
 import json
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,20 +22,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ablate.methods.cocord_config import CoCoRDConfig
+from ablate.training import networks
+from ablate.training.cocord import CoCoRD
+from ablate.training.device import facts
+from ablate.training.hyper import Hyper
+from ablate.training.networks import Network
+from ablate.training.precision import Precision
+from ablate.training.step import Batch, OptimizerStep
+from tests.training.oracle import Hyperparameters, Oracle, head
+
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "training")]
-
-from oracle import Hyperparameters, Oracle, head  # noqa: E402 - found once the path is set
-
-from ablate.methods.cocord_config import CoCoRDConfig  # noqa: E402
-from ablate.training import networks  # noqa: E402
-from ablate.training.cocord import CoCoRD  # noqa: E402
-from ablate.training.device import facts  # noqa: E402
-from ablate.training.hyper import Hyper  # noqa: E402
-from ablate.training.networks import Network  # noqa: E402
-from ablate.training.precision import Precision  # noqa: E402
-from ablate.training.step import Batch, OptimizerStep  # noqa: E402
-
 PAIRS = (
     "resnet110/resnet32", "resnet32x4/resnet8x4", "resnet56/resnet20", "wrn_40_2/wrn_16_2",
     "ResNet50/MobileNetV2",

@@ -18,14 +18,9 @@ import typer.main
 from typer.testing import CliRunner
 
 import ablate
-
-sys.path.insert(0, str(Path(__file__).parent / "execute"))
-sys.path.insert(0, str(Path(__file__).parent / "report"))
-
-from results_folder import make_results
-
 from ablate.cli.app import app
 from ablate.study.json_schema import settings_schema, study_schema
+from tests.report.results_folder import make_results
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 import ablate
 from ablate import front_door
-
-sys.path.insert(0, str(Path(__file__).parent / "execute"))
-sys.path.insert(0, str(Path(__file__).parent / "report"))
-
-from results_folder import make_results
+from tests.report.results_folder import make_results
 
 ROOT = Path(__file__).parents[1]
 

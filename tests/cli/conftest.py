@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "execute"))
-
-from toy_workshop import Workshop
+from tests.execute.toy_workshop import Workshop
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop, signal_worker, until
 from typer.testing import CliRunner
 
 from ablate.cli.app import app
@@ -20,6 +19,7 @@ from ablate.matrix.plan import Matrix
 from ablate.store.files import TEMPORARY
 from ablate.study.parse import read_study
 from ablate.study.settings import load_settings
+from tests.execute.toy_workshop import Workshop, signal_worker, until
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop
 from typer.testing import CliRunner
 
 from ablate.cli.app import app
@@ -13,6 +12,7 @@ from ablate.execute import run
 from ablate.execute.summary import Summary
 from ablate.matrix.plan import Matrix
 from ablate.methods.lifecycle import JobStatus
+from tests.execute.toy_workshop import Workshop
 
 
 @pytest.mark.parametrize(

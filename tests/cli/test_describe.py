@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
-
-from results_folder import make_results
 
 from ablate.cli.app import app
 from ablate.cli.describe import job_lines
@@ -18,6 +13,7 @@ from ablate.methods.lifecycle import JobStatus
 from ablate.store.history import Attempt, JobHistory
 from ablate.store.index import Index
 from ablate.store.query import JobDetails, export
+from tests.report.results_folder import make_results
 
 
 @pytest.fixture(scope="module")

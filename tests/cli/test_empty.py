@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
-
-from results_folder import make_results
-
 from ablate.cli.app import app
+from tests.report.results_folder import make_results
 
 STUDY = Path(__file__).parents[2] / "studies" / "lpred_symmetry.toml"
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
-
-from results_folder import make_results
-
 from ablate.cli.app import app
 from ablate.store.index import Index
 from ablate.store.query import export
+from tests.report.results_folder import make_results
 
 
 @pytest.fixture(scope="module")

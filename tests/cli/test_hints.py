@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
-
-from results_folder import make_results
-from toy_workshop import Workshop
-
 from ablate.cli.app import app
 from ablate.cli.common import aimed
+from tests.execute.toy_workshop import Workshop
+from tests.report.results_folder import make_results
 
 
 @pytest.fixture

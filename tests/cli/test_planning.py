@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import toy_workshop
-from toy_workshop import Workshop
 from typer.testing import CliRunner
 
 from ablate.cli.app import app
 from ablate.study.json_schema import settings_schema, study_schema
+from tests.execute import toy_workshop
+from tests.execute.toy_workshop import Workshop
 
 
 @pytest.mark.parametrize(

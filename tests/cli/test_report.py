@@ -13,14 +13,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
-
-from figure_studies import sweep
-from results_folder import make_results
-from toy_workshop import until
-
 from ablate.cli.app import app
 from ablate.store.index import Index
+from tests.execute.toy_workshop import until
+from tests.report.figure_studies import sweep
+from tests.report.results_folder import make_results
 
 TOP1 = ("--metric", "top1")
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "store"))
-
-from results_lab import BASE, TEACHER, WARM, Lab
 
 from ablate.cli.app import app
 from ablate.matrix.identity import job_id, short
@@ -19,6 +13,7 @@ from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store.events import AttemptEnded, Stopped
 from ablate.store.index import Index
+from tests.store.results_lab import BASE, TEACHER, WARM, Lab
 
 BLOCKED = "is blocked, for a job that it waits for failed"
 OTHER = replace(TEACHER, networks={"teacher": "broken"})

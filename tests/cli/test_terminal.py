@@ -13,11 +13,6 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
-
-from results_builder import SYMMETRY
-from results_folder import make_results
-
 from ablate.cli import live
 from ablate.cli.app import app
 from ablate.cli.live import Live
@@ -25,6 +20,8 @@ from ablate.console import clean
 from ablate.execute.display import Work
 from ablate.store.index import Index
 from ablate.store.query import export
+from tests.report.results_builder import SYMMETRY
+from tests.report.results_folder import make_results
 
 STEERING = "\x1b[31mred\x1b]0;title\x07 \x9b2J :100: [bold]no[/bold] " + "word " * 40 + "end"
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "store"))
-
-from results_lab import TEACHER, Lab
-
 from ablate.cli.app import app
 from ablate.store.index import Index
+from tests.store.results_lab import TEACHER, Lab
 
 
 @pytest.fixture

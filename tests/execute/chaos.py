@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import psutil
-from toy_workshop import PATIENCE_S, Workshop, fork_servers, is_running, until
 
 from ablate.store.events import CheckpointSaved, Resumed
+from tests.execute.toy_workshop import PATIENCE_S, Workshop, fork_servers, is_running, until
 
 #: Moments that random kills would rarely hit, each taken by whoever comes there first.
 MOMENTS = (

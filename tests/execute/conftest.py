@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop
+
+from tests.execute.toy_workshop import Workshop
 
 
 @pytest.fixture

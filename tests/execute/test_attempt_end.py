@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.execute.attempt_end import read_end
 from ablate.execute.launch.base import Exit
@@ -23,6 +22,7 @@ from ablate.methods.session import Machine
 from ablate.store.events import Started
 from ablate.store.folders import Folder
 from ablate.store.rundir import RunDirectory
+from tests.execute.fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 Spoil = Callable[..., None]
 

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fake_launcher import make_matrix
 
 from ablate.errors import InputError
 from ablate.execute.launch import devices
@@ -22,6 +21,7 @@ from ablate.methods.device import Device
 from ablate.methods.session import Machine
 from ablate.store.rundir import RunDirectory
 from ablate.study.settings import Execution
+from tests.execute.fake_launcher import make_matrix
 
 FREE = {"GPU-a": 100, "GPU-b": 200, "GPU-c": 300}  #: by their place on the bus
 

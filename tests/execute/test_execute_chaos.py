@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from chaos import MOMENTS, Chaos, consistent
-from toy_workshop import Workshop
+
+from tests.execute.chaos import MOMENTS, Chaos, consistent
+from tests.execute.toy_workshop import Workshop
 
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 

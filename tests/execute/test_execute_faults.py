@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop, signal_worker, until
 
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.store.events import AttemptEnded, CheckpointSaved, Finished, Resumed
+from tests.execute.toy_workshop import Workshop, signal_worker, until
 
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 

@@ -10,9 +10,9 @@ import subprocess
 import termios
 
 import pytest
-from toy_workshop import Workshop, fork_server, is_running, signal_worker, until
 
 from ablate.store.events import CheckpointSaved, EpochEnded, Resumed, Started, Stopped
+from tests.execute.toy_workshop import Workshop, fork_server, is_running, signal_worker, until
 
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 

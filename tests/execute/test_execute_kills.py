@@ -8,9 +8,9 @@ import signal
 
 import psutil
 import pytest
-from toy_workshop import Workshop, fork_server, is_running, signal_worker, until
 
 from ablate.store.events import CheckpointSaved, Resumed, Stopped
+from tests.execute.toy_workshop import Workshop, fork_server, is_running, signal_worker, until
 
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_execute_training import TINY, prepare
-from toy_workshop import Workshop, signal_worker
 
 from ablate.store.events import Resumed, Started
+from tests.execute.test_execute_training import TINY, prepare
+from tests.execute.toy_workshop import Workshop, signal_worker
 
 
 def write_images(root: Path, depth: int) -> Path:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop
 
 from ablate.errors import JobError
 from ablate.execute.worker.main import check_given
@@ -14,6 +13,7 @@ from ablate.execute.worker.order import Order
 from ablate.matrix.code_digest import file_code
 from ablate.methods.file_digests import file_digest
 from ablate.methods.session import JobConfig, Machine
+from tests.execute.toy_workshop import Workshop
 
 METHOD = """
 from __future__ import annotations

@@ -6,9 +6,9 @@ import signal
 from collections import Counter
 
 import pytest
-from toy_workshop import Workshop, signal_worker, until
 
 from ablate.store.events import Failed
+from tests.execute.toy_workshop import Workshop, signal_worker, until
 
 
 def go_wrong(workshop: Workshop, fault: str, code: int) -> str:

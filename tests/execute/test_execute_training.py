@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chaos import Chaos, consistent
-from toy_workshop import Workshop, fork_server, signal_worker, until
 
 from ablate.store.events import Resumed
+from tests.execute.chaos import Chaos, consistent
+from tests.execute.toy_workshop import Workshop, fork_server, signal_worker, until
 
 REPOSITORY = Path(__file__).parent.parent.parent
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop
 
 from ablate.store.rundir import RunDirectory
+from tests.execute.toy_workshop import Workshop
 
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 

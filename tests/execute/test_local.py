@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop
+
+from tests.execute.toy_workshop import Workshop
 
 FOLDER = """
 import multiprocessing.util, os, sys, tempfile

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "matrix"))
-
-from study_lab import HEAD, ROOT, TAU, Lab
-from toy_workshop import Workshop
 
 from ablate.execute.measure import measure, reduced
 from ablate.matrix.costs import CostTable
@@ -18,6 +12,8 @@ from ablate.matrix.expand import expand
 from ablate.matrix.identity import job_id
 from ablate.study.parse import read_study
 from ablate.study.settings import load_settings
+from tests.execute.toy_workshop import Workshop
+from tests.matrix.study_lab import HEAD, ROOT, TAU, Lab
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_launcher import MIB, SETTINGS, FakeLauncher, Lines, finish, make_matrix, orchestrate
 
 from ablate.execute import orchestrator
 from ablate.execute.agenda import Agenda, job_names
@@ -38,6 +37,15 @@ from ablate.store.history import (
 from ablate.store.job_result import JobResult
 from ablate.store.locks import FolderLock
 from ablate.store.rundir import RunDirectory
+from tests.execute.fake_launcher import (
+    MIB,
+    SETTINGS,
+    FakeLauncher,
+    Lines,
+    finish,
+    make_matrix,
+    orchestrate,
+)
 
 GPU = Device("cuda:0", slots=None, free_bytes=8000 * MIB)
 

@@ -11,7 +11,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 from ablate.errors import StoreError
 from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside, settle_strays
@@ -25,6 +24,7 @@ from ablate.store.folders import Folder
 from ablate.store.history import history
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
+from tests.execute.fake_launcher import FakeLauncher, finish, make_matrix, orchestrate
 
 
 def finished(results: Path, jobs: int) -> tuple[Matrix, list[RunDirectory]]:

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_launcher import SETTINGS, FakeLauncher, Lines, finish, make_matrix
-from toy_workshop import Workshop, fork_server, signal_worker, until
 
 from ablate.errors import BusyError, Remedy
 from ablate.execute.agenda import Agenda
@@ -26,6 +24,8 @@ from ablate.store.events import Started
 from ablate.store.locks import FolderLock, orchestrator_lock
 from ablate.store.rundir import RunDirectory
 from ablate.store.studies import StudyDocument, write_document
+from tests.execute.fake_launcher import SETTINGS, FakeLauncher, Lines, finish, make_matrix
+from tests.execute.toy_workshop import Workshop, fork_server, signal_worker, until
 
 CPU = SETTINGS.model_copy(
     update={"execution": SETTINGS.execution.model_copy(update={"devices": ["cpu"]})}

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop
 
 from ablate.store.looks import read_looks
+from tests.execute.toy_workshop import Workshop
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from toy_workshop import Workshop
 
 from ablate.execute.scratch import PREFIX, remove_left_behind, scratch_folder
+from tests.execute.toy_workshop import Workshop
 
 METHOD = """
 from ablate.methods.method import Method

@@ -8,12 +8,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from fake_launcher import make_matrix
-
 from ablate.execute.verify import saboteur
 from ablate.store.events import EpochEnded, Started, Stopped
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
+from tests.execute.fake_launcher import make_matrix
 
 
 def attempt(run: RunDirectory, number: int, process: subprocess.Popen[bytes]) -> None:

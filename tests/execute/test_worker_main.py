@@ -11,7 +11,6 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-from fake_launcher import make_matrix
 
 from ablate.errors import DivergedError, InputError, JobError, Problem
 from ablate.execute.worker import main as worker
@@ -21,6 +20,7 @@ from ablate.execute.worker.worker_session import StopFlag
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.session import Machine, Outcome
 from ablate.store.rundir import RunDirectory
+from tests.execute.fake_launcher import make_matrix
 
 PROBLEM = Problem("data", "cifar100", "can't be read", "a sound copy")
 

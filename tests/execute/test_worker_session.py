@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_launcher import make_matrix
 
 from ablate.errors import Interrupted, StoreError
 from ablate.execute.worker.order import Order
@@ -23,6 +22,7 @@ from ablate.methods.session import Machine, Position
 from ablate.store import checkpoints
 from ablate.store.events import CheckpointSaved, Resumed, from_line
 from ablate.store.rundir import RunDirectory
+from tests.execute.fake_launcher import make_matrix
 
 STEPS = 4  #: per epoch
 

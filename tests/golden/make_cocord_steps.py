@@ -1,7 +1,7 @@
 """Make a recording of CoCoRD steps from the literal algorithm in tests/training/oracle.py.
 
-    python tests/golden/make_cocord_steps.py                      # the repository's file again
-    python tests/golden/make_cocord_steps.py --seed 7 --out FILE  # other weights and images
+    python -m tests.golden.make_cocord_steps                      # the repository's file again
+    python -m tests.golden.make_cocord_steps --seed 7 --out FILE  # other weights and images
 
 Without --seed the file's own inputs (weights, views, labels, dictionary) are kept and what
 follows from them is computed again; so the first file, which came from running the authors'
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "training")]
-
-from oracle import Hyperparameters, Oracle, head  # noqa: E402 - found once the path is set
-
-from ablate.training import networks  # noqa: E402
+from ablate.training import networks
+from tests.training.oracle import Hyperparameters, Oracle, head
 
 FILE = Path(__file__).with_name("cocord_steps.npz")
 TRAINED = ("student", "teacher", "student_head", "predictor")

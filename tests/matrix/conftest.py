@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from study_lab import ROOT, Lab
 
 from ablate.study.settings import load_settings
+from tests.matrix.study_lab import ROOT, Lab
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from study_lab import HEAD, TAU, Lab
 
 from ablate.matrix import code_digest
 from ablate.matrix.code_digest import (
@@ -27,6 +26,8 @@ from ablate.matrix.code_digest import (
 from ablate.methods.places import DATA_PLACES, METHOD_PLACES, NETWORK_PLACES, load_place
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
+from tests import REPOSITORY
+from tests.matrix.study_lab import HEAD, TAU, Lab
 
 SOURCE = '''
 """A module."""
@@ -152,8 +153,7 @@ def test_what_a_job_loads_of_ours_is_digested(method: str, tmp_path: Path) -> No
     """In a fresh process that runs a job with its upstream work."""
     script = f"""
         import json, sys
-        sys.path.insert(0, {str(Path(__file__).parents[1] / "training")!r})
-        from fake_session import Workshop
+        from tests.training.fake_session import Workshop
         from pathlib import Path
         workshop = Workshop(Path({str(tmp_path)!r}))
         job = workshop.job({method!r}, "resnet8", "wrn_16_1", epochs=1, batch_size=299)
@@ -165,7 +165,11 @@ def test_what_a_job_loads_of_ours_is_digested(method: str, tmp_path: Path) -> No
         print(json.dumps([name for name in sys.modules if name.partition(".")[0] == "ablate"]))
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "ablate.training.networks.wide_resnet" in loaded

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from study_lab import HEAD, TAU, Lab
 
 from ablate.matrix.plan import Contrast, PairGroup
 from ablate.study.seeds import SeedRule
+from tests.matrix.study_lab import HEAD, TAU, Lab
 
 PAIRS = '"resnet14/resnet8", "resnet8x4/resnet8", "vgg13/vgg8"'
 THREE = HEAD.replace('"resnet14/resnet8"', PAIRS)

@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
-from study_lab import HEAD, TAU, Lab, configs, jobs_of, labels
 
 from ablate.matrix.expand import MOST_JOBS
 from ablate.matrix.plan import Matrix, Role
 from ablate.methods.parts import Value
 from ablate.methods.registry import BUILT_IN
+from tests.matrix.study_lab import HEAD, TAU, Lab, configs, jobs_of, labels
 
 NO_TEACHER = "[baseline]\nloss.ctr = 0\n"
 LR = '[[ablation]]\nablated_part = "lr"\naction = "REPLACE"\nreplacement = [0.2]\n'

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from study_lab import ROOT
 
 from ablate.errors import InputError
 from ablate.matrix.expand import expand
@@ -16,6 +15,7 @@ from ablate.methods.parts import same
 from ablate.methods.registry import BUILT_IN
 from ablate.study.parse import read_document
 from ablate.study.settings import load_settings
+from tests.matrix.study_lab import ROOT
 
 SETTINGS = load_settings(ROOT / "ablate.toml")
 PARTS = [part for method in BUILT_IN.values() for part in method.parts]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from study_lab import HEAD, TAU, Lab
 
 from ablate.errors import InputError
 from ablate.study.parse import read_study
+from tests.matrix.study_lab import HEAD, TAU, Lab
 
 LIST_OF_SEEDS = (
     'should be a list of whole numbers such as [0, 1, 2], a range such as "0-9", '

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from study_lab import HEAD, ROOT, STUDIES, Lab, configs
 
 from ablate.matrix.expand import expand
 from ablate.matrix.identity import job_id
@@ -27,6 +26,7 @@ from ablate.training.hyper import Hyper
 from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
 from ablate.training.step import OptimizerStep, Trainable
+from tests.matrix.study_lab import HEAD, ROOT, STUDIES, Lab, configs
 
 STEPS = 3  #: momentum shows after the first optimizer step, in the second step's keys
 DIGITS = data.load("digits", Path())

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from study_lab import HEAD, ROOT, TAU, Lab, configs
 
 from ablate.matrix.expand import expand
 from ablate.matrix.inputs import DATA, input_digest
@@ -15,6 +14,7 @@ from ablate.matrix.plan import Matrix
 from ablate.methods.catalog import data_info
 from ablate.methods.session import JobConfig
 from ablate.study.parse import read_study
+from tests.matrix.study_lab import HEAD, ROOT, TAU, Lab, configs
 
 
 @pytest.fixture(autouse=True)

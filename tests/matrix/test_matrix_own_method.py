@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from study_lab import Lab, configs, labels
 
 from ablate.matrix.expand import expand
 from ablate.matrix.plan import Role
@@ -17,6 +16,7 @@ from ablate.methods.session import JobConfig, Outcome, Position
 from ablate.methods.teachers import TEACHER
 from ablate.store.studies import merge
 from ablate.study.parse import read_study
+from tests.matrix.study_lab import Lab, configs, labels
 
 HERE = Path(__file__).parent
 HEAD = 'title = "Walks"\nmethod = "own_method.py:WALK"\n'
@@ -229,7 +229,7 @@ class Memory:
 
 
 def test_its_program_runs_and_resumes(walks: Lab) -> None:
-    from own_method import walk
+    from tests.matrix.own_method import walk
 
     config = configs(walks.expand(HEAD + STRIDE), "student")[0]
     whole: Outcome = walk(Memory(config))  # type: ignore[arg-type]

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study_lab import HEAD, ROOT, STUDIES, Lab, labels
 
 from ablate.matrix.expand import expand
 from ablate.matrix.plan import Matrix, Role
 from ablate.methods.catalog import NETWORKS
 from ablate.study.parse import read_study
+from tests.matrix.study_lab import HEAD, ROOT, STUDIES, Lab, labels
 
 MOST_QUICK_JOBS = 40  #: four minutes on two cores
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from study_lab import HEAD, STUDIES, TAU, Lab
 
 from ablate.matrix.expand import expand
 from ablate.matrix.plan import Contrast, PairGroup, PlannedJob, Role, StudyPlan, Variant
 from ablate.methods.metrics import Better, Metric
 from ablate.study.parse import read_study
 from ablate.study.seeds import SeedRule
+from tests.matrix.study_lab import HEAD, STUDIES, TAU, Lab
 
 TEXT = st.text(max_size=8)
 TEXTS = st.lists(TEXT, max_size=2).map(tuple)

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 
 import pytest
-from study_lab import HEAD, TAU, Lab
 
 from ablate.matrix.costs import Cost, PaidJob
 from ablate.matrix.plan import Matrix
 from ablate.matrix.preview import Earlier, Machine, Preview, PreviewState, preview
 from ablate.matrix.preview_words import duration, long_preview, short_preview
+from tests.matrix.study_lab import HEAD, TAU, Lab
 
 CPU = Machine(2, "cpu")
 GRID = "[[grid]]\nparts.temperature = [0.2]\nparts.loss.pred = [4, 8]\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from results_builder import build, one_pair
 
 from ablate.store.results import StudyResults
+from tests.report.results_builder import build, one_pair
 
 
 @pytest.fixture

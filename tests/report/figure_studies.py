@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import random
 
-from results_builder import build, one_pair, variant
-
 from ablate.store.results import Point, StudyResults
+from tests.report.results_builder import build, one_pair, variant
 
 
 def curves_of(results: StudyResults, epochs: int = 30) -> list[Point]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from figure_studies import curves_of
-from results_builder import BOTH, PRED, SYM, build, one_pair, variant
-
 from ablate.report.page.build import page
 from ablate.store.query import JobState, Resumption
 from ablate.store.results import StudyResults
+from tests.report.figure_studies import curves_of
+from tests.report.results_builder import BOTH, PRED, SYM, build, one_pair, variant
 
 EVIL = (
     "<script>window.pwned = 1</script>",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
-
 from ablate.methods.cocord import COCORD
 from ablate.store.results import StudyResults
+from tests.report.results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 NASTY = (
     "50%_a&b#{}~^\\$",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from results_builder import SYMMETRY, build, metrics
-
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import PlannedJob
 from ablate.methods.device import Device
@@ -16,6 +14,7 @@ from ablate.store.events import EpochEnded, Failed, Finished, Resumed, Started, 
 from ablate.store.index import Index
 from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
+from tests.report.results_builder import SYMMETRY, build, metrics
 
 PAIR = "resnet20/resnet8"
 TOP1 = ((94.31, 93.92, 94.65), (94.02, 93.99, 94.33), (93.87, None, 94.6))  #: None diverges

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 from ablate import report
 from ablate.errors import InputError
 from ablate.report.elsewhere import Reading, parse_columns, parse_metric, read_elsewhere
+from tests.report.results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 ROWS = [(BOTH, [94.31, 93.92, 94.65]), (PRED, [94.02, 93.99, 94.33]), (SYM, [93.87, 93.5, 94.6])]
 

@@ -11,15 +11,23 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from page_studies import page_of
-from report_studies import NASTY, costs, many_rows, momentum_grid, nasty, paper, two_pairs
-from results_builder import build, one_pair, variant
 
 from ablate import report
 from ablate.console import Grid, Styled, grids_text
 from ablate.report.renderers.html import inline
 from ablate.report.renderers.markdown import escape as escape_markdown
 from ablate.report.renderers.tex import tex
+from tests.report.page_studies import page_of
+from tests.report.report_studies import (
+    NASTY,
+    costs,
+    many_rows,
+    momentum_grid,
+    nasty,
+    paper,
+    two_pairs,
+)
+from tests.report.results_builder import build, one_pair, variant
 
 
 def test_terminal_shows_markup_as_text():

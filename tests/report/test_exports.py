@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from results_builder import SYMMETRY
-from results_folder import make_results
 
 from ablate.errors import InputError, StoreError
 from ablate.report.exports.frame import COLUMNS, to_csv, to_json, write_parquet
 from ablate.report.exports.tensorboard import run_name, write_tensorboard
 from ablate.store.index import Index
 from ablate.store.query import export
+from tests.report.results_builder import SYMMETRY
+from tests.report.results_folder import make_results
 
 FORMULAS = ('=HYPERLINK("http://x")', "+1", "@SUM(A1)")
 

@@ -10,16 +10,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import matplotlib.colors
 import pytest
-from figure_studies import curves_of, sweep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
-from report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
-from results_builder import BOTH, PRED, SYM, build, metrics, one_pair, variant
 
 from ablate.methods.lifecycle import JobStatus
 from ablate.report.figures import differences, style
@@ -28,6 +24,10 @@ from ablate.report.filenames import safe_name
 from ablate.report.tables.analysis import analyse
 from ablate.report.tables.table import Selection
 from ablate.store.results import Point
+from tests import REPOSITORY
+from tests.report.figure_studies import curves_of, sweep
+from tests.report.report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
+from tests.report.results_builder import BOTH, PRED, SYM, build, metrics, one_pair, variant
 
 
 def texts_of(figure):
@@ -397,8 +397,8 @@ def digests(study):
 
 def test_same_data_same_bytes(tmp_path):
     here = digests(momentum_grid())
-    script = "import test_figures as t; print(*t.digests(t.momentum_grid()))"
-    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parent)}
+    script = "import tests.report.test_figures as t; print(*t.digests(t.momentum_grid()))"
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(REPOSITORY)}
     with matplotlib.rc_context({"font.size": 20, "svg.fonttype": "none", "text.usetex": True}):
         assert digests(momentum_grid()) == here  # a user's settings have no say
     (tmp_path / "matplotlibrc").write_text("axes.facecolor: pink\n")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from report_studies import methods_only, momentum_grid, two_pairs
-from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair
 
 from ablate import report
+from tests.report.report_studies import methods_only, momentum_grid, two_pairs
+from tests.report.results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair
 
 SEEDS = range(4)
 FLAT, UP, NOISY = [94.0, 94.1, 94.2, 94.0], [95.0, 95.1, 95.3, 95.0], [94.1, 93.9, 94.3, 94.0]

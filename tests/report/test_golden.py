@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 
 import pytest
-from report_studies import momentum_grid, paper, two_pairs
 
 from ablate import report
 from ablate.report.formats import FORMATS
+from tests.report.report_studies import momentum_grid, paper, two_pairs
 
 GOLDEN = Path(__file__).parent / "golden"
 ENDINGS = {"terminal": "txt", "markdown": "md", "latex": "tex"}

@@ -10,15 +10,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from results_folder import make_results
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "execute"))
-
-from toy_workshop import is_running, until
 
 from ablate.report.many import over_all, over_studies
 from ablate.store.index import Index
 from ablate.store.processes import uncollected
+from tests import REPOSITORY
+from tests.execute.toy_workshop import is_running, until
+from tests.report.results_folder import make_results
 
 
 @pytest.fixture(autouse=True)
@@ -82,11 +80,11 @@ def test_what_one_item_leaves_behind_does_not_stay_through_the_others(shared):
 
 def test_processes_end_with_the_one_that_asked(tmp_path):
     script = (
-        "import ablate.report.many as many, test_many\n"
+        "import ablate.report.many as many, tests.report.test_many as test_many\n"
         "many.usable_cores = lambda: 2\n"
         f"many.over_all(test_many.wait_for_ever, [{str(tmp_path)!r}] * 2)"
     )
-    asking = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parent)
+    asking = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY)
     until(lambda: len(list(tmp_path.iterdir())) == 2, "two processes that work")
     asking.kill()
     asking.wait()

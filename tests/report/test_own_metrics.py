@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from results_builder import BOTH, PRED, SYM, build, one_pair
 
 from ablate import report
 from ablate.methods.metrics import Better, Metric
 from ablate.report.exports.records import records
+from tests.report.results_builder import BOTH, PRED, SYM, build, one_pair
 
 F1 = Metric("macro_f1", label="macro F1", better=Better.HIGHER, digits=3, aliases=("F1",))
 PERPLEXITY = Metric("perplexity", label="Perplexity", better=Better.LOWER)

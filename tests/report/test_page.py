@@ -12,13 +12,13 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from figure_studies import curves_of
-from page_studies import EVIL, evil, job_states, page_of
-from report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
-from results_builder import build
 
 from ablate.report.page import build as pages
 from ablate.report.page.build import page
+from tests.report.figure_studies import curves_of
+from tests.report.page_studies import EVIL, evil, job_states, page_of
+from tests.report.report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
+from tests.report.results_builder import build
 
 VOID = {"meta", "link", "img", "source", "br"}
 

@@ -6,8 +6,9 @@ import json
 import shutil
 
 import pytest
-from page_studies import EVIL, evil, five_pairs, page_of
-from report_studies import two_pairs
+
+from tests.report.page_studies import EVIL, evil, five_pairs, page_of
+from tests.report.report_studies import two_pairs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")

@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from report_studies import costs, momentum_grid, two_pairs
 from scipy import stats
 
 from ablate import report
 from ablate.report.exports.records import records
+from tests.report.report_studies import costs, momentum_grid, two_pairs
 
 CLOSE = {"rel": 1e-9, "abs": 1e-9}
 

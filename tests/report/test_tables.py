@@ -10,8 +10,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_studies import PAIRS, costs, many_rows, methods_only, momentum_grid, paper, two_pairs
-from results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 from ablate import report
 from ablate.errors import InputError
@@ -23,6 +21,16 @@ from ablate.report.tables.text import interval_text, show
 from ablate.statistics.verdict import DIFFERENT, Verdict
 from ablate.store.looks import Look, looks_of
 from ablate.study.seeds import SeedRule
+from tests.report.report_studies import (
+    PAIRS,
+    costs,
+    many_rows,
+    methods_only,
+    momentum_grid,
+    paper,
+    two_pairs,
+)
+from tests.report.results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 
 def cells_of(table):

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from results_lab import BASE, TEACHER, WARM, Lab
 
 from ablate.matrix.identity import job_id
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
@@ -13,6 +12,8 @@ from ablate.methods.session import JobConfig
 from ablate.store.events import AttemptEnded, Resumed, Stopped
 from ablate.store.index import Index
 from ablate.store.rundir import RunDirectory
+from tests import REPOSITORY
+from tests.store.results_lab import BASE, TEACHER, WARM, Lab
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def start_python() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(code: str, *arguments: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
         children.append(child)
         return child
 

@@ -1,12 +1,12 @@
 """A results folder says its format; one of another is refused by name and left as it is."""
 
 import pytest
-from results_lab import TEACHER, Lab, files_of
 
 from ablate.errors import StoreError
 from ablate.store.index import Index
 from ablate.store.rebuild import reindex
 from ablate.store.results_format import FILE, FORMAT, check_format, write_format
+from tests.store.results_lab import TEACHER, Lab, files_of
 
 
 def test_every_new_folder_is_marked(tmp_path):

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from results_lab import BASE, TEACHER, WARM, Lab, dump, files_of
 
 from ablate.errors import BusyError, StoreError
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
@@ -23,6 +22,7 @@ from ablate.store.locks import FolderLock, orchestrator_lock
 from ablate.store.query import curves, export, job
 from ablate.store.rebuild import reindex
 from ablate.store.rundir import RunDirectory
+from tests.store.results_lab import BASE, TEACHER, WARM, Lab, dump, files_of
 
 
 def test_a_new_folder_gets_an_index(lab):

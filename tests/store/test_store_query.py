@@ -3,7 +3,6 @@ import json
 import math
 
 import pytest
-from results_lab import BASE, FINISHED, TEACHER, TEACHER_ID, WARM
 
 from ablate.errors import InputError, StoreError
 from ablate.matrix.identity import job_id, short
@@ -22,6 +21,7 @@ from ablate.store.query import (
     study_results,
 )
 from ablate.store.results import TeacherRun
+from tests.store.results_lab import BASE, FINISHED, TEACHER, TEACHER_ID, WARM
 
 GONE = {"alive": lambda host, pid, start: False}
 THERE = {"alive": lambda host, pid, start: True}

@@ -1,14 +1,13 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from results_lab import TEACHER, WARM, files_of
 
 from ablate.errors import StoreError
 from ablate.store.index import Index
 from ablate.store.query import export
 from ablate.store.rebuild import reindex
+from tests.store.results_lab import TEACHER, WARM, files_of
 
 READER = """
 import sys, time
@@ -64,8 +63,7 @@ def test_reading_makes_and_changes_nothing(filled):
 KILLED_WRITER = """
 import os, sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from results_lab import Lab, WARM
+from tests.store.results_lab import Lab, WARM
 from ablate.store.index import Index
 lab = Lab(Path(sys.argv[1]))
 index = Index.open(lab.results, writable=True)
@@ -77,7 +75,7 @@ os.kill(os.getpid(), 9)
 @pytest.fixture
 def killed(filled, start_python):
     """A folder whose writer was killed: what it committed last stands in the log only."""
-    start_python(KILLED_WRITER, filled.results, Path(__file__).parent).wait()
+    start_python(KILLED_WRITER, filled.results).wait()
     assert (filled.results / "ablate.db-wal").stat().st_size > 0
     return filled
 

@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from results_lab import BASE, TEACHER_ID, WARM
 
 from ablate.errors import StoreError
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
@@ -13,6 +12,7 @@ from ablate.store.studies import (
     read_document,
     write_document,
 )
+from tests.store.results_lab import BASE, TEACHER_ID, WARM
 
 OTHER = Variant("τ = 0.3", Role.VARIANT, "m", {"tau": 0.3}, "τ")
 

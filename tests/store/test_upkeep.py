@@ -4,7 +4,6 @@ import dataclasses
 import shutil
 
 import pytest
-from results_lab import BASE, TEACHER, WARM, Lab, files_of
 
 from ablate.errors import InputError, StoreError
 from ablate.store import artifacts, upkeep
@@ -13,6 +12,7 @@ from ablate.store.looks import Look
 from ablate.store.merging import merge_results
 from ablate.store.query import export, study_plan
 from ablate.store.studies import document_paths
+from tests.store.results_lab import BASE, TEACHER, WARM, Lab, files_of
 
 
 def test_a_forgotten_study_is_gone_and_its_results_stay(filled):

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_lab import markdown
 
 from ablate.errors import InputError
 from ablate.study.plan_document import parse_plan, read_plan, split_metrics
+from tests.study.plan_lab import markdown
 
 
 @pytest.mark.parametrize(

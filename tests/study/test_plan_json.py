@@ -5,10 +5,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_lab import TEXT, WORDS, only
 
 from ablate.errors import InputError
 from ablate.study.plan_document import parse_plan
+from tests.study.plan_lab import TEXT, WORDS, only
 
 
 @given(TEXT, TEXT, st.lists(WORDS, max_size=3), st.lists(WORDS, max_size=3), st.booleans())

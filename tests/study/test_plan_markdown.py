@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_lab import MARKS, TEXT, WORDS, markdown, only
 
 from ablate.errors import InputError
 from ablate.study.plan_document import parse_plan
+from tests.study.plan_lab import MARKS, TEXT, WORDS, markdown, only
 
 ANY = st.one_of(WORDS, MARKS)
 

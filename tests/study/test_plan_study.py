@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plan_lab import VOCABULARY, planned
 
 import ablate
 from ablate.errors import InputError
@@ -13,6 +12,7 @@ from ablate.study.parse import read_study
 from ablate.study.plan_document import read_plan
 from ablate.study.plan_study import PlannedStudy, look_up
 from ablate.study.plan_writing import place, study_text, write
+from tests.study.plan_lab import VOCABULARY, planned
 
 ROOT = Path(__file__).parents[2]
 

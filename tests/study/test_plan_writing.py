@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_lab import planned
 
 from ablate.errors import InputError
 from ablate.study.plan_writing import file_name, place, study_text, write
+from tests.study.plan_lab import planned
 
 ROOT = Path(__file__).parents[2]
 

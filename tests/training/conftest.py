@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fake_session import Workshop
+
+from tests.training.fake_session import Workshop
 
 
 @pytest.fixture(scope="session")

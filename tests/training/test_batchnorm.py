@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fake_session import Workshop
 
 from ablate.methods.session import Outcome
 from ablate.training import networks
@@ -12,6 +11,7 @@ from ablate.training.batchnorm import reestimated
 from ablate.training.cocord import CoCoRD
 from ablate.training.precision import Precision
 from ablate.training.step import Batch, StepLosses
+from tests.training.fake_session import Workshop
 
 FP32 = Precision("fp32", torch.device("cpu"))
 

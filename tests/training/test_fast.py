@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from fake_session import Workshop
 from torch import Tensor
 
 from ablate.errors import Interrupted
@@ -14,6 +13,7 @@ from ablate.methods.parts import Value
 from ablate.methods.session import Machine, Outcome
 from ablate.training import fast
 from ablate.training.step import Batch, OptimizerStep
+from tests.training.fake_session import Workshop
 
 PAIR = ("resnet14", "resnet8")
 SHORT: dict[str, Value] = {"batch_size": 64, "epochs": 2}

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from fake_session import FakeSession, Workshop
-from oracle import Hyperparameters, Oracle
 from torch import Tensor
 
 from ablate.training import data, networks
@@ -23,6 +21,8 @@ from ablate.training.hyper import Hyper
 from ablate.training.loop import Run
 from ablate.training.precision import Precision
 from ablate.training.views import plain
+from tests.training.fake_session import FakeSession, Workshop
+from tests.training.oracle import Hyperparameters, Oracle
 
 Floats = dict[str, float]
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}

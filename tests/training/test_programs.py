@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fake_session import FakeSession, Workshop
 
 from ablate.errors import DivergedError, InputError, Interrupted
 from ablate.methods.cocord import COCORD
@@ -26,6 +25,7 @@ from ablate.training.hyper import Hyper
 from ablate.training.loop import Run
 from ablate.training.precision import Precision
 from ablate.training.teacher_weights import load_weights
+from tests.training.fake_session import FakeSession, Workshop
 
 PAIR = ("resnet14", "resnet8")
 ACROSS = ("wrn_16_1", "resnet8x4")  # 64 and 256 features

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from fake_session import Workshop
 
 from ablate.methods.parts import Value
 from ablate.methods.session import Outcome
+from tests.training.fake_session import Workshop
 
 PAIR = ("resnet14", "resnet8")
 ACROSS = ("wrn_16_2", "resnet8")  # 128 and 64 features

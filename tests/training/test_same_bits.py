@@ -11,13 +11,13 @@ from itertools import product
 
 import pytest
 import torch
-from fake_session import FakeSession, Workshop
 
 from ablate.errors import Interrupted
 from ablate.methods.parts import Value
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import Machine
 from ablate.training import checkpoint
+from tests.training.fake_session import FakeSession, Workshop
 
 #: The smallest of each family, as a student.
 FAMILIES = (

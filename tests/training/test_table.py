@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from fake_session import FakeSession, Workshop
 
 from ablate.errors import InputError, Interrupted
 from ablate.methods import file_digests
@@ -19,6 +18,7 @@ from ablate.training import programs
 from ablate.training import teacher_table as table
 from ablate.training.programs import Setting
 from ablate.training.views import all_views
+from tests.training.fake_session import FakeSession, Workshop
 
 PAIR = ("resnet14", "resnet8")
 CHUNKS = 3  #: of the 599 digits

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_slurm import FakeSlurm, Task
 
 from ablate.execute.launch.base import (
     Began,
@@ -28,6 +27,7 @@ from ablate.store.events import Started, Stopped
 from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
 from ablate.study.slurm_settings import Slurm
+from tests.execute.launch.fake_slurm import FakeSlurm, Task
 
 
 def job_id(number: int) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from slurm_cluster import Cluster, missing, running_cluster, wait_until
 
 from ablate.execute.launch.slurm_client import (
     SlurmClient,
@@ -17,6 +16,7 @@ from ablate.execute.launch.slurm_client import (
     parse_minutes,
     parse_state,
 )
+from tests.execute.launch.slurm_cluster import Cluster, missing, running_cluster, wait_until
 
 
 def answering(

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slurm_cluster import Cluster, missing, running_cluster
-from toy_workshop import Workshop, until
 
 from ablate.execute.launch.base import read_handle
 from ablate.execute.launch.slurm_address import Address
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.store.events import CheckpointSaved, Started
+from tests.execute.launch.slurm_cluster import Cluster, missing, running_cluster
+from tests.execute.toy_workshop import Workshop, until
 
 pytestmark = pytest.mark.slurm
 
