@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_WIDTH = 100  #: of files and pipes, which have no width of their own
+_NARROWEST = 20  #: of a terminal; what claims less, such as COLUMNS=0, does not know its width
 _GAP = 2  #: blanks between columns
 _PROSE = 24  #: cells wider than this are words that may break, not a number
 _NARROWEST_LABEL = 16
 _NBSP = "\u00a0"
+_RULE = "─"
 _NARROW = re.compile("[ -~\u00a0-\u02ff—…←-↓−─]*")  # each takes one cell, and no-break spaces too
 #: Control characters but tabs and newlines, and those that reorder the text around them.
 _CONTROLS = re.compile(
@@ -62,7 +64,7 @@ class Line(NamedTuple):
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Console on stdout or stderr; without a terminal behind it, plain text of a fixed width."""
+    """Console on stdout or stderr; where no width is known, plain text of a fixed width."""
     from rich.console import Console
 
     class Sturdy(Console):
@@ -72,7 +74,7 @@ def console(*, stderr: bool = False) -> Console:
 
     kind = Sturdy if stderr else Console
     out = kind(stderr=stderr, highlight=False)
-    if out.is_terminal or "COLUMNS" in os.environ:
+    if (out.is_terminal or "COLUMNS" in os.environ) and out.width >= _NARROWEST:
         return out
     return kind(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
 
@@ -84,6 +86,8 @@ def stands_out(out: Console) -> bool:
 
 def print_lines(out: Console, lines: Iterable[Line]) -> None:
     """Print lines as they are: in a terminal those too long for it wrap there."""
+    if not out.encoding.lower().startswith("utf"):
+        lines = (line._replace(text=line.text.replace(_RULE, "-")) for line in lines)
     if not stands_out(out):
         out.file.write(_plain(lines))
         out.file.flush()
@@ -147,7 +151,7 @@ def table_lines(grid: Grid, width: int) -> Iterator[Line]:
     """Lines of the grid's head and rows, at most `width` wide unless words are too long for it."""
     sizes = [[size_of(cell.text) for cell in row] for row in grid.rows]
     widths = _widths(grid, sizes, width)
-    rule = Line("─" * min(width, _total(widths)))
+    rule = Line(_RULE * min(width, _total(widths)))
     heads = [
         [line for part in head.split("\n") for line in _wrapped(part, size)]
         for head, size in zip(grid.heads, widths, strict=True)

@@ -13,6 +13,7 @@ from ablate.report.tables.table import STATES
 from ablate.store.find import in_words
 
 if TYPE_CHECKING:
+    from ablate.matrix.plan import PlannedJob
     from ablate.methods.session import JobConfig
     from ablate.store.history import Attempt
     from ablate.store.job_result import JobResult
@@ -36,15 +37,19 @@ def study_line(summary: StudySummary, *, by_key: bool = False) -> str:
 def status_lines(jobs: Iterable[JobState]) -> Iterator[str]:
     """A line per job, and one under it for each time it resumed."""
     for job in jobs:
-        what = job.variant or job.kind.replace("_", " ")
         where = f"epoch {job.epoch}" if job.epoch and job.status != "done" else ""
         tries = f"{job.attempts} attempt{'s' * (job.attempts != 1)}" if job.attempts else ""
         details = "  ".join(filter(None, (tries, where)))
-        yield f"  {short(job.id)}  {job.status:11}  {what}, {job.pair}, seed {job.seed}  {details}"
+        yield f"  {short(job.id)}  {job.status:11}  {_in_words(job)}  {details}"
         for resumption in job.resumptions:
             yield f"      {resumed(resumption)}"
         if job.error:
             yield f"      {job.error}"
+
+
+def _in_words(job: JobState | PlannedJob) -> str:
+    what = job.variant or job.kind.replace("_", " ")
+    return ", ".join(filter(None, (what, job.pair, f"seed {job.seed}")))
 
 
 def resumed(resumption: Resumption) -> str:
@@ -75,8 +80,7 @@ def job_lines(job: JobDetails) -> Iterator[str]:
     yield f"job      {job.id}"
     yield f"status   {job.status}"
     for key, planned in job.rows:
-        what = planned.variant or planned.kind
-        yield f"study    {key}: {what}, {planned.pair}, seed {planned.seed}"
+        yield f"study    {key}: {_in_words(planned)}"
     yield f"folder   {job.path}"
     yield f"log      {job.path / 'log.txt'}"
     for attempt in job.history.attempts:

@@ -125,4 +125,5 @@ def _jobs_from(connection: Connection, prefix: str) -> Sequence[Any]:
 
 
 def _described(row: Any) -> str:
-    return f"{short(row.id)} ({row.variant or 'upstream'}, {row.pair}, seed {row.seed})"
+    words = (row.variant or "upstream", row.pair, f"seed {row.seed}")
+    return f"{short(row.id)} ({', '.join(filter(None, words))})"

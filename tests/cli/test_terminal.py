@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from ablate.cli import live
 from ablate.cli.app import app
 from ablate.cli.live import Live
-from ablate.console import clean
+from ablate.console import PLAIN_WIDTH, Line, clean, console, print_lines
 from ablate.execute.display import Work
 from ablate.store.index import Index
 from ablate.store.query import export
@@ -96,3 +96,18 @@ def test_a_locale_without_the_letters_of_a_table_ends_no_command() -> None:
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == 0
     assert b"\\u03bb_ctr" in done.stdout
+
+
+def test_a_locale_without_the_lines_of_a_table_gets_a_rule_of_dashes() -> None:
+    out = console()
+    out.file = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors="backslashreplace")
+    print_lines(out, [Line("───"), Line("a ─ b")])
+    assert out.file.buffer.getvalue() == b"---\na - b\n"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("columns", ["0", "1"])
+def test_a_width_that_nobody_reads_at_is_none(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert console().width == PLAIN_WIDTH
