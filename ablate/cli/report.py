@@ -101,6 +101,10 @@ HtmlOption = Annotated[
 FiguresOption = Annotated[
     Path | None, typer.Option("--figures", help="Folder for figures, as PDF and PNG.")
 ]
+CaptionsOption = Annotated[
+    bool,
+    typer.Option("--captions", help="Write captions beside the figures (.tex, .txt), not in them."),
+]
 NotesOption = Annotated[
     Notes, typer.Option("--notes", help="Below a table: at most four lines, or all.")
 ]
@@ -143,6 +147,7 @@ def report(
     power: PowerOption = None,
     html: HtmlOption = None,
     figures: FiguresOption = None,
+    captions: CaptionsOption = False,
     notes: NotesOption = Notes.SHORT,
     engine: EngineOption = Engine.PDFLATEX,
     from_: FromOption = None,
@@ -160,14 +165,23 @@ def report(
 
     tables_too = table or not (html or figures)
     format_of_tables = _table_format(tables_too, format_, out, power)
+    if captions and figures is None:
+        raise InputError(Problem("--captions", "", "is about figures", "add --figures FOLDER"))
     chosen = format_of_tables if tables_too else None
     if from_ is not None:
-        asked = Asked(power=power, notes=notes.value, engine=engine.value)
+        asked = Asked(power=power, notes=notes.value, engine=engine.value, captions=captions)
         found = _elsewhere(from_, baseline, metric, column)
         _report_elsewhere(found, asked, chosen, out, html=html, figures=figures)
         return
     _check_only_from(baseline, column, metric)
-    asked = Asked(metric[0] if metric else None, epoch.value, power, notes.value, engine.value)
+    asked = Asked(
+        metric=metric[0] if metric else None,
+        selection=epoch.value,
+        power=power,
+        notes=notes.value,
+        engine=engine.value,
+        captions=captions,
+    )
     folder = existing_results(results)
     found_here, many = _found(folder, study, everything=everything)
     written = _tables(folder, found_here, asked, chosen, out, shared=many)

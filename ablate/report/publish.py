@@ -39,6 +39,7 @@ class Asked:
     power: float | None = None  #: a half-width: the tables then say how many seeds it takes
     notes: str = "short"  #: or "full"
     engine: str = "pdflatex"  #: what compiles LaTeX, or "lualatex"
+    captions: bool = False  #: beside the figures, not in them
 
     def metrics(self, plan: StudyPlan) -> tuple[Metric, ...] | None:
         """The only metric, or None for all; InputError if the plan has no such metric."""
@@ -115,15 +116,19 @@ def figures_of(
     results = study_results(index, key)
     curves = _curves(index, results.plan, asked)
     selection = Selection(asked.selection)
-    planned = planned_figures(results, curves, asked.metrics(results.plan), selection)
-    paths = over_all(partial(_draw_and_write, target, names[key]), planned)
+    planned = planned_figures(
+        results, curves, asked.metrics(results.plan), selection, footer=not asked.captions
+    )
+    paths = over_all(partial(_draw_and_write, target, names[key], asked.captions), planned)
     return list(chain.from_iterable(paths))
 
 
-def _draw_and_write(folder: Path, prefix: str, planned: PlannedFigure) -> list[Path]:
+def _draw_and_write(
+    folder: Path, prefix: str, captions: bool, planned: PlannedFigure
+) -> list[Path]:
     from ablate.report.figures.draw import write_figure
 
-    return write_figure(planned.draw(), folder, prefix)
+    return write_figure(planned.draw(), folder, prefix, captions=captions)
 
 
 def pages_and_figures_from(
@@ -139,8 +144,9 @@ def pages_and_figures_from(
         written.append(html)
     if figures is not None:
         name = safe_name(results.plan.name)
-        for planned in planned_figures(results, None, asked.metrics(results.plan)):
-            written += _draw_and_write(figures, name, planned)
+        metrics, footer = asked.metrics(results.plan), not asked.captions
+        for planned in planned_figures(results, None, metrics, footer=footer):
+            written += _draw_and_write(figures, name, asked.captions, planned)
     return written
 
 

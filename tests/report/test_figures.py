@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 
 from ablate.methods.lifecycle import JobStatus
-from ablate.report.figures import differences, style
+from ablate.report.figures import differences, heatmap, style
 from ablate.report.figures.draw import figures, planned_figures, write_figure
 from ablate.report.filenames import safe_name
 from ablate.report.tables.analysis import analyse
@@ -203,7 +203,7 @@ def test_many_comparisons_are_cut_into_pages():
     assert (first.name, second.name) == ("differences-top1-1", "differences-top1-2")
 
 
-def test_grid_shades_the_better_cell_darker_and_hatches_what_is_missing():
+def test_grid_shades_differences_to_the_baseline_and_hatches_what_is_missing():
     study = momentum_grid()
     runs = [
         run._replace(status=JobStatus.FAILED) if run.variant == "m_c = 0, m_r = 0" else run
@@ -215,9 +215,29 @@ def test_grid_shades_the_better_cell_darker_and_hatches_what_is_missing():
     assert "Hatched: no result." in one.caption
     patches = one.figure.axes[0].patches
     assert sum(patch.get_hatch() is not None for patch in patches) == 1
-    shades = [sum(p.get_facecolor()[:3]) for p in patches if p.get_linewidth() == 0]
-    best = max(range(5), key=[71.0, 71.26, 72.12, 70.46, 71.66].__getitem__)
-    assert shades.index(min(shades)) == best
+    colours = [p.get_facecolor()[:3] for p in patches if p.get_linewidth() == 0]
+    means = [71.0, 71.26, 72.12, 70.46, 71.66]
+    white = colours[means.index(max(means))]
+    assert white == pytest.approx(heatmap._NEUTRAL), "the baseline"
+    redder = [red - blue for red, _, blue in colours]
+    assert sorted(means, reverse=True) == [m for _, m in sorted(zip(redder, means, strict=True))]
+    assert redder[means.index(min(means))] == pytest.approx(
+        heatmap._WORSE[0] - heatmap._WORSE[2], abs=0.02
+    )
+
+
+def test_noise_looks_like_noise_in_a_grid():
+    study = momentum_grid()
+    rng = random.Random(0)
+    runs = []
+    for run in study.runs:
+        value = {"top1": 71 + rng.gauss(0, 1)}
+        runs.append(run._replace(last=value, best=value))
+    [one] = drawn(replace(study, runs=tuple(runs)), "grid")
+    patches = [p for p in one.figure.axes[0].patches if p.get_linewidth() == 0]
+    for patch in patches:
+        assert min(patch.get_facecolor()[:3]) > 0.6, "pale"
+    assert "the widest interval is ±" in one.caption
 
 
 def test_words_of_a_grid_stay_in_their_cells_and_can_be_read():
@@ -339,6 +359,41 @@ def test_curves_average_finished_seeds_only():
     assert "failed or diverged there" in found.caption
     crosses = [line for line in found.figure.axes[0].lines if line.get_marker() == "x"]
     assert [line.get_xdata()[0] for line in crosses] == [15, 15]
+
+
+def test_curves_are_also_drawn_as_differences_to_the_baseline():
+    study = build({"top1": one_pair([70.0, 71, 72], [71.0, "failed", 73], [69.0, 70, 71])})
+    points = [
+        Point(run.variant, run.pair, run.seed, epoch, "top1",
+              10.0 * epoch + run.seed + {BOTH: 0, PRED: 1, SYM: -2}[run.variant])
+        for run in study.runs if run.status == "done" for epoch in range(1, 6)
+    ]  # fmt: skip
+    [one] = [one for one in figures(study, points) if one.kind == "curves"]
+    below = one.figure.axes[1]
+    lines = [list(line.get_ydata()) for line in below.lines if len(line.get_xdata()) == 5]
+    assert lines == [[1.0] * 5, [-2.0] * 5]
+    assert below.get_xlim() == one.figure.axes[0].get_xlim()
+    assert "minus the baseline, seed by seed" in one.caption
+
+
+def test_characters_of_other_scripts_and_superscripts_keep_their_glyphs():
+    assert style.label("K = 2¹⁰, L_pred") == "K = 2¹⁰, L_pred"
+    assert style.label("宽度 $ L_pred") == r"宽度 \$ L_pred", "mathematics has no such letters"
+    rows = (variant("Ё ✓ 2¹⁰", "baseline"), variant("\U00013000"), variant("½ τ"))
+    columns = [70.0, 71, 72], [71.0, 73, 72], [69.0, 70, 71.5]
+    study = build({"top1": one_pair(*columns, variants=rows)}, rows)
+    [one] = drawn(study, "differences")
+    assert "no font here has: U+13000." in one.caption
+
+
+def test_captions_stand_beside_the_figures(tmp_path):
+    [one, *_] = planned_figures(two_pairs(), footer=False)
+    drawn = one.draw()
+    paths = write_figure(drawn, tmp_path, "x", captions=True)
+    assert [path.suffix for path in paths] == [".pdf", ".png", ".tex", ".txt"]
+    assert drawn.caption in paths[3].read_text()
+    assert r"$L_{\mathrm{pred}}$" in paths[2].read_text()
+    assert drawn.caption[:20] not in words_of(drawn.figure)
 
 
 def test_lines_differ_without_colour():

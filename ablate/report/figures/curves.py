@@ -96,8 +96,10 @@ def training_curves(
     columns = 2 if max(map(len, names)) <= _HALF and len(names) > 1 else 1
     names = [wrapped(name, 56, most=2) for name in names]
     lines = sum(name.count("\n") + 1 for name in names) / columns + 0.5
-    figure = new_figure(1.85 + 0.14 * lines)
-    axes, below = figure.subplots(2, 1, height_ratios=[1.85, 0.14 * lines])
+    paired = _paired(panel) if metric.comparable else {}
+    heights = [1.85, *[1.15] * bool(paired), 0.14 * lines]
+    figure = new_figure(sum(heights))
+    axes, *differences, below = figure.subplots(len(heights), 1, height_ratios=heights)
     axes.grid(axis="y")
     cut = _limits(axes, panel)
     handles = [
@@ -105,13 +107,15 @@ def training_curves(
         for place, seeds in enumerate(panel.curves.values())
     ]
     steady_ticks(axes.yaxis)
-    axes.set_xlabel("Epoch")
     axes.set_ylabel(label(metric.label))
+    for one in differences:
+        _draw_differences(one, axes, panel, paired)
+    [axes, *differences][-1].set_xlabel("Epoch")
     below.set_axis_off()
     below.legend(handles, names, loc="upper left", ncols=columns, columnspacing=1.5)
-    caption = f"{_caption(metric, panel, cut=cut)} {measured}"
-    finish(figure, title, caption, footer=footer)
-    return figure, caption
+    below_it = " Below: the same minus the baseline, seed by seed." if paired else ""
+    caption = f"{_caption(metric, panel, cut=cut)}{below_it} {measured}"
+    return figure, finish(figure, title, caption, footer=footer)
 
 
 def _name(variant: str, seeds: Sequence[Seed]) -> str:
@@ -124,10 +128,7 @@ def _draw(axes: Axes, place: int, places: int, seeds: Sequence[Seed]) -> Line2D:
     """The curves of one variant; returns what stands for them in the legend."""
     colour, style, marker = LINES[place]
     finished = [seed.values for seed in seeds if seed.status == "done" and seed.values]
-    epochs = sorted(set.intersection(*map(set, finished))) if finished else []
-    columns = [[values[epoch] for values in finished] for epoch in epochs]
-    means = [math.fsum(column) / len(column) for column in columns]
-    stds = [_std(column, mean) for column, mean in zip(columns, means, strict=True)]
+    epochs, means, stds = _mean_curve(finished)
     if len(finished) > 1:
         axes.fill_between(epochs, [m - s for m, s in zip(means, stds, strict=True)],
                           [m + s for m, s in zip(means, stds, strict=True)],
@@ -149,6 +150,58 @@ def _draw(axes: Axes, place: int, places: int, seeds: Sequence[Seed]) -> Line2D:
                        markerfacecolor="white", markersize=3.2,
                        zorder=4 if place == 0 else 3)  # fmt: skip
     return line
+
+
+def _paired(panel: Panel) -> dict[str, list[dict[int, float]]]:
+    """Variant -> for each seed that it and the baseline finished, epoch -> difference."""
+    (_, base), *others = panel.curves.items()
+    found: dict[str, list[dict[int, float]]] = {}
+    for name, seeds in others:
+        for own, of_base in zip(seeds, base, strict=False):
+            if own.status == of_base.status == "done":
+                common = sorted(own.values.keys() & of_base.values.keys())
+                curve = {epoch: own.values[epoch] - of_base.values[epoch] for epoch in common}
+                found.setdefault(name, []).extend([curve] if curve else [])
+    return {name: curves for name, curves in found.items() if curves}
+
+
+def _draw_differences(
+    axes: Axes, above: Axes, panel: Panel, paired: Mapping[str, Sequence[_Curve]]
+) -> None:
+    """Means and bands of the differences, in the lines of the curves above."""
+    axes.grid(axis="y")
+    axes.axhline(0, color=LINES[0][0], linewidth=0.8)
+    ends: list[float] = [0.0]
+    last = max(epoch for curves in paired.values() for curve in curves for epoch in curve)
+    for place, name in enumerate(panel.curves):
+        if name not in paired:
+            continue
+        colour, style, _ = LINES[place]
+        epochs, means, stds = _mean_curve(paired[name])
+        low = [m - s for m, s in zip(means, stds, strict=True)]
+        high = [m + s for m, s in zip(means, stds, strict=True)]
+        axes.plot(epochs, means, color=colour, linestyle=style, zorder=3)
+        if len(paired[name]) > 1:
+            axes.fill_between(epochs, low, high, facecolor=(colour, 0.13), linewidth=0)
+        settled = last // 4 if last >= _SETTLED else 0
+        ends += [end for x, *both in zip(epochs, low, high, strict=True) if x > settled
+                 for end in both]  # fmt: skip
+    axes.set_ylim(*spread(ends))
+    axes.set_xlim(above.get_xlim())
+    axes.set_xticks(above.get_xticks())
+    steady_ticks(axes.yaxis, 4)
+    axes.set_ylabel("minus the baseline")
+
+
+def _mean_curve(
+    curves: Sequence[Mapping[int, float]],
+) -> tuple[list[int], list[float], list[float]]:
+    """Epochs that all curves have, with mean and standard deviation at each."""
+    epochs = sorted(set.intersection(*map(set, curves))) if curves else []
+    columns = [[values[epoch] for values in curves] for epoch in epochs]
+    means = [math.fsum(column) / len(column) for column in columns]
+    stds = [_std(column, mean) for column, mean in zip(columns, means, strict=True)]
+    return epochs, means, stds
 
 
 def _std(column: Sequence[float], mean: float) -> float:

@@ -96,8 +96,7 @@ def differences(
     unit = {"%": " (points)", "": ""}.get(analysis.metric.unit, f" ({analysis.metric.unit})")
     axes.set_xlabel(label(f"Difference in {quantity(analysis.metric)}{unit}"))
     caption = f"{_caption(analysis, [cell for _, cell in marked])} {measured}"
-    finish(figure, title, caption, footer=footer)
-    return figure, caption
+    return figure, finish(figure, title, caption, footer=footer)
 
 
 def _names(cells: Sequence[Cell]) -> tuple[list[str], int]:

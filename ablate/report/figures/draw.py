@@ -23,6 +23,7 @@ from ablate.report.figures import curves as curve_figures
 from ablate.report.figures import differences, heatmap, sensitivity
 from ablate.report.figures.style import NamedFigure, content, measured_on, style
 from ablate.report.filenames import safe_name
+from ablate.report.renderers.tex import tex
 from ablate.report.tables.analysis import Analysis, analyse, plan_metrics
 from ablate.report.tables.grid import find_grids
 from ablate.report.tables.table import Selection
@@ -90,9 +91,12 @@ def planned_figures(
     return found
 
 
-def write_figure(drawn: NamedFigure, folder: Path, prefix: str) -> list[Path]:
+def write_figure(
+    drawn: NamedFigure, folder: Path, prefix: str, *, captions: bool = False
+) -> list[Path]:
     """Write a figure as `<prefix>-<name>.pdf` and `.png`, atomically; returns the paths.
 
+    With `captions` its caption is written beside it, for LaTeX (`.tex`) and as text (`.txt`).
     Raises StoreError if the folder cannot be made or written.
     """
     stem = f"{safe_name(prefix)}-{drawn.name}"
@@ -101,6 +105,11 @@ def write_figure(drawn: NamedFigure, folder: Path, prefix: str) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         for path, format in zip(paths, FORMATS, strict=True):  # noqa: A001
             atomic_write(path, content(drawn.figure, format))
+        if captions:
+            caption = f"{drawn.title}. {drawn.caption}"
+            for ending, text in (("tex", tex(caption)), ("txt", caption)):
+                paths.append(folder / f"{stem}.{ending}")
+                atomic_write(paths[-1], f"{text}\n".encode())
     except OSError as error:
         raise StoreError(f"{folder}: figures cannot be written: {error.strerror}") from error
     return paths

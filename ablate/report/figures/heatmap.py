@@ -1,4 +1,8 @@
-"""Two-part grids as heat maps: every cell says its number, the shade only helps to find it."""
+"""Two-part grids as heat maps: every cell says its number, the shade only helps to find it.
+
+Shades are differences to the baseline, which is white. Full colour is at least three times the
+widest half of an interval, so that differences no larger than the noise stay pale.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from ablate.report.figures.style import INK, MUTED, WIDTH, finish, label, new_fi
 from ablate.report.tables.analysis import Analysis
 from ablate.report.tables.grid import Grid, part_text
 from ablate.report.tables.table import Cell
-from ablate.report.tables.text import arrow, count_text, number, reasons
+from ablate.report.tables.text import amount, arrow, count_text, number, reasons
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
 
 _LINE, _CHARACTER = 0.125, 0.056  #: inches that a line is high, and a character wide
 _HEAD = 12  #: characters that a column's head has at least
-_LIGHT, _DARK = (0.97, 0.98, 0.99), (0.16, 0.33, 0.52)  #: shades of the worst and the best cell
+_NEUTRAL = (0.965, 0.965, 0.955)
+_BETTER, _WORSE = (0.13, 0.36, 0.58), (0.80, 0.36, 0.11)  #: full colours
+_NOISES = 3  #: halves of the widest interval that full colour is at least
 
 
 def heat_map(
@@ -37,10 +43,10 @@ def heat_map(
     head = max([_HEAD, *(len(word) for text in heads for word in text.split())])
     figure = new_figure(*_size(words, len(rows), len(columns), head))
     axes = figure.add_subplot()
-    means = [cell.mean for cell in cells.values() if cell.mean is not None]
+    full = _full(list(cells.values()))
     for y in range(len(rows)):
         for x in range(len(columns)):
-            _draw(axes, x, y, cells.get((y, x)), words.get((y, x), ["not run"]), means)
+            _draw(axes, x, y, cells.get((y, x)), words.get((y, x), ["not run"]), full)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xticks(range(len(columns)), [wrapped(text, head) for text in heads])
@@ -50,9 +56,9 @@ def heat_map(
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    caption = f"{_caption(analysis, list(cells.values()), rows, columns)} {measured}"
-    finish(figure, title, caption, footer=footer)
-    return figure, caption
+    complete = len(cells) == len(rows) * len(columns)
+    caption = f"{_caption(analysis, list(cells.values()), full, complete=complete)} {measured}"
+    return figure, finish(figure, title, caption, footer=footer)
 
 
 def _size(
@@ -66,9 +72,7 @@ def _size(
     return 0.45 + height * rows, max(WIDTH, 1.0 + width * columns)
 
 
-def _draw(
-    axes: Axes, x: int, y: int, cell: Cell | None, words: Sequence[str], means: Sequence[float]
-) -> None:
+def _draw(axes: Axes, x: int, y: int, cell: Cell | None, words: Sequence[str], full: float) -> None:
     from matplotlib.patches import Rectangle
 
     text = "\n".join(map(label, words))
@@ -78,7 +82,7 @@ def _draw(
         axes.text(x, y, text, ha="center", va="center", fontsize=7,
                   bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0})  # fmt: skip
     else:
-        colour = _mix(_shade(cell, means))
+        colour = _mix(_shade(cell, full))
         axes.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, linewidth=0,
                                  facecolor=colour))  # fmt: skip
         axes.text(x, y, text, ha="center", va="center", fontsize=7.5, color=_ink(colour),
@@ -102,17 +106,35 @@ def _lines(cell: Cell) -> list[str]:
     return lines
 
 
-def _shade(cell: Cell, means: Sequence[float]) -> float:
-    """0 for the worst mean, 1 for the best."""
-    low, high = min(means), max(means)
-    if cell.mean is None or high == low:
+def _full(cells: Sequence[Cell]) -> float:
+    """The difference to the baseline that has full colour."""
+    sizes = [abs(one.mean) for cell in cells if (one := cell.comparison) and one.mean is not None]
+    half = _widest(cells)
+    # Without an interval nobody knows how large noise is: all shades are pale.
+    return max(max(sizes, default=0.0) * (1 if half else _NOISES), _NOISES * half)
+
+
+def _widest(cells: Sequence[Cell]) -> float:
+    """Half of the widest interval, 0 where there is none."""
+    halves = [
+        (one.high - one.low) / 2
+        for cell in cells
+        if (one := cell.comparison) and one.low is not None and one.high is not None
+    ]
+    return max(halves, default=0.0)
+
+
+def _shade(cell: Cell, full: float) -> float:
+    """From -1, worse than the baseline in full colour, to 1, better."""
+    if cell.comparison is None or cell.comparison.mean is None or not full:
         return 0.0
-    share = (cell.mean - low) / (high - low)
-    return share if cell.metric.higher_is_better else 1 - share
+    share = cell.comparison.mean / full
+    return share if cell.metric.higher_is_better else -share
 
 
 def _mix(shade: float) -> tuple[float, ...]:
-    return tuple(a + (b - a) * shade for a, b in zip(_LIGHT, _DARK, strict=True))
+    end = _BETTER if shade > 0 else _WORSE
+    return tuple(a + (b - a) * abs(shade) for a, b in zip(_NEUTRAL, end, strict=True))
 
 
 def _ink(background: Sequence[float]) -> str:
@@ -122,18 +144,21 @@ def _ink(background: Sequence[float]) -> str:
     return "#fefefe" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#1c1c1c"
 
 
-def _caption(
-    analysis: Analysis, cells: Sequence[Cell], rows: Sequence[object], columns: Sequence[object]
-) -> str:
-    better = "higher" if analysis.metric.higher_is_better else "lower"
-    sentences = [
-        f"{analysis.metric.label}: mean ± standard deviation over seeds; darker is better "
-        f"({better}). Framed: the baseline."
-    ]
+def _caption(analysis: Analysis, cells: Sequence[Cell], full: float, *, complete: bool) -> str:
+    metric = analysis.metric
+    sentences = [f"{metric.label}: mean ± standard deviation over seeds. Framed: the baseline."]
+    if full:
+        half = f"the widest interval is ±{amount(metric, half)}" if (half := _widest(cells)) else (
+            "pale, as nothing is tested"
+        )  # fmt: skip
+        sentences.append(
+            f"Blue: better than the baseline; orange: worse; full colour: {amount(metric, full)}; "
+            f"{half}."
+        )
     if any(arrow(cell.comparison) for cell in cells):
         sentences.append(
             "Arrow: higher or lower than the baseline, by a simultaneous 95 % interval."
         )
-    if len(cells) < len(rows) * len(columns) or any(cell.mean is None for cell in cells):
+    if not complete or any(cell.mean is None for cell in cells):
         sentences.append("Hatched: no result.")
     return " ".join(sentences)

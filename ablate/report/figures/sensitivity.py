@@ -69,8 +69,7 @@ def sensitivity(
     axes.set_xlabel(_alone(symbol) + note)
     axes.set_ylabel(label(analysis.metric.label))
     caption = f"{_caption(analysis, sweep, list(cells.values()))} {measured}"
-    finish(figure, title, caption, footer=footer)
-    return figure, caption
+    return figure, finish(figure, title, caption, footer=footer)
 
 
 def _draw(axes: Axes, points: Sequence[tuple[float, Cell]], baseline: float) -> None:

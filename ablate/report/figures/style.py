@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
+from ablate.report.figures.glyphs import font_families, in_first_font, with_lacking
 from ablate.report.tables.footer import epoch_text
 from ablate.report.tables.notation import Symbol, split
 from ablate.report.tables.table import Selection
@@ -69,17 +70,20 @@ def style() -> Iterator[None]:
     with (
         as_file(files("ablate.report.figures").joinpath("ablate.mplstyle")) as path,
         matplotlib.style.context(["default", path]),
+        matplotlib.rc_context({"font.family": font_families()}),
         warnings.catch_warnings(),
     ):
-        # A letter that no font has is drawn as a box, which says so already.
+        # A letter that no font has is drawn as a box, and the caption names it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        mathtext = logging.getLogger("matplotlib.mathtext")
-        level = mathtext.level
-        mathtext.setLevel(logging.ERROR)
+        loggers = [logging.getLogger(f"matplotlib.{name}") for name in ("mathtext", "font_manager")]
+        levels = [logger.level for logger in loggers]
+        for logger in loggers:  # what is missing, captions say
+            logger.setLevel(logging.ERROR)
         try:
             yield
         finally:
-            mathtext.setLevel(level)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:
@@ -105,8 +109,12 @@ def steady_ticks(axis: Axis, most: int = 6) -> None:
     axis.set_ticks([tick for tick in ticks if low <= tick <= high])
 
 
-def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> None:
-    """Title above and, unless the caption is set elsewhere, caption below; the figure grows."""
+def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> str:
+    """Title above and, unless the caption is set elsewhere, caption below; the figure grows.
+
+    Returns the caption, which names the characters that no font here has.
+    """
+    caption = with_lacking(figure, title, caption)
     lines = textwrap.wrap(caption, _CAPTION_CHARACTERS) if footer else []
     titles = textwrap.wrap(title, 68)
     width, height = figure.get_size_inches()
@@ -121,6 +129,7 @@ def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> None:
     engine: Any = figure.get_layout_engine()
     engine.execute(figure)
     figure.set_layout_engine("none")
+    return caption
 
 
 def measured_on(results: StudyResults, selection: Selection | None) -> str:
@@ -150,8 +159,13 @@ def quantity(metric: Metric) -> str:
 
 
 def label(text: str) -> str:
-    """Any text for matplotlib: L_pred, L̃_pred, λ, τ and "N = 512" as a paper sets them."""
+    """Any text for matplotlib: L_pred, L̃_pred, λ, τ and "N = 512" as a paper sets them.
+
+    Mathematics has one font: a text with characters that this one lacks is set without it.
+    """
     clean = "".join(c for c in unicodedata.normalize("NFC", text) if c.isprintable() or c == " ")
+    if not in_first_font(clean):
+        return clean.replace("$", r"\$")
     return "".join(
         _symbol(piece) if isinstance(piece, Symbol) else _plain(piece) for piece in split(clean)
     )
