@@ -43,7 +43,7 @@ class Styled(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class TextTable:
     """A table as the terminal needs it; columns of numbers are right-aligned."""
 
     title: str
@@ -101,7 +101,7 @@ def print_lines(out: Console, lines: Iterable[Line]) -> None:
     out.print(text, no_wrap=True, overflow="ignore", crop=False)
 
 
-def grids_text(grids: Sequence[Grid], width: int = PLAIN_WIDTH) -> str:
+def grids_text(grids: Sequence[TextTable], width: int = PLAIN_WIDTH) -> str:
     """The lines of `grids_lines` as plain text."""
     return _plain(grids_lines(grids, width))
 
@@ -120,7 +120,7 @@ def without_controls(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _CONTROLS.sub("\ufffd", text)
 
 
-def grids_lines(grids: Sequence[Grid], width: int) -> Iterator[Line]:
+def grids_lines(grids: Sequence[TextTable], width: int) -> Iterator[Line]:
     """Tables with their notes, at most `width` wide unless words are too long for it.
 
     What several of a series share is said once: a subtitle under the first of them, a note under
@@ -147,7 +147,7 @@ def grids_lines(grids: Sequence[Grid], width: int) -> Iterator[Line]:
             yield Line("")
 
 
-def table_lines(grid: Grid, width: int) -> Iterator[Line]:
+def table_lines(grid: TextTable, width: int) -> Iterator[Line]:
     """Lines of the grid's head and rows, at most `width` wide unless words are too long for it."""
     sizes = [[size_of(cell.text) for cell in row] for row in grid.rows]
     widths = _widths(grid, sizes, width)
@@ -211,7 +211,7 @@ def _line(
     return Line("".join(texts), tuple(spans))
 
 
-def _widths(grid: Grid, sizes: Sequence[Sequence[int]], limit: int) -> list[int]:
+def _widths(grid: TextTable, sizes: Sequence[Sequence[int]], limit: int) -> list[int]:
     """Column widths: labels and prose give way first, numbers only if they must."""
     head_words = [max(map(size_of, _words(head))) for head in grid.heads]
     columns = list(zip(head_words, *(row for row in sizes if len(row) > 1), strict=True))

@@ -118,7 +118,7 @@ def put_rows(index: Index, jobs: dict[str, JobConfig], epochs: int, metrics: int
     items = list(jobs.items())
     for start in range(0, len(items), ingest.BATCH):
         records = [
-            ingest.Record(
+            ingest.JobRows(
                 ingest.job_row(
                     RunDirectory.of(index.results, job), config, EventLog(size=1), told, RESULT
                 )

@@ -58,7 +58,7 @@ def write_study(folder: Path, jobs: int) -> Path:
 
 
 def run(jobs: int, forks: int, folder: Path) -> None:
-    from ablate.execute.scheduler.placement import Device
+    from ablate.execute.scheduler.placement import DeviceCapacity
     from ablate.matrix.expand import expand
     from ablate.study.parse import read_study
     from ablate.study.settings import load_settings
@@ -70,7 +70,7 @@ def run(jobs: int, forks: int, folder: Path) -> None:
     assert len(matrix.configs) == jobs
     launcher = FakeLauncher(at_once=2)
     with timed(f"scheduling of {jobs} no-op jobs", jobs):
-        orchestrate(folder / "results", matrix, launcher, [Device("cpu", 2)])
+        orchestrate(folder / "results", matrix, launcher, [DeviceCapacity("cpu", 2)])
     command = [sys.executable, "-m", "ablate"]
     with timed("ablate status there"):
         subprocess.run([*command, "status"], cwd=folder, check=True, capture_output=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ablate.cli.common import aimed, in_command
 from ablate.console import clean, console
 from ablate.errors import Remedy
+from ablate.methods.lifecycle import BROKEN, JobStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,13 +116,13 @@ class Live:
         with _sturdy():  # a text of its own: in a string rich looks for markup and emoji
             self._console.print(Text(clean(sentence)), soft_wrap=True)
 
-    def job(self, job: str, phase: str, detail: str = "") -> None:
-        """A job entered a phase: show its bar while it runs, a line when it ends."""
+    def job(self, job: str, status: JobStatus, detail: str = "") -> None:
+        """A job has another status: show its bar while it runs, a line when it ends."""
         with _sturdy():
-            if phase == "running":
+            if status is JobStatus.RUNNING:
                 self._begin(job, detail)
             else:
-                self._end(job, phase, detail)
+                self._end(job, status, detail)
 
     def note(self, job: str, what: str, detail: str) -> None:
         """A line on what happened to a running job."""
@@ -159,15 +160,15 @@ class Live:
         )
         self._bars[job] = (bar, pace)
 
-    def _end(self, job: str, phase: str, detail: str) -> None:
+    def _end(self, job: str, status: JobStatus, detail: str) -> None:
         if self._progress is not None and job in self._bars:
             self._progress.remove_task(self._bars.pop(job)[0])
-        if phase == "done" and job in self._work:
+        if status is JobStatus.DONE and job in self._work:
             self._over.add(job)
             self._count(job, self._work[job].epochs)
-        elif phase in ("failed", "diverged", "blocked"):
+        elif status in BROKEN:
             self._given_up.add(job)
-        self.say(_line(phase, self._name(job), detail))
+        self.say(_line(_WORDS.get(status, status.value), self._name(job), detail))
         self._show_total()
 
     def _count(self, job: str, epoch: int) -> int:
@@ -191,11 +192,15 @@ class Live:
 
 
 #: How a job stands, as people say it where that differs.
-_WORDS = {"backoff": "retrying", "ready": "waiting", "interrupted": "stopped"}
+_WORDS = {
+    JobStatus.BACKOFF: "retrying",
+    JobStatus.READY: "waiting",
+    JobStatus.INTERRUPTED: "stopped",
+}
 
 
 def _line(what: str, name: str, detail: str) -> str:
-    return f"{_WORDS.get(what, what):9} {name}" + (f"  ({detail})" if detail else "")
+    return f"{what:9} {name}" + (f"  ({detail})" if detail else "")
 
 
 def short_names(names: Mapping[str, str], room: int) -> dict[str, str]:

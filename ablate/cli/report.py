@@ -26,7 +26,7 @@ from ablate.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
     from ablate.report.publish import Asked
-    from ablate.store.find import Found
+    from ablate.store.find import IndexedStudy
     from ablate.store.index import Index
     from ablate.store.results import StudyResults
 
@@ -191,7 +191,7 @@ def report(
         typer.echo(str(path))
 
 
-def _found(folder: Path, study: str | None, *, everything: bool) -> tuple[list[Found], bool]:
+def _found(folder: Path, study: str | None, *, everything: bool) -> tuple[list[IndexedStudy], bool]:
     """The studies asked for, and whether the folder has so many jobs that work is shared."""
     from ablate.store.index import Index
 
@@ -201,7 +201,8 @@ def _found(folder: Path, study: str | None, *, everything: bool) -> tuple[list[F
 
 
 def _tables(
-    folder: Path, found: list[Found], asked: Asked, chosen: Format | None, out: Path | None, *,
+    folder: Path, found: list[IndexedStudy], asked: Asked, chosen: Format | None,
+    out: Path | None, *,
     shared: bool,
 ) -> list[Path]:  # fmt: skip
     """Print the tables or write them; returns the path of what was written."""
@@ -302,7 +303,7 @@ def _report_elsewhere(
         typer.echo(str(path))
 
 
-def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]:
+def _studies(index: Index, name: str | None, *, everything: bool) -> list[IndexedStudy]:
     """The study asked for, or the one that was run last; InputError if there is none."""
     found = index.find_studies(name, superseded=everything)
     if not found:
@@ -325,7 +326,7 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Found]
     return [last]
 
 
-def _print_tables(folder: Path, found: list[Found], asked: Asked, *, shared: bool) -> None:
+def _print_tables(folder: Path, found: list[IndexedStudy], asked: Asked, *, shared: bool) -> None:
     from ablate.console import console, print_lines, stands_out
     from ablate.report.many import over_studies
     from ablate.report.publish import lines_of
@@ -336,7 +337,7 @@ def _print_tables(folder: Path, found: list[Found], asked: Asked, *, shared: boo
     print_lines(out, chain.from_iterable(over_studies(work, folder, keys, shared=shared)))
 
 
-def _rendered(folder: Path, found: list[Found], asked: Asked, chosen: Format) -> str:
+def _rendered(folder: Path, found: list[IndexedStudy], asked: Asked, chosen: Format) -> str:
     from ablate.report import render
     from ablate.report.many import over_studies
     from ablate.report.publish import tables_of
@@ -347,7 +348,11 @@ def _rendered(folder: Path, found: list[Found], asked: Asked, chosen: Format) ->
 
 
 def _written(
-    folder: Path, found: list[Found], asked: Asked, target: Path, write: Callable[..., list[Path]]
+    folder: Path,
+    found: list[IndexedStudy],
+    asked: Asked,
+    target: Path,
+    write: Callable[..., list[Path]],
 ) -> list[Path]:
     """Files of each study in or beside `target`, under a name of its own."""
     from ablate.report.many import over_studies

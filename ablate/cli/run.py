@@ -129,7 +129,7 @@ def run(
         summary = run_studies(matrices, folder, settings, live, stop=stop, options=options)
     for matrix in matrices:
         rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
-        if any(summary.phases.get(job) is JobStatus.DONE for job in rows):
+        if any(summary.statuses.get(job) is JobStatus.DONE for job in rows):
             live.say(f"the table: ablate report {matrix.plan.name}{elsewhere(folder)}")
     raise typer.Exit(summary.exit_code)
 

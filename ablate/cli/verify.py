@@ -119,5 +119,5 @@ def _whole(summary: Summary) -> None:
     """A run that was stopped, or whose job failed, has nothing to compare."""
     if summary.stopped:
         raise Interrupted("stopped before anything was proved")
-    if summary.count(JobStatus.DONE) < len(summary.phases):
+    if summary.count(JobStatus.DONE) < len(summary.statuses):
         raise JobError("the job did not get to its end; its error stands above")

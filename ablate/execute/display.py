@@ -26,8 +26,8 @@ class Display(Protocol):
     def begin(self, work: Mapping[str, Work]) -> None:
         """The run has these jobs to do; called again when a study grows."""
 
-    def job(self, job: str, phase: JobStatus, detail: str = "") -> None:
-        """A job entered a phase."""
+    def job(self, job: str, status: JobStatus, detail: str = "") -> None:
+        """A job has another status than before."""
 
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """A running job finished an epoch."""
@@ -48,7 +48,7 @@ class Silent:
     def begin(self, work: Mapping[str, Work]) -> None:
         """Show nothing."""
 
-    def job(self, job: str, phase: JobStatus, detail: str = "") -> None:
+    def job(self, job: str, status: JobStatus, detail: str = "") -> None:
         """Show nothing."""
 
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -64,7 +64,7 @@ class Silent:
         """Show nothing."""
 
 
-class Sturdy:
+class UnfailingDisplay:
     """A display whose first fault, of whatever kind, ends it: the run goes on unseen."""
 
     def __init__(self, display: Display) -> None:
@@ -75,9 +75,9 @@ class Sturdy:
         """As `Display.begin`."""
         self._tell(lambda: self._display.begin(work))
 
-    def job(self, job: str, phase: JobStatus, detail: str = "") -> None:
+    def job(self, job: str, status: JobStatus, detail: str = "") -> None:
         """As `Display.job`."""
-        self._tell(lambda: self._display.job(job, phase, detail))
+        self._tell(lambda: self._display.job(job, status, detail))
 
     def epoch(self, job: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """As `Display.epoch`."""

@@ -12,7 +12,7 @@ from ablate.execute.launch.devices import find_devices
 from ablate.execute.recovery import Past, read_past
 from ablate.matrix.costs import Cost, PaidJob
 from ablate.matrix.plan import Matrix
-from ablate.matrix.preview import Earlier, Machine, Preview, PreviewState, preview
+from ablate.matrix.preview import DevicesAtHand, Earlier, Preview, PreviewState, preview
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store.index import Index
@@ -124,9 +124,9 @@ def _size(folder: Path) -> int:
     return total
 
 
-def machine_at_hand(execution: Execution) -> Machine:
+def machine_at_hand(execution: Execution) -> DevicesAtHand:
     """The devices that a run would use."""
     devices = find_devices(execution)
     slots = sum(device.slots or _PACKED_SLOTS for device in devices)
     names = [device.name for device in devices]
-    return Machine(slots, ", ".join(names), all(name == "cpu" for name in names))
+    return DevicesAtHand(slots, ", ".join(names), all(name == "cpu" for name in names))

@@ -46,14 +46,14 @@ from ablate.execute.scheduler.messages import (
     WaitedTooLong,
     WakeAfter,
 )
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.scheduler.retry import RetryPolicy
 from ablate.execute.scheduler.scheduler import (
     Scheduler,
 )
 from ablate.execute.stop import StopRequests
 from ablate.execute.summary import Summary
-from ablate.execute.watching import Watch
+from ablate.execute.watching import LogWatch
 from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
 from ablate.methods.lifecycle import BROKEN, AttemptOutcome, JobStatus
@@ -75,7 +75,7 @@ class Orchestrator:
         self,
         agenda: Agenda,
         index: Index,
-        devices: Iterable[Device],
+        devices: Iterable[DeviceCapacity],
         display: Display,
         stop: StopRequests,
         launcher: Launcher,
@@ -104,7 +104,7 @@ class Orchestrator:
             machine_wait_s=60 * execution.machine_wait_minutes,
         )
         self._scheduler = Scheduler((), devices, policy=policy)
-        self._watch = Watch(display)
+        self._watch = LogWatch(display)
         self._complaints = Complaints(display.say)
         self._handles: dict[str, Handle] = {}
         self._inherited: dict[str, Handle] = {}  #: attempts of earlier runs, to be taken over
@@ -136,7 +136,7 @@ class Orchestrator:
         finally:  # an error of our own must leave no worker behind; they write their checkpoints
             self._launcher.close(self.agenda.settings.execution.grace_s)
         return Summary(
-            {job: self._scheduler.phase(job) for job in self.agenda.configs},
+            {job: self._scheduler.status(job) for job in self.agenda.configs},
             self._launched,
             len(self._watch.resumed),
             self._stop.count > 0,
@@ -279,7 +279,7 @@ class Orchestrator:
 
     def _submit_waiting(self) -> None:
         """Hand over the jobs that wait for others, too: the place starts them in their turn."""
-        waiting = (j for j in self.agenda.configs if self._scheduler.phase(j) is JobStatus.WAITING)
+        waiting = (j for j in self.agenda.configs if self._scheduler.status(j) is JobStatus.WAITING)
         device = next(iter(self._places.values()), "cpu")
         for job in (job for job in waiting if job not in self._inherited):
             self._launch(job, self._scheduler.next_attempt(job), device)
@@ -304,17 +304,17 @@ class Orchestrator:
             self._handle(reading)
         self._messages[job] = end.message  # its log may be where nothing can be written
         instructions = self._scheduler.handle(end.event)
-        phase = self._scheduler.phase(job)
+        status = self._scheduler.status(job)
         # Where another worker holds the job, the open attempt in its log is that worker's.
         if not finished and end.event.outcome is not AttemptOutcome.BUSY:
             try:
-                write_end(run, attempt, end.event.outcome, phase, end.message, exit_)
+                write_end(run, attempt, end.event.outcome, status, end.message, exit_)
             except OSError as error:
                 self._complaints.tell(f"{run.path}: {error.strerror}")
         pauses = [each.seconds for each in instructions if isinstance(each, WakeAfter)]
-        pause = f"in {pauses[0]:g} s: " if pauses and phase is JobStatus.BACKOFF else ""
-        self._display.job(job, phase, pause + end.message)
-        if phase in BROKEN:
+        pause = f"in {pauses[0]:g} s: " if pauses and status is JobStatus.BACKOFF else ""
+        self._display.job(job, status, pause + end.message)
+        if status in BROKEN:
             self._show_blocked()
         self._carry_out(instructions)
 
@@ -342,16 +342,16 @@ class Orchestrator:
 
     def _show_blocked(self) -> None:
         for job in self.agenda.configs:
-            if job not in self._blocked and self._scheduler.phase(job) is JobStatus.BLOCKED:
+            if job not in self._blocked and self._scheduler.status(job) is JobStatus.BLOCKED:
                 self._blocked.add(job)
                 self._display.job(job, JobStatus.BLOCKED, self._blocked_by(job))
 
     def _blocked_by(self, job: str) -> str:
         """Which job, of all that a blocked one waits for, failed itself."""
-        while (phase := self._scheduler.phase(job)) is JobStatus.BLOCKED:
+        while (status := self._scheduler.status(job)) is JobStatus.BLOCKED:
             needed = self.agenda.config(job).upstream.values()
-            job = next(name for name in needed if self._scheduler.phase(name) in BROKEN)
-        return f"waits for {self.agenda.names().get(job, short(job))}, which {phase}"
+            job = next(name for name in needed if self._scheduler.status(name) in BROKEN)
+        return f"waits for {self.agenda.names().get(job, short(job))}, which {status}"
 
     def _learn_peak(self, job: str, peak: int) -> None:
         if self._memory and peak:

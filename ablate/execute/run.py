@@ -19,7 +19,7 @@ from pathlib import Path
 from ablate.errors import BusyError, InputError, Problem, Remedy, StoreError
 from ablate.execute.agenda import Agenda
 from ablate.execute.disk import require_room
-from ablate.execute.display import Display, Sturdy
+from ablate.execute.display import Display, UnfailingDisplay
 from ablate.execute.launch.base import Launcher
 from ablate.execute.launch.choose import choose_devices, choose_launcher
 from ablate.execute.launch.in_use import devices_in_use
@@ -35,7 +35,7 @@ from ablate.execute.recovery import (
     set_damaged_aside,
     settle_strays,
 )
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.seed_sets import WithSeeds, set_of_seeds_ended
 from ablate.execute.stop import StopRequests
 from ablate.execute.summary import Summary, closing, opening, unmeasured
@@ -92,7 +92,7 @@ def run_studies(
 
     Raises as `run_study` does.
     """
-    stop, display = stop or StopRequests(), Sturdy(display)
+    stop, display = stop or StopRequests(), UnfailingDisplay(display)
     if options.detach and settings.executor.kind == "local":
         right = 'executor.kind = "slurm", or --executor slurm'
         raise InputError(Problem("--detach", "", "jobs of this machine end with their run", right))
@@ -167,7 +167,7 @@ def _take_up(agenda: Agenda, launcher: Launcher, stop: StopRequests, display: Di
 def _orchestrate(
     agenda: Agenda,
     past: Past,
-    devices: Sequence[Device],
+    devices: Sequence[DeviceCapacity],
     launcher: Launcher,
     *,
     display: Display,

@@ -25,7 +25,7 @@ Line = tuple[str, tuple[Remedy, ...]]  #: a sentence and the commands that help
 class Summary:
     """How a run ended."""
 
-    phases: Mapping[str, JobStatus]  #: job -> phase at the end
+    statuses: Mapping[str, JobStatus]  #: job -> status at the end
     launched: int  #: attempts started
     resumed: int  #: jobs that went on from a checkpoint, however often
     stopped: bool = False  #: somebody asked the run to stop
@@ -34,14 +34,14 @@ class Summary:
     held: Mapping[str, str] = field(default_factory=dict)  #: jobs that were left alone -> why
     messages: Mapping[str, str] = field(default_factory=dict)  #: job -> how its last attempt ended
 
-    def count(self, *phases: JobStatus) -> int:
-        """How many jobs ended in one of `phases`."""
-        return sum(phase in phases for phase in self.phases.values())
+    def count(self, *statuses: JobStatus) -> int:
+        """How many jobs ended in one of `statuses`."""
+        return sum(status in statuses for status in self.statuses.values())
 
     @property
     def complete(self) -> bool:
         """Whether every job is done."""
-        return not self.held and self.count(JobStatus.DONE) == len(self.phases)
+        return not self.held and self.count(JobStatus.DONE) == len(self.statuses)
 
     @property
     def exit_code(self) -> int:
@@ -78,21 +78,21 @@ def closing(agenda: Agenda, summary: Summary, again: Remedy | None = None) -> li
     names = agenda.names()
     lines: list[Line] = []
     printed: dict[str, str] = {}  #: error -> the job with which it was printed
-    for job, phase in summary.phases.items():
-        if phase in (JobStatus.FAILED, JobStatus.DIVERGED):
+    for job, status in summary.statuses.items():
+        if status in (JobStatus.FAILED, JobStatus.DIVERGED):
             run = agenda.run(job)
             error = _error(run) or summary.messages.get(job) or "no error was written down"
             if error in printed:
-                lines.append((f"{phase}  {names[job]}: as {printed[error]}", ()))
+                lines.append((f"{status}  {names[job]}: as {printed[error]}", ()))
             else:
                 printed[error] = names[job]
-                lines.append(_failure(f"{phase}  {names[job]}: {error}", run))
+                lines.append(_failure(f"{status}  {names[job]}: {error}", run))
     for job, why in summary.held.items():
         gone = (Remedy("retry", ("--gone", short(job))),) if "may still run" in why else ()
         hint = "; once that process is gone for certain" if gone else ""
         lines.append((f"left alone  {names[job]}: {why}{hint}", gone))
-    counts = {phase: summary.count(phase) for phase in JobStatus if summary.count(phase)}
-    text = ", ".join(f"{count} {phase}" for phase, count in counts.items())
+    counts = {status: summary.count(status) for status in JobStatus if summary.count(status)}
+    text = ", ".join(f"{count} {status}" for status, count in counts.items())
     text += f", {len(summary.held)} left alone" if summary.held else ""
     if summary.resumed:
         text += f"; {summary.resumed} resumed from a checkpoint"
@@ -107,7 +107,7 @@ def unmeasured(matrix: Matrix, summary: Summary, agenda: Agenda) -> list[str]:
     rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
     found: dict[str, float] = {}
     for job in rows:
-        if summary.phases.get(job) is JobStatus.DONE:
+        if summary.statuses.get(job) is JobStatus.DONE:
             with suppress(StoreError):  # it may have what cannot be looked at now
                 result = agenda.run(job).result()
                 found |= {**result.metrics, **result.costs} if result else {}

@@ -9,7 +9,7 @@ from ablate.store.history import Attempt, history
 from ablate.store.rundir import RunDirectory
 
 
-class Watch:
+class LogWatch:
     """Tells a display what running jobs write down."""
 
     def __init__(self, display: Display) -> None:

@@ -13,6 +13,7 @@ from ablate.matrix.baselines import Setup, baseline_conflicts, inert_parts
 from ablate.matrix.jobs import RowOnPair
 from ablate.matrix.origin import conflict_origin
 from ablate.matrix.pairs import Pair
+from ablate.matrix.plan import Role
 from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import same
 from ablate.methods.session import JobConfig
@@ -87,8 +88,8 @@ def effect_problems(
     inert_before: dict[tuple[str, Pair], Inert] = {}
     reported: set[str] = set()
     for one in rows:
-        key, is_own = (one.method.name, one.pair), one.row.row is not None
-        if one.label in reported or one.row.variant.same_as or (not is_own and known[key]):
+        key, is_own = (one.method.name, one.pair), one.variant.role is Role.VARIANT
+        if one.label in reported or one.variant.same_as or (not is_own and known[key]):
             continue
         if key not in inert_before:
             inert_before[key] = inert_parts(one.method, one.baseline, one.pair)
@@ -106,7 +107,7 @@ def effect_problems(
 def _no_effect(one: RowOnPair, inert: Inert, inert_before: Inert) -> tuple[str, str] | None:
     """(message, what would be right) of a row whose changes count for nothing on its pair."""
     before = one.baseline.settings
-    changed = [n for n, v in one.row.variant.changes.items() if not same(before[n], v)]
+    changed = [n for n, v in one.variant.changes.items() if not same(before[n], v)]
     if not all(name in inert and name in inert_before for name in changed):
         return None
     return f"changes nothing on {one.pair.name}", _when_they_count(inert, changed)
@@ -114,7 +115,7 @@ def _no_effect(one: RowOnPair, inert: Inert, inert_before: Inert) -> tuple[str, 
 
 def _twin(setup: Setup, one: RowOnPair, inert: Inert, twin: str) -> tuple[str, str]:
     """(message, what would be right) of a row that computes what another row does."""
-    right = _when_they_count(inert, [*one.row.variant.changes]) or _told_apart(setup.method, one)
+    right = _when_they_count(inert, [*one.variant.changes]) or _told_apart(setup.method, one)
     return f'computes the same as "{twin}" on {one.pair.name}', right
 
 
@@ -131,7 +132,7 @@ def _content(one: RowOnPair, inert: Inert) -> tuple[Hashable, ...]:
 
 def _told_apart(studied: Method, one: RowOnPair) -> str:
     """What would tell a row from its twin; a sibling of the study's method by its own parts."""
-    if one.row.row is not None or not studied.is_sibling(one.method):
+    if one.variant.role is Role.VARIANT or not studied.is_sibling(one.method):
         return "each row once"
     names = ", ".join(one.method.set_apart(studied))
     return f"each row once: {one.method.title} is told apart by {names}"

@@ -50,7 +50,7 @@ _WORDS = frozenset(
 
 
 @dataclass(frozen=True)
-class Source:
+class ModuleSource:
     """A module's file as far as it counts."""
 
     digest: str  #: of its code
@@ -197,16 +197,16 @@ def _imports(file: Path, module: str) -> Iterator[str]:
         yield ".".join(filter(None, (*parts[: len(parts) - dots + 1], name[dots:])))
 
 
-def _source(file: Path) -> Source:
+def _source(file: Path) -> ModuleSource:
     stat = file.stat()
     return _read(file, stat.st_size, stat.st_mtime_ns)
 
 
 @cache
-def _read(file: Path, _size: int, _changed: int) -> Source:
+def _read(file: Path, _size: int, _changed: int) -> ModuleSource:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     text = " ".join(_walk(tree))
-    return Source(hashlib.sha256(text.encode()).hexdigest(), tuple(_imported(tree)))
+    return ModuleSource(hashlib.sha256(text.encode()).hexdigest(), tuple(_imported(tree)))
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from ablate.errors import did_you_mean
 from ablate.matrix.pairs import Pair
 from ablate.matrix.plan import Contrast, PairGroup, Role, Variant
-from ablate.matrix.rows import TableRow
+from ablate.matrix.rows import PlannedRow
 from ablate.methods.method import Method
 from ablate.methods.parts import Values, same
 from ablate.study.fields import TomlValue
@@ -23,7 +23,7 @@ BASELINE = "baseline"  #: names the baseline's row, whatever its label
 def find_contrasts(
     study: Study,
     method: Method,
-    table: Sequence[TableRow],
+    table: Sequence[PlannedRow],
     pairs: Sequence[Pair],
     baseline: Values,
 ) -> tuple[tuple[Contrast, ...], list[str]]:
@@ -106,7 +106,7 @@ def _pairs(study: Study, key: str, names: Sequence[str], pairs: Sequence[Pair]) 
 def _side(
     study: Study,
     method: Method,
-    table: Sequence[TableRow],
+    table: Sequence[PlannedRow],
     names: Sequence[str | Mapping[str, TomlValue]],
     key: str,
     baseline: Values,

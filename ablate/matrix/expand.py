@@ -34,7 +34,7 @@ from ablate.matrix.pairs import Pair, find_pairs
 from ablate.matrix.plan import Contrast, Matrix, PairGroup, StudyPlan
 from ablate.matrix.published_rows import published_rows
 from ablate.matrix.resolve import Conditions, changed_by_profile, find_conditions
-from ablate.matrix.rows import TableRow, left_out, table_rows
+from ablate.matrix.rows import PlannedRow, left_out, table_rows
 from ablate.methods.catalog import DataInfo, by_content, content_name
 from ablate.methods.method import Method
 from ablate.methods.parts import format_value
@@ -132,7 +132,7 @@ def _data(study: Study, method: Method, conditions: Conditions) -> DataInfo | No
 
 
 def _questions(
-    study: Study, setup: Setup, table: Sequence[TableRow], pairs: Sequence[Pair]
+    study: Study, setup: Setup, table: Sequence[PlannedRow], pairs: Sequence[Pair]
 ) -> _Questions:
     baseline = baseline_values(setup, setup.method, pairs[0] if pairs else Pair())
     contrasts, notes = find_contrasts(study, setup.method, table, pairs, baseline)
@@ -168,7 +168,7 @@ def _plan(
         seeds=tuple(chosen.first),
         baseline=baseline_values(setup, setup.method, pairs[0]),
         overrides=dict(setup.conditions.overrides),
-        variants=tuple(line.row.variant for line in lines if line.pair == pairs[0]),
+        variants=tuple(line.variant for line in lines if line.pair == pairs[0]),
         jobs=jobs.planned,
         rows=jobs.rows,
         part_labels={part.name: part.symbol or part.label for part in setup.method.parts},
@@ -190,7 +190,7 @@ def _table(
     references: Mapping[str, Method],
     pairs: Sequence[Pair],
     file_rows: Sequence[Row],
-) -> list[TableRow]:
+) -> list[PlannedRow]:
     """The rows of the table; InputError if a method declares a baseline that it forbids."""
     for method in (setup.method, *references.values()):
         try:
@@ -213,7 +213,7 @@ def _table(
 def _lines(
     study: Study,
     setup: Setup,
-    table: Sequence[TableRow],
+    table: Sequence[PlannedRow],
     pairs: Sequence[Pair],
     seeds: _Seeds,
 ) -> list[RowOnPair]:
@@ -324,7 +324,7 @@ def _modules(lines: Sequence[RowOnPair], jobs: Jobs) -> dict[str, dict[str, str]
 def _matrix(
     plan: StudyPlan,
     jobs: Jobs,
-    table: Sequence[TableRow],
+    table: Sequence[PlannedRow],
     pairs: Sequence[Pair],
     data: DataInfo | None,
 ) -> Matrix:

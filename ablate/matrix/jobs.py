@@ -14,8 +14,8 @@ from ablate.matrix.baselines import (
 )
 from ablate.matrix.identity import job_id
 from ablate.matrix.pairs import Pair
-from ablate.matrix.plan import PlannedJob
-from ablate.matrix.rows import TableRow
+from ablate.matrix.plan import PlannedJob, Variant
+from ablate.matrix.rows import PlannedRow
 from ablate.methods.method import Method, Recipe
 from ablate.methods.own_networks import network_inputs
 from ablate.methods.session import TEACHER_ROLE, JobConfig
@@ -28,7 +28,7 @@ Linked = Mapping[str, tuple[str, JobConfig]]  #: role -> (id, job)
 class RowOnPair:
     """One row on one pair: what it computes with seed 0, and what it waits for."""
 
-    row: TableRow
+    row: PlannedRow
     pair: Pair
     baseline: JobConfig  #: of the row's method on this pair
     config: JobConfig  #: the baseline with the row's changes
@@ -39,6 +39,11 @@ class RowOnPair:
     def method(self) -> Method:
         """The method that the row runs."""
         return self.row.method
+
+    @property
+    def variant(self) -> Variant:
+        """The row as the table shows it."""
+        return self.row.variant
 
     @property
     def label(self) -> str:
@@ -56,7 +61,7 @@ class Jobs:
 
 
 def rows_on_pairs(
-    setup: Setup, table: Sequence[TableRow], pairs: Sequence[Pair]
+    setup: Setup, table: Sequence[PlannedRow], pairs: Sequence[Pair]
 ) -> list[RowOnPair]:
     """Every row on every pair, pair by pair in the table's order."""
     recipe = upstream_recipe(setup.conditions)

@@ -59,7 +59,7 @@ class Earlier:
 
 
 @dataclass(frozen=True)
-class Machine:
+class DevicesAtHand:
     """The devices at hand."""
 
     slots: int = 1  #: jobs at once
@@ -98,7 +98,7 @@ class Preview:
     seeds: tuple[int, ...]
     most_seeds: int  #: as many as a rule for seeds may add up to; else as many as there are
     jobs: tuple[PreviewJob, ...]  #: each once, upstream work before what waits for it
-    machine: Machine
+    machine: DevicesAtHand
     seconds: float | None  #: work of all jobs that would run; None if any of them is unknown
     most_seconds: float | None  #: the same with the most seeds
     wall_clock_s: float | None
@@ -137,7 +137,7 @@ class Preview:
         return fields
 
 
-def preview(matrix: Matrix, earlier: Earlier, machine: Machine) -> Preview:
+def preview(matrix: Matrix, earlier: Earlier, machine: DevicesAtHand) -> Preview:
     """What a run of `matrix` would do and cost, given what a results folder knows."""
     plan = matrix.plan
     known = EarlierConfigs(earlier.configs, {**earlier.modules, **plan.modules})
@@ -223,7 +223,7 @@ def _warnings(
     matrix: Matrix,
     running: Sequence[PreviewJob],
     seconds: float | None,
-    machine: Machine,
+    machine: DevicesAtHand,
     *,
     large: bool,
 ) -> list[str]:

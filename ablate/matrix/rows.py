@@ -22,13 +22,12 @@ _MOST_NAMED = 4  #: rows that a footnote names one by one
 
 
 @dataclass(frozen=True)
-class TableRow:
-    """One row with the method that it runs, and where the file asks for it."""
+class PlannedRow:
+    """A variant with the method that it runs, and the key of the file that asks for it."""
 
     variant: Variant
     method: Method
-    row: Row | None = None  #: None for the baseline and for references
-    key: str = ""
+    key: str
 
 
 def table_rows(
@@ -37,7 +36,7 @@ def table_rows(
     baselines: Mapping[Pair, Values],
     file_rows: Sequence[Row],
     references: Mapping[str, Method],
-) -> list[TableRow]:
+) -> list[PlannedRow]:
     """The rows of the table in order; what is wrong with one goes to the study's problems.
 
     `baselines`: the settings of the method's baseline on each pair; the first pair's count where a
@@ -49,7 +48,7 @@ def table_rows(
     return [first, *own, *_reference_rows(study, references, [first, *own])]
 
 
-def _baseline_row(method: Method, baseline: Values, file_rows: Sequence[Row]) -> TableRow:
+def _baseline_row(method: Method, baseline: Values, file_rows: Sequence[Row]) -> PlannedRow:
     """The reference row, labelled by the values of the ablated part where there is but one."""
     touched = {name: None for row in file_rows for name in row.changes}
     groups = {row.group for row in file_rows}
@@ -59,7 +58,7 @@ def _baseline_row(method: Method, baseline: Values, file_rows: Sequence[Row]) ->
     if touched and (one_group or together):
         label = describe(method, {name: baseline[name] for name in touched})
     group = next(iter(groups)) if one_group else ""
-    return TableRow(Variant(label, Role.BASELINE, method.name, {}, group), method, None, "baseline")
+    return PlannedRow(Variant(label, Role.BASELINE, method.name, {}, group), method, "baseline")
 
 
 def _variant_rows(
@@ -68,13 +67,13 @@ def _variant_rows(
     baselines: Mapping[Pair, Values],
     file_rows: Sequence[Row],
     baseline_label: str,
-) -> list[TableRow]:
+) -> list[PlannedRow]:
     """Rows that the file asks for, but for the cells of a grid that are the baseline."""
     baseline = next(iter(baselines.values()))
     ambiguous = _ambiguous_parts(study, baselines, file_rows)
     places = {baseline_label: "the baseline's label"}
-    found: list[TableRow] = []
-    first_with: dict[Changes, TableRow] = {}
+    found: list[PlannedRow] = []
+    first_with: dict[Changes, Row] = {}
     for row in file_rows:
         if ambiguous & row.changes.keys():
             continue
@@ -86,31 +85,31 @@ def _variant_rows(
             if not row.may_equal_baseline:
                 _equals_baseline(study, row)
         elif row.label in places:
-            if twin is None or twin.variant.label != row.label or not _is_shared(row, twin):
+            if twin is None or twin.label != row.label or not _is_shared(row, twin):
                 message = f'"{row.label}" is {places[row.label]} already'
                 study.problem(row.key, message, "each row once, under a label of its own")
         else:
             places[row.label] = row.key
-            same_as = twin.variant.label if twin is not None and _is_shared(row, twin) else ""
+            same_as = twin.label if twin is not None and _is_shared(row, twin) else ""
             variant = Variant(
                 row.label, Role.VARIANT, method.name, dict(row.changes), row.group, same_as
             )
-            found.append(TableRow(variant, method, row, row.key))
-            first_with.setdefault(changes, found[-1])
+            found.append(PlannedRow(variant, method, row.key))
+            first_with.setdefault(changes, row)
     return found
 
 
-def _is_shared(row: Row, twin: TableRow) -> bool:
+def _is_shared(row: Row, twin: Row) -> bool:
     """Whether two rows with the same changes are one, shown twice.
 
     The cell of a grid may be a row of another ablation; a row that was written twice is a mistake.
     """
-    return twin.row is not None and (row.of_grid or twin.row.of_grid)
+    return row.of_grid or twin.of_grid
 
 
 def _reference_rows(
-    study: Study, references: Mapping[str, Method], table: Sequence[TableRow]
-) -> list[TableRow]:
+    study: Study, references: Mapping[str, Method], table: Sequence[PlannedRow]
+) -> list[PlannedRow]:
     """Other methods, as they are; a teacher has no row, since its job is no student's."""
     places = {row.variant.label: row.key for row in table[1:]}
     places[table[0].variant.label] = "the baseline's label"
@@ -123,9 +122,7 @@ def _reference_rows(
             study.problem(key, message, "another method")
             continue
         places[method.title] = key
-        found.append(
-            TableRow(Variant(method.title, Role.REFERENCE, method.name), method, None, key)
-        )
+        found.append(PlannedRow(Variant(method.title, Role.REFERENCE, method.name), method, key))
     return found
 
 
@@ -164,7 +161,7 @@ def _equals_baseline(study: Study, row: Row) -> None:
     study.problem(row.key, message, right)
 
 
-def left_out(rows: Iterable[Row], kept: Iterable[TableRow], profile: str) -> list[str]:
+def left_out(rows: Iterable[Row], kept: Iterable[PlannedRow], profile: str) -> list[str]:
     """A footnote on the rows that belong to other profiles only."""
     there = {row.variant.label for row in kept}
     labels = dict.fromkeys(row.label for row in rows if not row.belongs(profile))

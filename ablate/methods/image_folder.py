@@ -26,7 +26,7 @@ _NOT_READ = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 
 
 @dataclass(frozen=True)
-class Split:
+class FolderSplit:
     """The images of one split, in the order in which they are decoded."""
 
     name: str  #: of its folder: "train", "val", "test"
@@ -40,8 +40,8 @@ class ImageFolder:
 
     root: Path
     classes: tuple[str, ...]  #: names of the class folders, sorted; a label counts from 0
-    train: Split
-    test: Split
+    train: FolderSplit
+    test: FolderSplit
     notes: tuple[str, ...]  #: what was counted and what was ignored, as sentences
 
     def content(self) -> str:
@@ -79,9 +79,11 @@ def _split_names(root: Path) -> tuple[str, str]:
     return "train", there[0] if there else _TEST_SPLITS[0]
 
 
-def _split(name: str, images: dict[str, list[str]]) -> Split:
+def _split(name: str, images: dict[str, list[str]]) -> FolderSplit:
     labelled = [(path, label) for label, key in enumerate(sorted(images)) for path in images[key]]
-    return Split(name, tuple(path for path, _ in labelled), tuple(label for _, label in labelled))
+    return FolderSplit(
+        name, tuple(path for path, _ in labelled), tuple(label for _, label in labelled)
+    )
 
 
 def _counted(name: str, images: dict[str, list[str]]) -> str:

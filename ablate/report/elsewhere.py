@@ -18,7 +18,7 @@ from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import CLASSIFICATION, Better, Metric, find_metric
 from ablate.report.table_files import Line, read_lines
-from ablate.store.results import Run, StudyResults
+from ablate.store.results import MeasuredRun, StudyResults
 
 RESERVED = ("variant", "seed", "pair", "group", "status")
 NEEDED = ("variant", "seed")
@@ -41,7 +41,7 @@ class _Read:
     """Rows as they are read, and what is wrong with them."""
 
     path: Path
-    runs: list[Run] = field(default_factory=list)
+    runs: list[MeasuredRun] = field(default_factory=list)
     groups: dict[str, str] = field(default_factory=dict)  #: variant -> group
     seen: dict[tuple[str, str, int], int] = field(default_factory=dict)  #: -> line
     problems: list[Problem] = field(default_factory=list)
@@ -188,7 +188,7 @@ def _read_row(found: _Read, line: int, row: Mapping[str, Any], metrics: Sequence
     if found.groups.setdefault(variant, group) != group:
         found.problem(line, f'{variant} is in group "{found.groups[variant]}" and in "{group}"')
     known = _STATUSES.get(status, JobStatus.DONE)
-    found.runs.append(Run(variant, pair, seed, f"line {line}", known, values, values))
+    found.runs.append(MeasuredRun(variant, pair, seed, f"line {line}", known, values, values))
 
 
 def _words(cell: Any) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ablate.matrix.plan import StudyPlan
     from ablate.report.figures.draw import PlannedFigure
     from ablate.report.tables.table import Table
-    from ablate.store.find import Found
+    from ablate.store.find import IndexedStudy
     from ablate.store.index import Index
     from ablate.store.results import Point, StudyResults
 
@@ -150,7 +150,7 @@ def pages_and_figures_from(
     return written
 
 
-def file_names(found: Sequence[Found]) -> dict[str, str]:
+def file_names(found: Sequence[IndexedStudy]) -> dict[str, str]:
     """Key -> a name for the files of each study: its own, or its key where several share it.
 
     A paper includes figures by name, so the name does not change with the code's digest.

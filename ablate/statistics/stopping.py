@@ -1,4 +1,4 @@
-"""Seeds until it is decided: add seeds until intervals are narrow enough, then test once.
+"""The stopping rule: add seeds until intervals are narrow enough, then test once.
 
 A study declares the rule before it runs: so many seeds first, at most so many, and the half-width
 that its widest row should reach. After each set of seeds only the width is looked at, never the
@@ -22,8 +22,8 @@ LOOKS = (5, 8, 12, 20)
 LEVELS = {1: 0.03, 2: 0.04, 3: 0.05}
 
 
-class SeedRule(Protocol):
-    """When a study has seeds enough, as its file declares it."""
+class StoppingRule(Protocol):
+    """When a study has enough seeds; a study file's `SeedRule` is one."""
 
     @property
     def first(self) -> int:
@@ -38,7 +38,7 @@ class SeedRule(Protocol):
         """Half-width that the widest row should reach, in the unit of the metric."""
 
 
-def look_sizes(rule: SeedRule) -> tuple[int, ...]:
+def look_sizes(rule: StoppingRule) -> tuple[int, ...]:
     """Numbers of seeds after which the width is looked at, ascending."""
     between = (n for n in LOOKS if rule.first < n < rule.most)
     return tuple(dict.fromkeys((rule.first, *between, rule.most)))
@@ -55,7 +55,7 @@ def widest(family: Family) -> float:
     return float(np.where(np.isnan(half), np.inf, half).max(initial=0.0))
 
 
-def next_seeds(rule: SeedRule, n: int, half_width: float) -> int:
+def next_seeds(rule: StoppingRule, n: int, half_width: float) -> int:
     """How many seeds the study should have, now that it has `n` and this widest half-width.
 
     The result is `n` itself where the study ends: narrow enough, or at its most.

@@ -11,7 +11,7 @@ from ablate.statistics.family import ROUNDING_NOISE
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class SampleSummary:
     """Mean and sample standard deviation of one metric over seeds, in the metric's unit."""
 
     n: int  #: number of values
@@ -19,7 +19,7 @@ class Summary:
     sd: float | None  #: with n - 1 in the denominator; None for n < 2
 
 
-def summarise(values: Iterable[float]) -> Summary:
+def summarise(values: Iterable[float]) -> SampleSummary:
     """Count, mean and sample standard deviation (n - 1) of `values`, in their unit.
 
     The result does not depend on the order of the values. No values give mean and sd None, one
@@ -29,12 +29,14 @@ def summarise(values: Iterable[float]) -> Summary:
     _check_finite(numbers)
     n = len(numbers)
     if n < 2:
-        return Summary(n, numbers[0] if n else None, None)
+        return SampleSummary(n, numbers[0] if n else None, None)
     if numbers[0] == numbers[-1]:  # a rounded mean would leave a spread of some 1e-17
-        return Summary(n, numbers[0], 0.0)
+        return SampleSummary(n, numbers[0], 0.0)
     mean = fmean(numbers)
     # hypot scales, so squares of very large or very small deviations neither overflow nor vanish.
-    return Summary(n, mean, math.hypot(*(number - mean for number in numbers)) / math.sqrt(n - 1))
+    return SampleSummary(
+        n, mean, math.hypot(*(number - mean for number in numbers)) / math.sqrt(n - 1)
+    )
 
 
 def rank(

@@ -42,7 +42,7 @@ class Stamp:
 
 
 @dataclass
-class Source:
+class ReadingPlace:
     """Where a reader reads; `close` removes what was made for it."""
 
     database: Path
@@ -65,17 +65,17 @@ def stamp(database: Path) -> Stamp:
     return Stamp(status.st_ino, status.st_size, status.st_mtime_ns, _size(_beside(database, "wal")))
 
 
-def find_source(database: Path, *, share: bool = True) -> Source:
+def find_source(database: Path, *, share: bool = True) -> ReadingPlace:
     """Decide how to read a database; not `share`: live reading was tried and cannot be done."""
     found = stamp(database)
     if found.log_size == 0:
-        return Source(database, "mode=ro&immutable=1", found)
+        return ReadingPlace(database, "mode=ro&immutable=1", found)
     if share and _beside(database, "shm").exists():
-        return Source(database, "mode=ro", None)
+        return ReadingPlace(database, "mode=ro", None)
     return _copied(database, found)
 
 
-def _copied(database: Path, before: Stamp) -> Source:
+def _copied(database: Path, before: Stamp) -> ReadingPlace:
     stack = contextlib.ExitStack()
     try:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ablate-")))
@@ -87,11 +87,11 @@ def _copied(database: Path, before: Stamp) -> Source:
     except BaseException:
         stack.close()
         raise
-    return Source(copy, "mode=rw", None, stack)
+    return ReadingPlace(copy, "mode=rw", None, stack)
 
 
 @contextlib.contextmanager
-def reading(source: Source, busy_seconds: float) -> Iterator[Connection]:
+def reading(source: ReadingPlace, busy_seconds: float) -> Iterator[Connection]:
     """A connection on which all reads see one state of the database."""
 
     def connect() -> sqlite3.Connection:

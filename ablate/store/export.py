@@ -21,7 +21,7 @@ from ablate.store.find import find_study
 from ablate.store.index import Index
 from ablate.store.looks import read_looks
 from ablate.store.processes import Alive, is_alive
-from ablate.store.results import Run, StudyResults, TeacherRun
+from ablate.store.results import MeasuredRun, StudyResults, TeacherRun
 from ablate.store.states import (
     PLAN_COLUMNS,
     STATE_COLUMNS,
@@ -172,7 +172,9 @@ def _by_column(names: Sequence[str], rows: Sequence[Any]) -> dict[str, Sequence[
     return dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
 
 
-def _runs(known: Mapping[str, Sequence[Any]], found: Mapping[str, JobStatus]) -> tuple[Run, ...]:
+def _runs(
+    known: Mapping[str, Sequence[Any]], found: Mapping[str, JobStatus]
+) -> tuple[MeasuredRun, ...]:
     last, best, costs = (parsed(known[name], "{}") for name in ("metrics", "best", "costs"))
     last = [{**own, **measured} for own, measured in zip(last, costs, strict=True)]
     best = [{**own, **_only_costs(all_)} for own, all_ in zip(best, last, strict=True)]
@@ -180,7 +182,7 @@ def _runs(known: Mapping[str, Sequence[Any]], found: Mapping[str, JobStatus]) ->
     texts = list(dict.fromkeys(known["facts"]))  # few: runs of a study have most facts in common
     facts = dict(zip(texts, parsed(texts, "{}"), strict=True))
     measured = (last, best, known["finished"], map(facts.get, known["facts"]))
-    return tuple(map(Run, *plan, map(found.get, known["job"]), *measured))
+    return tuple(map(MeasuredRun, *plan, map(found.get, known["job"]), *measured))
 
 
 def _teachers(

@@ -33,7 +33,7 @@ def find_job(connection: Connection, prefix: str) -> str:
     raise InputError(Problem("job", "", message, f"one of: {listed}{more}"))
 
 
-class Found(NamedTuple):
+class IndexedStudy(NamedTuple):
     """A study of the index."""
 
     key: str
@@ -55,7 +55,7 @@ def in_words(overrides: Mapping[str, Value]) -> str:
 
 def find_studies(
     connection: Connection, name: str | None = None, *, superseded: bool = False
-) -> list[Found]:
+) -> list[IndexedStudy]:
     """Studies of a name, the one of this key, or all; by name, the latest registered first.
 
     Of those that differ in nothing but code or baseline, only the latest is found, unless it is
@@ -66,7 +66,7 @@ def find_studies(
     if name is not None:
         query = query.where((c.name == name) | (c.key == name))
     found = connection.execute(query.order_by(c.name, c.registered.desc(), c.key)).all()
-    latest: dict[tuple[str, ...], Found] = {}
+    latest: dict[tuple[str, ...], IndexedStudy] = {}
     for row in found:
         own = (row.key,) if superseded or row.key == name else ()
         settings = (row.name, row.profile, _overrides(row.document), *own)
@@ -100,9 +100,9 @@ def find_study(connection: Connection, name: str, profile: str | None = None) ->
     return found[0].key
 
 
-def _found(row: Any) -> Found:
+def _found(row: Any) -> IndexedStudy:
     overrides = json.loads(row.document)["overrides"]
-    return Found(row.key, row.name, row.profile, row.registered, in_words(overrides))
+    return IndexedStudy(row.key, row.name, row.profile, row.registered, in_words(overrides))
 
 
 def _overrides(document: str) -> str:

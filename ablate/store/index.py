@@ -143,7 +143,7 @@ class Index:
                 source.close()
         raise StoreError(f"{database}: it keeps changing while it is read; try again")
 
-    def _stays(self, error: DBAPIError, source: connect.Source, share: bool) -> bool:
+    def _stays(self, error: DBAPIError, source: connect.ReadingPlace, share: bool) -> bool:
         """Whether an error would come again: not if the file changed, or another way is left."""
         if source.stamp is not None:
             try:
@@ -234,7 +234,7 @@ class Index:
 
     def find_studies(
         self, name: str | None = None, *, superseded: bool = False
-    ) -> list[find.Found]:
+    ) -> list[find.IndexedStudy]:
         """All studies, or those of this name or key; `superseded` by newer code, too, or not."""
         return self.read(partial(find.find_studies, name=name, superseded=superseded))
 

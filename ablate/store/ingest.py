@@ -23,7 +23,7 @@ from ablate.store.rundir import AbsentError, DamagedError, EventLog, RunDirector
 
 BATCH = 500  #: jobs per transaction, so that it stays short
 
-Row = dict[str, Any]
+IndexRow = dict[str, Any]
 
 _EMPTY = Attempt(0)
 _MEASURED = "INSERT OR REPLACE INTO metrics (job, epoch, metric, value) VALUES (?, ?, ?, ?)"
@@ -41,11 +41,11 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Record:
+class JobRows:
     """Rows of one job; those of attempts and metrics still lack the job's number."""
 
-    job: Row
-    attempts: list[Row]
+    job: IndexRow
+    attempts: list[IndexRow]
     metrics: list[tuple[int, str, float | None]]  #: epoch, name, value
     anew: bool  #: the log is not a continuation of what was seen: older metrics are void
     unread: tuple[str, ...] = ()  #: a sentence about each file that is damaged in part or whole
@@ -64,7 +64,7 @@ def seen(connection: Connection, ids: Collection[str]) -> dict[str, Seen]:
     return {row[0]: Seen(*row[1:]) for row in connection.execute(query)}
 
 
-def gather(run: RunDirectory, before: Seen | None) -> Record | None:
+def gather(run: RunDirectory, before: Seen | None) -> JobRows | None:
     """Read a run directory; None if the index holds all of it already.
 
     Raises StoreError if its config or event log cannot be read.
@@ -78,7 +78,7 @@ def gather(run: RunDirectory, before: Seen | None) -> Record | None:
     old = before.events_count if before else 0
     anew = before is not None and log.digest(before.events_size) != before.events_digest
     fresh = history(log.events[old:]).epochs if old and not anew else told.epochs
-    return Record(
+    return JobRows(
         job_row(run, run.config(), log, told, result, problem)
         | {"events_stamp": stamps[0], "result_stamp": result_stamp},
         [attempt_row(attempt) for attempt in told.attempts],
@@ -102,7 +102,7 @@ def batches(runs: Iterable[RunDirectory]) -> Iterator[list[RunDirectory]]:
 
 def gather_all(
     runs: Iterable[RunDirectory], before: Mapping[str, Seen], unreadable: list[str]
-) -> list[Record]:
+) -> list[JobRows]:
     """What is new in run directories; adds a sentence about each that cannot be read."""
     records = []
     for run in runs:
@@ -115,7 +115,7 @@ def gather_all(
     return records
 
 
-def write(connection: Connection, records: Iterable[Record]) -> None:
+def write(connection: Connection, records: Iterable[JobRows]) -> None:
     """Insert or update the rows of some jobs, inside the caller's transaction."""
     records = list(records)
     if not records:
@@ -240,7 +240,7 @@ def job_row(
     told: JobHistory,
     result: JobResult | None,
     problem: str = "",
-) -> Row:
+) -> IndexRow:
     """The row of a job, but for the size of its result."""
     last = told.attempts[-1] if told.attempts else _EMPTY
     result = result or JobResult()
@@ -282,7 +282,7 @@ def _given_weights(config: JobConfig) -> str:
     return f"sha256:{digest}" if digest else ""
 
 
-def attempt_row(attempt: Attempt) -> Row:
+def attempt_row(attempt: Attempt) -> IndexRow:
     """The row of an attempt, but for its job's number."""
     row = {
         column.name: getattr(attempt, column.name)

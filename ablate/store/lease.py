@@ -123,7 +123,7 @@ def write(descriptor: int, lease: Lease) -> None:
 
 
 @dataclass
-class Watch:
+class LeaseWatch:
     """Judges the lease that it is shown, again and again, by whether it still beats."""
 
     clock: Callable[[], float] = time.monotonic

@@ -19,7 +19,7 @@ import psutil
 
 from ablate.errors import BusyError, StoreError
 from ablate.store.folders import Folder
-from ablate.store.lease import BEATS_EVERY_S, Lease, LeaseFiles, Watch, write
+from ablate.store.lease import BEATS_EVERY_S, Lease, LeaseFiles, LeaseWatch, write
 from ablate.store.mounts import is_local
 
 _POLL_SECONDS = 0.1
@@ -71,7 +71,7 @@ class FolderLock:
         self.lost = ""  #: why it is held no more although it was not released; "" else
         self._folder = Folder(path.parent, depth)
         self._leases = LeaseFiles(self._folder, path.name)
-        self._watch = Watch()
+        self._watch = LeaseWatch()
         self._descriptor: int | None = None
         self._lease: tuple[Lease, int] | None = None
         self._over = threading.Event()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ablate.store.looks import Look
 
 
-class Run(NamedTuple):
+class MeasuredRun(NamedTuple):
     """One planned student job and what it has measured; a study may have very many."""
 
     variant: str  #: label
@@ -56,7 +56,7 @@ class StudyResults:
     """A study's plan and what its jobs have measured so far."""
 
     plan: StudyPlan  #: without its jobs, which are the runs and teachers
-    runs: tuple[Run, ...]  #: in the plan's order
+    runs: tuple[MeasuredRun, ...]  #: in the plan's order
     teachers: tuple[TeacherRun, ...]
     facts: Mapping[str, tuple[str, ...]]  #: "device", "torch", ... -> distinct values, sorted
     looks: tuple[Look, ...] = ()  #: on record in the results folder, of all studies

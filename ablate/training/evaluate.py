@@ -21,7 +21,7 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True)
-class Split:
+class EvaluationSplit:
     """Images to evaluate on: test images, or those held out for validation."""
 
     images: Tensor  #: (n, C, H, W), uint8
@@ -29,7 +29,7 @@ class Split:
     info: DataInfo
 
     @classmethod
-    def test(cls, data: ImageData) -> Split:
+    def test(cls, data: ImageData) -> EvaluationSplit:
         """The test images of a data set."""
         return cls(data.test_images, data.test_labels, data.info)
 
@@ -43,7 +43,7 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(network: Network, split: Split, precision: Precision) -> Evaluation:
+def evaluate(network: Network, split: EvaluationSplit, precision: Precision) -> Evaluation:
     """Evaluate a network, which is left in eval mode.
 
     With fewer than five classes top-5 counts all of them.

@@ -12,7 +12,7 @@ from torch import Tensor
 from ablate.methods.catalog import FOLDER
 from ablate.training.data import ImageData
 from ablate.training.data.images import rows
-from ablate.training.evaluate import Split
+from ablate.training.evaluate import EvaluationSplit
 from ablate.training.hyper import Hyper
 from ablate.training.negatives import Negatives
 from ablate.training.precision import Precision
@@ -64,12 +64,14 @@ class Feed:
         return self.data.train_labels[self._numbers[1]]
 
     @property
-    def validation(self) -> Split | None:
+    def validation(self) -> EvaluationSplit | None:
         """The images held out; None without a validation split."""
         numbers, data = self._numbers[0], self.data
         if not len(numbers):
             return None
-        return Split(rows(data.train_images, numbers), data.train_labels[numbers], data.info)
+        return EvaluationSplit(
+            rows(data.train_images, numbers), data.train_labels[numbers], data.info
+        )
 
     @property
     def steps(self) -> int:

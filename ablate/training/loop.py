@@ -23,7 +23,7 @@ from ablate.methods.metrics import Metric
 from ablate.methods.session import Position, Session
 from ablate.training import checkpoint, fast
 from ablate.training.batchnorm import reestimated
-from ablate.training.evaluate import Split, evaluate
+from ablate.training.evaluate import EvaluationSplit, evaluate
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.randomness import seed_layers
@@ -77,7 +77,7 @@ class Progress:
         return best
 
 
-class Run:
+class TrainingRun:
     """One training run, fresh or resumed."""
 
     def __init__(self, session: Session, trainable: Trainable, feed: Feed, hyper: Hyper) -> None:
@@ -135,7 +135,7 @@ class Run:
     def _evaluate(self) -> dict[str, float]:
         """Metrics of the student and, where there is one, of its slow average."""
         feed, precision, student = self.feed, self.feed.precision, self.trainable.student
-        test, validation = Split.test(feed.data), feed.validation
+        test, validation = EvaluationSplit.test(feed.data), feed.validation
         metrics = dict(evaluate(student, test, precision).metrics)
         alike = reestimated(student, feed.statistics(self.progress.epoch), precision)
         metrics["top1_reestimated"] = evaluate(alike, test, precision).metrics["top1"]

@@ -23,10 +23,10 @@ from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig, Outcom
 from ablate.training import checkpoint, data, networks
 from ablate.training.baselines import KD, Supervised
 from ablate.training.device import facts, memory_errors, peak_memory, prepare
-from ablate.training.evaluate import Split, evaluate
+from ablate.training.evaluate import EvaluationSplit, evaluate
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
-from ablate.training.loop import Progress, Run
+from ablate.training.loop import Progress, TrainingRun
 from ablate.training.networks import Network
 from ablate.training.networks.adapted import check, own_network
 from ablate.training.precision import Precision
@@ -108,9 +108,9 @@ class Setting:
         feed = Feed(
             self.data, hyper, self.config.seed, self.precision, trainable.needs, table
         )  # fmt: skip
-        run = Run(self.session, trainable, feed, hyper)
+        run = TrainingRun(self.session, trainable, feed, hyper)
         done: Progress = run.train()
-        hits = evaluate(student, Split.test(self.data), self.precision).hits
+        hits = evaluate(student, EvaluationSplit.test(self.data), self.precision).hits
         self.session.save_artifact(HITS, _npy(hits))
         self.save(student.state_dict())
         self.save(run.best_weights, BEST)
@@ -152,7 +152,7 @@ def _tested(setting: Setting, network: Network) -> Outcome:
     found = load_weights(path, network, setting.config.networks[TEACHER_ROLE])
     setting.precision.place(network)
     setting.save(network.state_dict())
-    metrics = evaluate(network, Split.test(setting.data), setting.precision).metrics
+    metrics = evaluate(network, EvaluationSplit.test(setting.data), setting.precision).metrics
     facts = {"checkpoint": path.name} | ({"checkpoint_read": found} if found else {})
     return setting.outcome(network, metrics=metrics, best=metrics, facts=facts)
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from ablate.cli import live
 from ablate.cli.live import Live, Pace, duration
 from ablate.execute.display import Work
+from ablate.methods.lifecycle import JobStatus
 
 
 class Clock:
@@ -64,17 +65,17 @@ def drive(clock: Clock) -> None:
     work = {"a": Work("L_pred [only], seed 0", 10, before=6), "b": Work("x" * 80, 10)}
     display = Live(Path(), clock)
     display.begin(work)
-    display.job("a", "running", "attempt 2 on cpu")
-    display.job("b", "running", "attempt 1 on cpu")
+    display.job("a", JobStatus.RUNNING, "attempt 2 on cpu")
+    display.job("b", JobStatus.RUNNING, "attempt 1 on cpu")
     display.note("a", "resumed", "from step 48, epoch 6")
     clock.now += 8.0
     display.epoch("a", 8, {"top1": 81.25})
-    display.job("b", "failed", "ValueError: [bold]no[/bold]")
+    display.job("b", JobStatus.FAILED, "ValueError: [bold]no[/bold]")
     display.say("a sentence")
-    display.job("unknown job", "running", "")
+    display.job("unknown job", JobStatus.RUNNING, "")
     display.epoch("unknown job", 1, {})
     clock.now += 8.0
-    display.job("a", "done")
+    display.job("a", JobStatus.DONE)
     display.end()
 
 
@@ -127,7 +128,7 @@ def test_lines_do_not_break_at_100_columns(monkeypatch: pytest.MonkeyPatch) -> N
     clock = Clock()
     display = Live(Path(), clock)
     display.begin({"a": Work("a long name of a job " * 4 + "seed 0", 1000)})
-    display.job("a", "running", "")
+    display.job("a", JobStatus.RUNNING, "")
     clock.now += 40.0 * 60
     display.epoch("a", 100, {"top1": 81.25})
     assert display._progress is not None

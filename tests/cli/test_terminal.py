@@ -18,6 +18,7 @@ from ablate.cli.app import app
 from ablate.cli.live import Live
 from ablate.console import PLAIN_WIDTH, Line, clean, console, print_lines
 from ablate.execute.display import Work
+from ablate.methods.lifecycle import JobStatus
 from ablate.store.index import Index
 from ablate.store.query import export
 from tests.report.results_builder import SYMMETRY
@@ -32,7 +33,7 @@ def drive(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> str:
     monkeypatch.setattr(live, "console", lambda stderr: made)
     display = Live(Path())
     display.begin({"a": Work(":100: [dim]x\x1b[31m", 10)})
-    display.job("a", "running", "attempt 1 on cpu")
+    display.job("a", JobStatus.RUNNING, "attempt 1 on cpu")
     display.epoch("a", 5, {"top1": 50.0})
     display.say(STEERING)
     display.end()
@@ -74,13 +75,13 @@ def test_time_left_counts_no_blocked_jobs(monkeypatch: pytest.MonkeyPatch) -> No
     now = 0.0
     display = Live(Path(), lambda: now)
     display.begin({"a": Work("a", 10), "b": Work("b", 90)})
-    display.job("a", "running")
+    display.job("a", JobStatus.RUNNING)
     now = 5.0
     display.epoch("a", 5, {})
     assert display._left() == pytest.approx(95.0)
-    display.job("b", "blocked", "a job that it waits for failed")
+    display.job("b", JobStatus.BLOCKED, "a job that it waits for failed")
     assert display._left() == pytest.approx(5.0)
-    display.job("b", "running")  # what it waits for was mended
+    display.job("b", JobStatus.RUNNING)  # what it waits for was mended
     assert display._left() == pytest.approx(95.0)
     display.end()
 

@@ -14,13 +14,13 @@ from ablate.execute.display import Silent
 from ablate.execute.launch.base import Exit, Handle, Launcher, Report
 from ablate.execute.orchestrator import MoreSeeds, Orchestrator
 from ablate.execute.recovery import read_past
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.stop import StopRequests
 from ablate.execute.summary import Summary
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import Matrix, PlannedJob, Role, StudyPlan, Variant
-from ablate.methods.device import Device as JobDevice
+from ablate.methods.device import DeviceCapacity as JobDevice
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store.events import Finished, Started
@@ -98,13 +98,13 @@ class FakeLauncher(Launcher):
 class Lines(Silent):
     """A display that remembers."""
 
-    phases: list[tuple[str, str, str]] = field(default_factory=list)
+    statuses: list[tuple[str, str, str]] = field(default_factory=list)
     epochs: list[tuple[str, int]] = field(default_factory=list)
     notes: list[tuple[str, str, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
-    def job(self, job: str, phase: JobStatus, detail: str = "") -> None:
-        self.phases.append((job, str(phase), detail))
+    def job(self, job: str, status: JobStatus, detail: str = "") -> None:
+        self.statuses.append((job, str(status), detail))
 
     def epoch(self, job: str, epoch: int, metrics: object) -> None:
         self.epochs.append((job, epoch))
@@ -138,7 +138,7 @@ def orchestrate(
     results: Path,
     matrix: Matrix,
     launcher: FakeLauncher,
-    devices: Sequence[Device],
+    devices: Sequence[DeviceCapacity],
     free: Callable[[], Sequence[int]] = list,
     lines: Lines | None = None,
     more_seeds: MoreSeeds | None = None,

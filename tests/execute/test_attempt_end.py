@@ -12,8 +12,8 @@ import pytest
 from ablate.execute.attempt_end import read_end
 from ablate.execute.launch.base import Exit
 from ablate.execute.scheduler.messages import Trigger
-from ablate.execute.scheduler.placement import Device
-from ablate.execute.scheduler.retry import Record, RetryPolicy
+from ablate.execute.scheduler.placement import DeviceCapacity
+from ablate.execute.scheduler.retry import RetryPolicy, RetryRecord
 from ablate.execute.worker.main import EXIT_BUSY, EXIT_FAILED, attempt
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag
@@ -61,7 +61,7 @@ def test_a_result_counts_though_the_disk_fails_for_a_moment(
         spoil(name)
 
     launcher = FakeLauncher(work)
-    summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)])
+    summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [DeviceCapacity("cpu", 1)])
     assert summary.count(JobStatus.DONE) == 1
     assert len(launcher.launched) == 1, "nothing was computed again"
 
@@ -109,7 +109,7 @@ def test_another_workers_hold_is_no_end_of_an_attempt(run: RunDirectory) -> None
     end = read_end(run, 1, Exit(run.id, EXIT_BUSY))
     assert end.event.outcome is AttemptOutcome.BUSY
     assert "another worker holds" in end.message
-    record = Record(retries=3, step=5)
+    record = RetryRecord(retries=3, step=5)
     for stopping, trigger in ((False, Trigger.REPEAT_LATER), (True, Trigger.STOP)):
         judged = RetryPolicy(0).judge(record, end.event, shared=False, stopping=stopping)
         assert judged == (trigger, record), "no attempt is used up"

@@ -9,7 +9,7 @@ from ablate.execute.decide import decide_seeds
 from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import TOP1
-from ablate.store.results import Run, StudyResults
+from ablate.store.results import MeasuredRun, StudyResults
 from ablate.study.seeds import SeedRule
 
 RULE = SeedRule(first=5, most=20, half_width=0.5)
@@ -26,7 +26,9 @@ def study(
     )  # fmt: skip
     noise = np.random.default_rng(1).normal(size=(2, seeds)) * spread
     runs = tuple(
-        Run(label, "t/s", seed, "", JobStatus.DONE, {"top1": 70 + shift * i + noise[i, seed]}, {})
+        MeasuredRun(
+            label, "t/s", seed, "", JobStatus.DONE, {"top1": 70 + shift * i + noise[i, seed]}, {}
+        )
         for i, label in enumerate(("base", "row"))
         for seed in range(seeds)
     )

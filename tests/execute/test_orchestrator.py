@@ -22,7 +22,7 @@ from ablate.execute.recovery import declare_gone, read_past, settle_strays
 from ablate.execute.scheduler.messages import (
     DeviceChanged,
 )
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.summary import closing
 from ablate.execute.worker.main import EXIT_BUSY
 from ablate.execute.worker.order import Order
@@ -47,7 +47,7 @@ from tests.execute.fake_launcher import (
     orchestrate,
 )
 
-GPU = Device("cuda:0", slots=None, free_bytes=8000 * MIB)
+GPU = DeviceCapacity("cuda:0", slots=None, free_bytes=8000 * MIB)
 
 
 def test_jobs_share_a_gpu_once_their_peak_is_known(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_known_peak_counts_from_the_start(tmp_path: Path) -> None:
 
 def test_free_memory_is_read_when_all_have_reached_their_peak() -> None:
     free = [5000]
-    watch = MemoryWatch([GPU, Device("cpu", slots=2)], lambda: free)
+    watch = MemoryWatch([GPU, DeviceCapacity("cpu", slots=2)], lambda: free)
     watch.launched("a", "cuda:0")
     watch.launched("elsewhere", "cpu")
     assert list(watch.warmed("elsewhere")) == []
@@ -87,7 +87,7 @@ def test_free_memory_is_read_when_all_have_reached_their_peak() -> None:
     watch.launched("c", "cuda:0")
     assert list(watch.ended("a")) == [], "c has not reached its peak"
     assert list(watch.ended("c")) == [DeviceChanged("cuda:0", 5000)]
-    assert not MemoryWatch([Device("cpu")], list)
+    assert not MemoryWatch([DeviceCapacity("cpu")], list)
 
 
 def test_no_reading_is_no_reading() -> None:
@@ -108,7 +108,7 @@ def test_a_start_that_fails_is_the_machines_fault_and_waited_out(tmp_path: Path)
         finish(run, order)
 
     matrix = make_matrix(3)
-    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 2)])
+    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [DeviceCapacity("cpu", 2)])
     assert summary.count(JobStatus.DONE) == 3
     waiting = [sentence for sentence in lines.said if "waiting" in sentence]
     for words in ("could not be started", "Resource temporarily unavailable", "0.5 min"):
@@ -124,11 +124,11 @@ def test_a_machine_that_does_not_recover_leaves_jobs_open_for_the_next_run(
         raise OSError(number, os.strerror(number))
 
     matrix = make_matrix(60)
-    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 2)])
+    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [DeviceCapacity("cpu", 2)])
     assert summary.count(JobStatus.FAILED) == 0
     assert (summary.exit_code, summary.count(JobStatus.READY, JobStatus.INTERRUPTED)) == (1, 60)
     assert any("did not recover" in sentence for sentence in lines.said)
-    again, _ = orchestrate(tmp_path, matrix, FakeLauncher(), [Device("cpu", 2)])
+    again, _ = orchestrate(tmp_path, matrix, FakeLauncher(), [DeviceCapacity("cpu", 2)])
     assert again.count(JobStatus.DONE) == 60, "without `ablate retry`"
 
 
@@ -144,7 +144,7 @@ def test_a_disk_that_is_full_is_looked_at_before_anything_starts_again(
         finish(run, order)
 
     launcher = FakeLauncher(refuse)
-    summary, lines = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)])
+    summary, lines = orchestrate(tmp_path, make_matrix(1), launcher, [DeviceCapacity("cpu", 1)])
     assert (summary.count(JobStatus.DONE), len(launcher.launched)) == (1, 2)
     assert sum("waiting until" in sentence for sentence in lines.said) == 1, "told once"
 
@@ -161,9 +161,9 @@ def test_a_job_that_another_worker_holds_keeps_its_attempts_and_its_log(tmp_path
 
     launcher = FakeLauncher(busy, code=code)
     matrix = make_matrix(1)
-    summary, lines = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)])
+    summary, lines = orchestrate(tmp_path, matrix, launcher, [DeviceCapacity("cpu", 1)])
     assert summary.count(JobStatus.DONE) == 1
-    assert any("another worker holds the job" in detail for _, _, detail in lines.phases)
+    assert any("another worker holds the job" in detail for _, _, detail in lines.statuses)
     (job,) = matrix.configs
     events = RunDirectory.of(tmp_path, job).events().events
     assert not [event for event in events if isinstance(event, AttemptEnded)]
@@ -181,7 +181,7 @@ def test_one_error_in_two_rows_stops_the_study_and_is_printed_once(tmp_path: Pat
     ]
     matrix = replace(matrix, plan=replace(matrix.plan, jobs=tuple(jobs)))
     launcher = FakeLauncher(fail)
-    summary, lines = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 3)])
+    summary, lines = orchestrate(tmp_path, matrix, launcher, [DeviceCapacity("cpu", 3)])
     assert summary.count(JobStatus.FAILED) >= 2
     assert len(launcher.launched) <= 6, "the rest was not begun"
     assert any("the same error in different rows" in sentence for sentence in lines.said)
@@ -197,19 +197,21 @@ def test_a_study_grows_by_the_seeds_that_are_asked_for(tmp_path: Path) -> None:
         asked.append(len(matrix.configs))
         return large if len(matrix.configs) == 2 else None
 
-    summary, _ = orchestrate(tmp_path, small, FakeLauncher(), [Device("cpu", 1)], more_seeds=more)
-    assert (asked, summary.count(JobStatus.DONE), len(summary.phases)) == ([2, 5], 5, 5)
+    summary, _ = orchestrate(
+        tmp_path, small, FakeLauncher(), [DeviceCapacity("cpu", 1)], more_seeds=more
+    )
+    assert (asked, summary.count(JobStatus.DONE), len(summary.statuses)) == ([2, 5], 5, 5)
 
 
 def test_seeds_that_an_earlier_run_has_done_are_not_waited_for(tmp_path: Path) -> None:
     small, large = make_matrix(2), make_matrix(5)
-    orchestrate(tmp_path, large, FakeLauncher(), [Device("cpu", 1)])
+    orchestrate(tmp_path, large, FakeLauncher(), [DeviceCapacity("cpu", 1)])
 
     def more(matrix: Matrix) -> Matrix | None:
         return large if len(matrix.configs) == 2 else None
 
     again = FakeLauncher()
-    summary, _ = orchestrate(tmp_path, small, again, [Device("cpu", 1)], more_seeds=more)
+    summary, _ = orchestrate(tmp_path, small, again, [DeviceCapacity("cpu", 1)], more_seeds=more)
     assert (summary.count(JobStatus.DONE), again.launched) == (5, [])
 
 
@@ -222,7 +224,7 @@ def test_where_nothing_can_be_written_the_summary_has_the_reason(
     monkeypatch.setattr(RunDirectory, "create", refuse)
     monkeypatch.setattr(RunDirectory, "append", refuse)
     matrix = make_matrix(1)
-    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(), [Device("cpu", 1)])
+    summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(), [DeviceCapacity("cpu", 1)])
     (job,) = matrix.configs
     run = RunDirectory.of(tmp_path, job)
     reason = f"could not be started: Permission denied: {run.path}"
@@ -240,9 +242,11 @@ def test_a_folder_in_the_place_of_a_result_is_none(tmp_path: Path) -> None:
         run.result_file.rmdir()
         finish(run, order)
 
-    summary, lines = orchestrate(tmp_path, make_matrix(1), FakeLauncher(spoil), [Device("cpu", 1)])
+    summary, lines = orchestrate(
+        tmp_path, make_matrix(1), FakeLauncher(spoil), [DeviceCapacity("cpu", 1)]
+    )
     assert summary.count(JobStatus.DONE) == 1
-    (crashed,) = (detail for _, phase, detail in lines.phases if phase == "backoff")
+    (crashed,) = (detail for _, status, detail in lines.statuses if status == "backoff")
     assert crashed.endswith("exited without a result")
 
 
@@ -262,7 +266,9 @@ def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> N
         return False
 
     launcher, lines = FakeLauncher(spoil, ends), Lines()
-    summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
+    summary, _ = orchestrate(
+        tmp_path, make_matrix(1), launcher, [DeviceCapacity("cpu", 1)], lines=lines
+    )
     assert summary.count(JobStatus.DONE) == 1
     (said,) = lines.said
     assert said.endswith("events.jsonl: Is a directory (the run goes on)")
@@ -285,8 +291,8 @@ def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Pat
         )
     }
     matrix = replace(teachers, configs=teachers.configs | students)
-    _, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [Device("cpu", 1)])
-    blocked = [(job, detail) for job, phase, detail in lines.phases if phase == "blocked"]
+    _, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [DeviceCapacity("cpu", 1)])
+    blocked = [(job, detail) for job, status, detail in lines.statuses if status == "blocked"]
     culprits, names = [first, second, second], job_names(teachers)
     assert blocked == [
         (job, f"waits for {names[culprit]}, which failed")
@@ -303,12 +309,14 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
         AttemptEnded(attempt=1, time=1.0, outcome=AttemptOutcome.ERROR, status=JobStatus.FAILED)
     )
     _, lines = orchestrate(
-        tmp_path, replace(teacher, configs=configs), FakeLauncher(), [Device("cpu", 1)]
+        tmp_path, replace(teacher, configs=configs), FakeLauncher(), [DeviceCapacity("cpu", 1)]
     )
     blocked = (job_id(student), "blocked", f"waits for {job_names(teacher)[failed]}, which failed")
-    assert lines.phases.count(blocked) == 1
-    (done,) = [line for line in lines.phases if line[1] == "done"]
-    assert lines.phases.index(blocked) < lines.phases.index(done), "not beside another job's end"
+    assert lines.statuses.count(blocked) == 1
+    (done,) = [line for line in lines.statuses if line[1] == "done"]
+    assert lines.statuses.index(blocked) < lines.statuses.index(done), (
+        "not beside another job's end"
+    )
 
 
 def test_where_a_job_goes_on_is_told_while_it_runs_and_once_an_attempt(tmp_path: Path) -> None:
@@ -331,7 +339,7 @@ def test_where_a_job_goes_on_is_told_while_it_runs_and_once_an_attempt(tmp_path:
     (job,) = matrix.configs
     run = RunDirectory.of(tmp_path, job)
     launcher, lines = FakeLauncher(resume, ends), Lines()
-    summary, _ = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)], lines=lines)
+    summary, _ = orchestrate(tmp_path, matrix, launcher, [DeviceCapacity("cpu", 1)], lines=lines)
     assert [note[1:] for note in lines.notes] == [
         ("resumed", "from step 10, epoch 1"),
         ("resumed", "from step 20, epoch 1"),
@@ -378,7 +386,9 @@ def test_a_log_is_read_again_when_it_has_grown_and_only_then(
     events = RunDirectory.events
     monkeypatch.setattr(RunDirectory, "events", lambda run: read.append(run.id) or events(run))
     launcher, lines = FakeLauncher(start, ends), Lines()
-    summary, _ = orchestrate(tmp_path, make_matrix(1), launcher, [Device("cpu", 1)], lines=lines)
+    summary, _ = orchestrate(
+        tmp_path, make_matrix(1), launcher, [DeviceCapacity("cpu", 1)], lines=lines
+    )
     assert summary.count(JobStatus.DONE) == 1
     assert [epoch for _, epoch in lines.epochs] == [1, 2]
     assert set(reads) == {reads[0]}, "ten looks at a log that did not grow, and it was not read"
@@ -485,5 +495,5 @@ def test_the_number_of_a_group_alone_kills_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize("slots", [1, 3])
 def test_slots_are_kept(tmp_path: Path, slots: int) -> None:
     launcher = FakeLauncher()
-    orchestrate(tmp_path, make_matrix(7), launcher, [Device("cpu", slots)])
+    orchestrate(tmp_path, make_matrix(7), launcher, [DeviceCapacity("cpu", slots)])
     assert launcher.together == slots

@@ -10,7 +10,7 @@ from ablate.execute.scheduler import placement
 from ablate.execute.scheduler.placement import (
     LOOK_AHEAD,
     PATIENCE,
-    Device,
+    DeviceCapacity,
     Load,
     Placement,
     ReadyQueue,
@@ -21,7 +21,7 @@ from ablate.execute.scheduler.placement import (
     need,
 )
 
-GPU = Device("gpu0", slots=None, free_bytes=1000)
+GPU = DeviceCapacity("gpu0", slots=None, free_bytes=1000)
 PEAKS = {"small": 100, "large": 800}
 
 
@@ -29,12 +29,14 @@ def request(kind: str = "small", order: int = 0, alone: bool = False) -> Request
     return Request(order, f"{kind}{order}", kind, alone)
 
 
-def load(device: Device = GPU, *residents: Resident, empty_reading: bool = True) -> Load:
+def load(device: DeviceCapacity = GPU, *residents: Resident, empty_reading: bool = True) -> Load:
     there = {f"r{n}": resident for n, resident in enumerate(residents)}
     return Load(device, device.free_bytes, empty_reading, there)
 
 
-def filled(devices: list[Device], *requests: Request, peaks: dict[str, int] = PEAKS) -> Placement:
+def filled(
+    devices: list[DeviceCapacity], *requests: Request, peaks: dict[str, int] = PEAKS
+) -> Placement:
     pool = Placement(devices)
     for kind, peak in peaks.items():
         pool.measured(kind, peak)
@@ -48,7 +50,7 @@ def launches(pool: Placement) -> list[tuple[str, str]]:
 
 
 def test_slots_count() -> None:
-    pool = filled([Device("cpu", slots=2)], *(request(order=n) for n in range(3)), peaks={})
+    pool = filled([DeviceCapacity("cpu", slots=2)], *(request(order=n) for n in range(3)), peaks={})
     assert launches(pool) == [("small0", "cpu"), ("small1", "cpu")]
     pool.release("small0")
     assert launches(pool) == [("small2", "cpu")]
@@ -56,7 +58,8 @@ def test_slots_count() -> None:
 
 def test_the_least_crowded_device_comes_first_then_the_declared_order() -> None:
     pool = filled(
-        [Device("b", slots=2), Device("a", slots=2)], *(request(order=n) for n in range(4))
+        [DeviceCapacity("b", slots=2), DeviceCapacity("a", slots=2)],
+        *(request(order=n) for n in range(4)),
     )
     assert [device for _, device in launches(pool)] == ["b", "a", "b", "a"]
 
@@ -64,7 +67,7 @@ def test_the_least_crowded_device_comes_first_then_the_declared_order() -> None:
 def test_among_ready_jobs_the_earliest_in_order_is_first_whatever_its_kind() -> None:
     orders = [5, 3, 8, 1]
     kinds = ["small", "new", "other", "small"]
-    pool = filled([Device("d", slots=9)], *map(request, kinds, orders))
+    pool = filled([DeviceCapacity("d", slots=9)], *map(request, kinds, orders))
     assert [job for job, _ in launches(pool)] == ["small1", "new3", "small5", "other8"]
 
 
@@ -78,7 +81,7 @@ def test_an_unmeasured_kind_has_an_auto_device_to_itself_until_it_is_measured() 
 def test_an_unmeasured_kind_joins_nobody() -> None:
     assert not fits(load(GPU, Resident("small", reserved=110)), request("new"), PEAKS)
     assert fits(load(GPU), request("new"), PEAKS)
-    assert fits(load(Device("d", slots=2), Resident("small")), request("new"), PEAKS)
+    assert fits(load(DeviceCapacity("d", slots=2), Resident("small")), request("new"), PEAKS)
 
 
 def test_a_known_kind_joins_up_to_its_margin_and_not_a_byte_more() -> None:
@@ -108,21 +111,21 @@ def test_a_measurement_after_the_reading_reserves_nothing_twice() -> None:
 
 
 def test_without_a_reading_nothing_is_shared() -> None:
-    pool = filled([Device("gpu0", slots=None)], request(order=0), request(order=1))
+    pool = filled([DeviceCapacity("gpu0", slots=None)], request(order=0), request(order=1))
     assert launches(pool) == [("small0", "gpu0")]
     pool.read("gpu0", 500)
     assert launches(pool) == [("small1", "gpu0")]
 
 
-@pytest.mark.parametrize("device", [GPU, Device("cpu", slots=4)])
-def test_alone_means_a_whole_device(device: Device) -> None:
+@pytest.mark.parametrize("device", [GPU, DeviceCapacity("cpu", slots=4)])
+def test_alone_means_a_whole_device(device: DeviceCapacity) -> None:
     assert not fits(load(device, Resident("small")), request(alone=True), PEAKS)
     assert not fits(load(device, Resident("small", alone=True)), request(), PEAKS)
     assert fits(load(device), request(alone=True), PEAKS)
 
 
 def test_memory_is_not_the_only_limit_of_an_auto_device() -> None:
-    device = Device("gpu0", slots=None, free_bytes=10**12, at_most=3)
+    device = DeviceCapacity("gpu0", slots=None, free_bytes=10**12, at_most=3)
     pool = filled([device], *(request(order=n) for n in range(9)))
     assert len(launches(pool)) == 3
 
@@ -138,24 +141,26 @@ def test_the_greatest_measurement_counts_and_none_is_none() -> None:
 
 
 def test_a_job_goes_where_it_fits_rather_than_where_nothing_runs() -> None:
-    crowded_by_others = load(Device("gpu0", slots=None, free_bytes=50))
-    shared = load(Device("gpu1", slots=None, free_bytes=900), Resident("small", reserved=110))
+    crowded_by_others = load(DeviceCapacity("gpu0", slots=None, free_bytes=50))
+    shared = load(
+        DeviceCapacity("gpu1", slots=None, free_bytes=900), Resident("small", reserved=110)
+    )
     assert choose([crowded_by_others, shared], request(), PEAKS) is shared
     assert choose([crowded_by_others, shared], request(), PEAKS, held=shared) is None
 
 
 def test_equally_crowded_devices_are_taken_by_free_bytes() -> None:
-    devices = [Device("gpu0", None, 500), Device("gpu1", None, 900)]
+    devices = [DeviceCapacity("gpu0", None, 500), DeviceCapacity("gpu1", None, 900)]
     assert launches(filled(devices, request("new")))[0][1] == "gpu1"
 
 
 def test_a_reading_made_while_our_jobs_ran_does_not_keep_the_empty_device_idle() -> None:
-    assert not fits(load(Device("d", None, 50)), request(), PEAKS)
-    assert fits(load(Device("d", None, 50), empty_reading=False), request(), PEAKS)
+    assert not fits(load(DeviceCapacity("d", None, 50)), request(), PEAKS)
+    assert fits(load(DeviceCapacity("d", None, 50), empty_reading=False), request(), PEAKS)
 
 
 def test_a_job_too_large_for_every_device_runs_once_nothing_else_does() -> None:
-    devices = [Device("gpu0", None, 300), Device("gpu1", None, 400)]
+    devices = [DeviceCapacity("gpu0", None, 300), DeviceCapacity("gpu1", None, 400)]
     pool = filled(devices, request("large", 0), request("small", 1))
     # Nothing ran when it came up: waiting would not have helped.
     assert launches(pool) == [("large0", "gpu1"), ("small1", "gpu0")]
@@ -184,9 +189,9 @@ def overtakers(pool: Placement, head: str, running: dict[str, str]) -> list[str]
     raise AssertionError(f"{head} starves")
 
 
-@pytest.mark.parametrize("device", [GPU, Device("cpu", slots=3)])
+@pytest.mark.parametrize("device", [GPU, DeviceCapacity("cpu", slots=3)])
 def test_a_job_that_wants_a_whole_device_is_overtaken_for_a_while_but_not_for_ever(
-    device: Device,
+    device: DeviceCapacity,
 ) -> None:
     pool = filled([device], *(request("small", n) for n in range(10, 13)))
     running = dict(launches(pool))
@@ -213,7 +218,8 @@ def test_unmeasured_kinds_neither_block_a_measured_one_nor_starve() -> None:
 
 def test_one_device_is_claimed_while_the_others_go_on() -> None:
     pool = filled(
-        [Device("a", slots=2), Device("b", slots=2)], *map(request, ["small"] * 4, range(10, 14))
+        [DeviceCapacity("a", slots=2), DeviceCapacity("b", slots=2)],
+        *map(request, ["small"] * 4, range(10, 14)),
     )
     running = dict(launches(pool))
     pool.add(request("large", 0, alone=True))
@@ -238,7 +244,7 @@ def test_one_device_is_claimed_while_the_others_go_on() -> None:
 
 
 def test_others_start_beside_a_claimed_device() -> None:
-    devices = [Device("a", slots=1), Device("b", slots=3)]
+    devices = [DeviceCapacity("a", slots=1), DeviceCapacity("b", slots=3)]
     pool = filled(devices, *map(request, ["small"] * 4, range(10, 14)))
     running = dict(launches(pool))
     pool.add(request("large", 0, alone=True))
@@ -252,7 +258,7 @@ def test_others_start_beside_a_claimed_device() -> None:
 
 
 def test_a_device_too_small_is_not_claimed() -> None:
-    devices = [Device("tiny", None, 120), Device("gpu", None, 1000)]
+    devices = [DeviceCapacity("tiny", None, 120), DeviceCapacity("gpu", None, 1000)]
     pool = filled(devices, *(request("small", n) for n in range(10, 13)))
     running = dict(launches(pool))
     assert list(running.values()) == ["gpu", "tiny", "gpu"]
@@ -282,7 +288,7 @@ def test_a_full_house_is_not_searched_for_every_ready_job(monkeypatch: pytest.Mo
         next(calls)
         return original(*args)  # type: ignore[arg-type]
 
-    pool = filled([Device("d")], *(request("small", n) for n in range(5000)))
+    pool = filled([DeviceCapacity("d")], *(request("small", n) for n in range(5000)))
     launches(pool)
     monkeypatch.setattr(placement, "fits", counted)
     assert launches(pool) == []
@@ -292,9 +298,9 @@ def test_a_full_house_is_not_searched_for_every_ready_job(monkeypatch: pytest.Mo
 def test_what_cannot_be_a_device() -> None:
     for bad in ({"slots": 0}, {"at_most": 0}):
         with pytest.raises(ValueError, match="at least one job"):
-            Device("d", **bad)
-    for devices in ([], [Device("d"), Device("d")]):
+            DeviceCapacity("d", **bad)
+    for devices in ([], [DeviceCapacity("d"), DeviceCapacity("d")]):
         with pytest.raises(ValueError, match="at least one device"):
             Placement(devices)
     with pytest.raises(ValueError, match="unknown device d2; known are d"):
-        Placement([Device("d")]).read("d2", 1)
+        Placement([DeviceCapacity("d")]).read("d2", 1)

@@ -14,7 +14,7 @@ import pytest
 
 from ablate.errors import StoreError
 from ablate.execute.recovery import mend_configs, read_past, set_damaged_aside, settle_strays
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.worker.order import Order
 from ablate.matrix.plan import Matrix
 from ablate.methods.lifecycle import JobStatus
@@ -116,7 +116,7 @@ def test_a_job_that_begins_anew_gets_on_though_it_got_further_before(
         finish(run, order)
         run.result_file.unlink()
     launcher = FakeLauncher(work)
-    summary, _ = orchestrate(tmp_path, matrix, launcher, [Device("cpu", 1)])
+    summary, _ = orchestrate(tmp_path, matrix, launcher, [DeviceCapacity("cpu", 1)])
     assert summary.count(JobStatus.DONE) == 1
 
 

@@ -14,10 +14,10 @@ from ablate.execute.launch.in_use import devices_in_use
 from ablate.execute.notices import notices
 from ablate.execute.recovery import read_past
 from ablate.execute.run import Options, run_studies, run_study
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.worker.order import Order
 from ablate.matrix.plan import Matrix
-from ablate.methods.device import Device as JobDevice
+from ablate.methods.device import DeviceCapacity as JobDevice
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import Machine
 from ablate.store.events import Started
@@ -115,12 +115,12 @@ def test_runs_of_two_folders_know_of_each_others_devices(
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     said: list[str] = []
-    gpus = [Device("cuda:0"), Device("cuda:1")]
+    gpus = [DeviceCapacity("cuda:0"), DeviceCapacity("cuda:1")]
     with devices_in_use(gpus, tmp_path / "one", said.append):
         assert said == []
         (note,) = (tmp_path / "ablate").iterdir()
         kept = note.read_bytes()
-        with devices_in_use([Device("cuda:1")], tmp_path / "two", said.append):
+        with devices_in_use([DeviceCapacity("cuda:1")], tmp_path / "two", said.append):
             (sentence,) = said
     assert "cuda:1" in sentence and "cuda:0" not in sentence
     assert str(tmp_path / "one") in sentence

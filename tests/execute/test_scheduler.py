@@ -27,7 +27,7 @@ from ablate.execute.scheduler.messages import (
     WaitedTooLong,
     WakeAfter,
 )
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.scheduler.retry import RetryPolicy
 from ablate.execute.scheduler.scheduler import (
     IllegalTransitionError,
@@ -35,15 +35,15 @@ from ablate.execute.scheduler.scheduler import (
 )
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 
-CPU = Device("cpu", slots=1)
-WIDE = Device("wide", slots=100)
+CPU = DeviceCapacity("cpu", slots=1)
+WIDE = DeviceCapacity("wide", slots=100)
 
 
 def task(name: str, *upstream: str, kind: str = "k") -> Task:
     return Task(name, kind, upstream)
 
 
-def started(*tasks: Task, device: Device = WIDE, **options: Any) -> Scheduler:
+def started(*tasks: Task, device: DeviceCapacity = WIDE, **options: Any) -> Scheduler:
     scheduler = Scheduler(tasks, [device], **options)
     scheduler.start()
     return scheduler
@@ -56,28 +56,28 @@ def end(scheduler: Scheduler, job: str, outcome: AttemptOutcome, **more: Any) ->
     return out
 
 
-def phases(scheduler: Scheduler, names: str) -> list[JobStatus]:
-    return [scheduler.phase(name) for name in names.split()]
+def statuses(scheduler: Scheduler, names: str) -> list[JobStatus]:
+    return [scheduler.status(name) for name in names.split()]
 
 
 # --- order, upstream, devices ------------------------------------------------------------------
 
 
 def test_jobs_launch_in_the_given_order_as_devices_become_free() -> None:
-    scheduler = Scheduler([task("b"), task("a"), task("c")], [Device("d", slots=2)])
+    scheduler = Scheduler([task("b"), task("a"), task("c")], [DeviceCapacity("d", slots=2)])
     assert scheduler.start() == [Launch("b", 1, "d"), Launch("a", 1, "d")]
     assert scheduler.running == {"b": "d", "a": "d"}
     assert end(scheduler, "a", AttemptOutcome.FINISHED) == [Launch("c", 1, "d")]
     assert end(scheduler, "c", AttemptOutcome.FINISHED) == []
     assert end(scheduler, "b", AttemptOutcome.FINISHED) == [AllSettled()]
-    assert scheduler.counts() == {phase: 3 * (phase is JobStatus.DONE) for phase in JobStatus}
+    assert scheduler.counts() == {status: 3 * (status is JobStatus.DONE) for status in JobStatus}
 
 
 def test_a_job_waits_for_all_its_upstream_jobs() -> None:
     scheduler = started(
         task("student", "teacher", "table"), task("table", "teacher"), task("teacher")
     )
-    assert phases(scheduler, "student table teacher") == ["waiting", "waiting", "queued"]
+    assert statuses(scheduler, "student table teacher") == ["waiting", "waiting", "queued"]
     assert end(scheduler, "teacher", AttemptOutcome.FINISHED) == [Launch("table", 1, "wide")]
     assert end(scheduler, "table", AttemptOutcome.FINISHED) == [Launch("student", 1, "wide")]
 
@@ -96,7 +96,7 @@ def test_what_earlier_runs_left_is_taken_over() -> None:
         attempts={"b": 4},
     )
     assert scheduler.start() == [Launch("b", 5, "wide")]
-    assert phases(scheduler, "a c d e f") == ["done", "failed", "blocked", "blocked", "diverged"]
+    assert statuses(scheduler, "a c d e f") == ["done", "failed", "blocked", "blocked", "diverged"]
     assert end(scheduler, "b", AttemptOutcome.FINISHED) == [AllSettled()]
 
 
@@ -131,10 +131,10 @@ def test_an_attempt_without_progress_is_repeated_ever_later_and_then_given_up(
     scheduler = started(task("a"), device=CPU)
     for attempt, pause in enumerate([1.0, 4.0, 16.0], start=1):
         assert scheduler.handle(Ended("a", attempt, outcome)) == [WakeAfter("a", pause)]
-        assert scheduler.phase("a") is JobStatus.BACKOFF
+        assert scheduler.status("a") is JobStatus.BACKOFF
         assert scheduler.handle(BackoffOver("a")) == [Launch("a", attempt + 1, "cpu")]
     assert scheduler.handle(Ended("a", 4, outcome)) == [AllSettled()]
-    assert scheduler.phase("a") is JobStatus.FAILED
+    assert scheduler.status("a") is JobStatus.FAILED
 
 
 def test_the_policy_sets_number_and_pauses() -> None:
@@ -156,7 +156,7 @@ def test_only_attempts_without_progress_count() -> None:
         assert end(scheduler, "a", AttemptOutcome.CRASHED, step=step) == [WakeAfter("a", 1.0)]
         scheduler.handle(BackoffOver("a"))
     end(scheduler, "a", AttemptOutcome.CRASHED, step=29)
-    assert scheduler.phase("a") is JobStatus.FAILED
+    assert scheduler.status("a") is JobStatus.FAILED
 
 
 def test_a_checkpoint_of_an_earlier_run_is_no_progress_of_this_one() -> None:
@@ -165,7 +165,7 @@ def test_a_checkpoint_of_an_earlier_run_is_no_progress_of_this_one() -> None:
     assert end(scheduler, "a", AttemptOutcome.CRASHED, step=10) == [WakeAfter("a", 1.0)]
     scheduler.handle(BackoffOver("a"))
     assert end(scheduler, "a", AttemptOutcome.CRASHED, step=10) == [AllSettled()]
-    assert scheduler.phase("a") is JobStatus.FAILED
+    assert scheduler.status("a") is JobStatus.FAILED
 
 
 def test_progress_after_a_fresh_start_is_progress() -> None:
@@ -185,7 +185,7 @@ def test_the_same_error_twice_is_final() -> None:
     assert end(scheduler, "a", AttemptOutcome.ERROR, fingerprint="x") == [WakeAfter("a", 1.0)]
     scheduler.handle(BackoffOver("a"))
     assert end(scheduler, "a", AttemptOutcome.ERROR, step=5, fingerprint="x") == [AllSettled()]
-    assert scheduler.phase("a") is JobStatus.FAILED
+    assert scheduler.status("a") is JobStatus.FAILED
 
 
 @pytest.mark.parametrize("fingerprints", ["wxyz", ["", "", "", ""]])
@@ -201,13 +201,13 @@ def test_different_errors_count_as_retries(fingerprints: str) -> None:
 def test_a_job_that_diverged_is_not_repeated() -> None:
     scheduler = started(task("a"), task("b", "a"))
     assert end(scheduler, "a", AttemptOutcome.DIVERGED, step=7) == [AllSettled()]
-    assert phases(scheduler, "a b") == ["diverged", "blocked"]
+    assert statuses(scheduler, "a b") == ["diverged", "blocked"]
 
 
 def test_a_job_whose_input_was_refused_is_not_repeated() -> None:
     scheduler = started(task("a"), task("b", "a"))
     assert end(scheduler, "a", AttemptOutcome.REFUSED) == [AllSettled()]
-    assert phases(scheduler, "a b") == ["failed", "blocked"]
+    assert statuses(scheduler, "a b") == ["failed", "blocked"]
 
 
 def test_an_interruption_that_nobody_asked_us_for_goes_on_at_once_after_progress() -> None:
@@ -216,11 +216,11 @@ def test_an_interruption_that_nobody_asked_us_for_goes_on_at_once_after_progress
         out = end(scheduler, "a", AttemptOutcome.INTERRUPTED, step=step)
         assert out == [Launch("a", step + 1, "wide")]
     end(scheduler, "a", AttemptOutcome.INTERRUPTED, step=8)
-    assert scheduler.phase("a") is JobStatus.FAILED
+    assert scheduler.status("a") is JobStatus.FAILED
 
 
 def test_after_running_out_of_shared_memory_a_job_runs_alone_and_only_then_counts() -> None:
-    device = Device("d", slots=2)
+    device = DeviceCapacity("d", slots=2)
     scheduler = started(task("a"), task("b"), device=device, policy=RetryPolicy(max_retries=1))
     assert end(scheduler, "a", AttemptOutcome.OUT_OF_MEMORY) == [WakeAfter("a", 1.0)]
     assert scheduler.handle(BackoffOver("a")) == []  # b is still there
@@ -228,11 +228,11 @@ def test_after_running_out_of_shared_memory_a_job_runs_alone_and_only_then_count
     assert end(scheduler, "a", AttemptOutcome.OUT_OF_MEMORY) == [WakeAfter("a", 1.0)]
     scheduler.handle(BackoffOver("a"))
     assert end(scheduler, "a", AttemptOutcome.OUT_OF_MEMORY) == [AllSettled()]
-    assert scheduler.phase("a") is JobStatus.FAILED
+    assert scheduler.status("a") is JobStatus.FAILED
 
 
 def test_nobody_joins_a_job_that_runs_alone() -> None:
-    scheduler = started(task("a"), task("b", "c"), task("c"), device=Device("d", slots=3))
+    scheduler = started(task("a"), task("b", "c"), task("c"), device=DeviceCapacity("d", slots=3))
     end(scheduler, "a", AttemptOutcome.OUT_OF_MEMORY, step=3)
     scheduler.handle(BackoffOver("a"))
     assert end(scheduler, "c", AttemptOutcome.CRASHED) == [WakeAfter("c", 1.0), Launch("a", 2, "d")]
@@ -254,7 +254,7 @@ def test_a_failure_blocks_what_builds_on_it_and_nothing_else() -> None:
     ]
     scheduler = started(*tasks, policy=RetryPolicy(max_retries=0))
     assert end(scheduler, "a", AttemptOutcome.CRASHED) == []
-    assert phases(scheduler, "a b c x y z") == [
+    assert statuses(scheduler, "a b c x y z") == [
         "failed", "blocked", "blocked", "queued", "waiting", "blocked",
     ]  # fmt: skip
     end(scheduler, "x", AttemptOutcome.FINISHED)
@@ -273,17 +273,17 @@ def test_a_failure_at_the_head_of_a_long_chain_blocks_it_without_recursion() -> 
 
 def test_a_stop_asks_once_then_kills_and_launches_no_more() -> None:
     scheduler = started(
-        task("a"), task("b"), task("c"), task("d", "a"), device=Device("d", slots=2)
+        task("a"), task("b"), task("c"), task("d", "a"), device=DeviceCapacity("d", slots=2)
     )
     assert scheduler.handle(StopRequested()) == [Terminate("a"), Terminate("b")]
     assert end(scheduler, "a", AttemptOutcome.FINISHED) == []
     assert scheduler.handle(StopRequested()) == [Kill("b")]
     assert end(scheduler, "b", AttemptOutcome.CRASHED) == [AllSettled()]
-    assert phases(scheduler, "a b c d") == ["done", "interrupted", "ready", "ready"]
+    assert statuses(scheduler, "a b c d") == ["done", "interrupted", "ready", "ready"]
 
 
 @pytest.mark.parametrize(
-    ("outcome", "phase"),
+    ("outcome", "status"),
     [
         (AttemptOutcome.FINISHED, JobStatus.DONE),
         (AttemptOutcome.DIVERGED, JobStatus.DIVERGED),
@@ -293,39 +293,41 @@ def test_a_stop_asks_once_then_kills_and_launches_no_more() -> None:
         (AttemptOutcome.ERROR, JobStatus.INTERRUPTED),
     ],
 )
-def test_what_a_stop_makes_of_each_outcome(outcome: AttemptOutcome, phase: JobStatus) -> None:
+def test_what_a_stop_makes_of_each_outcome(outcome: AttemptOutcome, status: JobStatus) -> None:
     scheduler = started(task("a"))
     scheduler.handle(StopRequested())
     assert end(scheduler, "a", outcome, fingerprint="x") == [AllSettled()]
-    assert scheduler.phase("a") is phase
+    assert scheduler.status("a") is status
 
 
 def test_a_definite_failure_is_one_during_a_stop_too_but_a_kill_is_none() -> None:
     tasks = [task("error"), task("memory"), task("crash"), task("killed")]
-    scheduler = started(*tasks, policy=RetryPolicy(max_retries=0), device=Device("d", slots=5))
+    scheduler = started(
+        *tasks, policy=RetryPolicy(max_retries=0), device=DeviceCapacity("d", slots=5)
+    )
     end(scheduler, "memory", AttemptOutcome.OUT_OF_MEMORY)  # shared, hence not counted
     scheduler.handle(StopRequested())
-    assert scheduler.phase("memory") is JobStatus.INTERRUPTED
+    assert scheduler.status("memory") is JobStatus.INTERRUPTED
     end(scheduler, "error", AttemptOutcome.ERROR, fingerprint="x")
     end(scheduler, "crash", AttemptOutcome.CRASHED)
     end(scheduler, "killed", AttemptOutcome.INTERRUPTED)
-    assert phases(scheduler, "error crash killed") == ["failed", "interrupted", "interrupted"]
+    assert statuses(scheduler, "error crash killed") == ["failed", "interrupted", "interrupted"]
 
 
 def test_a_job_in_backoff_is_stopped_and_its_late_wake_up_is_harmless() -> None:
     scheduler = started(task("a"))
     end(scheduler, "a", AttemptOutcome.CRASHED)
     assert scheduler.handle(StopRequested()) == [AllSettled()]
-    assert scheduler.phase("a") is JobStatus.INTERRUPTED
+    assert scheduler.status("a") is JobStatus.INTERRUPTED
     assert scheduler.handle(BackoffOver("a")) == []
-    assert scheduler.phase("a") is JobStatus.INTERRUPTED
+    assert scheduler.status("a") is JobStatus.INTERRUPTED
 
 
 # --- memory, as told by events -----------------------------------------------------------------
 
 
 def test_a_measured_peak_lets_the_next_jobs_join() -> None:
-    device = Device("gpu", slots=None, free_bytes=1000)
+    device = DeviceCapacity("gpu", slots=None, free_bytes=1000)
     scheduler = Scheduler([task(name) for name in "abcd"], [device])
     assert scheduler.start() == [Launch("a", 1, "gpu")]
     assert scheduler.handle(PeakMeasured("k", 300)) == [
@@ -337,7 +339,7 @@ def test_a_measured_peak_lets_the_next_jobs_join() -> None:
 
 
 def test_a_peak_known_from_an_earlier_run_counts_from_the_start() -> None:
-    scheduler = Scheduler([task("a"), task("b")], [Device("gpu", slots=None)])
+    scheduler = Scheduler([task("a"), task("b")], [DeviceCapacity("gpu", slots=None)])
     assert scheduler.handle(PeakMeasured("k", 100)) == []
     assert scheduler.handle(DeviceChanged("gpu", 1000)) == []
     assert len(scheduler.start()) == 2
@@ -404,7 +406,7 @@ def test_a_machine_that_does_not_recover_ends_the_run_and_fails_no_job() -> None
     assert scheduler.handle(PauseOver(sound=False)) == [Pause("a", 2.0)]
     assert scheduler.handle(PauseOver(sound=False)) == [Pause("a", 4.0)]
     assert scheduler.handle(PauseOver(sound=False)) == [WaitedTooLong(), AllSettled()]
-    assert phases(scheduler, "a b") == ["ready", "ready"]
+    assert statuses(scheduler, "a b") == ["ready", "ready"]
 
 
 def test_a_job_that_another_worker_holds_is_tried_again_for_ever() -> None:
@@ -416,18 +418,18 @@ def test_a_job_that_another_worker_holds_is_tried_again_for_ever() -> None:
 
 def test_one_error_in_two_rows_stops_the_run() -> None:
     tasks = [Task("a", "k", row="one"), Task("b", "k", row="two"), Task("c", "k", row="three")]
-    scheduler = started(*tasks, device=Device("cpu", slots=3))
+    scheduler = started(*tasks, device=DeviceCapacity("cpu", slots=3))
     assert end(scheduler, "a", AttemptOutcome.ERROR, fingerprint="f") == [WakeAfter("a", 1.0)]
     answer = end(scheduler, "b", AttemptOutcome.ERROR, fingerprint="f")
     assert answer == [SameError(("a", "b")), Terminate("c")]
-    assert phases(scheduler, "a b c") == ["failed", "failed", "queued"]
+    assert statuses(scheduler, "a b c") == ["failed", "failed", "queued"]
     assert end(scheduler, "c", AttemptOutcome.INTERRUPTED) == [AllSettled()]
-    assert phases(scheduler, "c") == ["interrupted"]
+    assert statuses(scheduler, "c") == ["interrupted"]
 
 
 def test_one_error_in_two_seeds_of_a_row_stops_nothing() -> None:
     tasks = [Task("a", "k", row="one"), Task("b", "k", row="one"), Task("c", "k", row="two")]
-    scheduler = started(*tasks, device=Device("cpu", slots=3))
+    scheduler = started(*tasks, device=DeviceCapacity("cpu", slots=3))
     for job in "ab":
         assert end(scheduler, job, AttemptOutcome.ERROR, fingerprint="f") == [WakeAfter(job, 1.0)]
     assert end(scheduler, "c", AttemptOutcome.DIVERGED, fingerprint="f") == []
@@ -439,6 +441,6 @@ def test_jobs_may_come_later() -> None:
     later = (task("b", "a"), task("c", "b"), task("old"))
     added = TasksAdded(later, done=frozenset({"old"}), attempts={"b": 2})
     assert scheduler.handle(added) == [Launch("b", 3, "wide")]
-    assert phases(scheduler, "b c old") == ["queued", "waiting", "done"]
+    assert statuses(scheduler, "b c old") == ["queued", "waiting", "done"]
     with pytest.raises(ValueError, match="two tasks"):
         scheduler.handle(TasksAdded((task("a"),)))

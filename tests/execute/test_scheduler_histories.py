@@ -39,7 +39,7 @@ from ablate.execute.scheduler.messages import (
     WaitedTooLong,
     WakeAfter,
 )
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.scheduler.retry import RetryPolicy
 from ablate.execute.scheduler.scheduler import (
     IllegalTransitionError,
@@ -49,11 +49,14 @@ from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 
 PEAKS = {"k0": 100, "k1": 350, "k2": 900}
 POOLS = (
-    [Device("cpu", slots=1)],
-    [Device("cpu", slots=3)],
-    [Device("gpu0", slots=None, free_bytes=1000), Device("gpu1", slots=None, free_bytes=600)],
-    [Device("gpu0", slots=None), Device("cpu", slots=2)],
-    [Device("tiny", slots=None, free_bytes=50)],
+    [DeviceCapacity("cpu", slots=1)],
+    [DeviceCapacity("cpu", slots=3)],
+    [
+        DeviceCapacity("gpu0", slots=None, free_bytes=1000),
+        DeviceCapacity("gpu1", slots=None, free_bytes=600),
+    ],
+    [DeviceCapacity("gpu0", slots=None), DeviceCapacity("cpu", slots=2)],
+    [DeviceCapacity("tiny", slots=None, free_bytes=50)],
 )
 
 
@@ -82,7 +85,9 @@ class Guest:
 class Watcher:
     """Checks instructions against the rules, from books of its own."""
 
-    def __init__(self, tasks: list[Task], devices: list[Device], done: frozenset[str]) -> None:
+    def __init__(
+        self, tasks: list[Task], devices: list[DeviceCapacity], done: frozenset[str]
+    ) -> None:
         self.tasks = {task.id: task for task in tasks}
         self.devices = {device.name: device for device in devices}
         self.free = {device.name: device.free_bytes for device in devices}
@@ -196,7 +201,7 @@ class RandomHistory(RuleBasedStateMachine):
     """Anything that can happen, in any order; then everything goes well, and all must settle."""
 
     @initialize(data=st.data(), tasks=graphs(), devices=st.sampled_from(POOLS))
-    def begin(self, data: st.DataObject, tasks: list[Task], devices: list[Device]) -> None:
+    def begin(self, data: st.DataObject, tasks: list[Task], devices: list[DeviceCapacity]) -> None:
         names = st.sampled_from([task.id for task in tasks])
         done = frozenset(data.draw(st.sets(names, max_size=2)))
         broken = st.sampled_from([JobStatus.FAILED, JobStatus.DIVERGED])
@@ -218,8 +223,8 @@ class RandomHistory(RuleBasedStateMachine):
         attempt = self.watcher.attempts[job]
         self.send(Ended(job, attempt, outcome, self.steps[job], fingerprint))
 
-    def all_in(self, *phases: JobStatus) -> list[str]:
-        return [job for job in self.watcher.tasks if self.scheduler.phase(job) in phases]
+    def all_in(self, *statuses: JobStatus) -> list[str]:
+        return [job for job in self.watcher.tasks if self.scheduler.status(job) in statuses]
 
     @precondition(lambda self: self.watcher.running)
     @rule(
@@ -244,7 +249,7 @@ class RandomHistory(RuleBasedStateMachine):
     @rule(data=st.data())
     def an_attempt_begins_or_is_queued_again(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(self.watcher.running))
-        queued = self.scheduler.phase(job) is JobStatus.QUEUED
+        queued = self.scheduler.status(job) is JobStatus.QUEUED
         self.send(AttemptBegan(job) if queued else AttemptQueued(job))
 
     @rule(kind=st.sampled_from(sorted(PEAKS)), extra=st.integers(0, 50))
@@ -309,7 +314,7 @@ TestRandomHistory.settings = settings(
 )
 
 
-def play(tasks: list[Task], devices: list[Device], seed: int) -> Iterator[tuple[Any, ...]]:
+def play(tasks: list[Task], devices: list[DeviceCapacity], seed: int) -> Iterator[tuple[Any, ...]]:
     """Let attempts go wrong at random, though never without progress, until all is settled."""
     random = Random(seed)
     scheduler, watcher = Scheduler(tasks, devices), Watcher(tasks, devices, frozenset())
@@ -346,7 +351,7 @@ def play(tasks: list[Task], devices: list[Device], seed: int) -> Iterator[tuple[
 @settings(max_examples=100)
 @given(tasks=graphs(), devices=st.sampled_from(POOLS), seed=st.integers(0, 2**32))
 def test_whatever_goes_wrong_all_is_done_in_the_end_and_the_same_way_again(
-    tasks: list[Task], devices: list[Device], seed: int
+    tasks: list[Task], devices: list[DeviceCapacity], seed: int
 ) -> None:
     assert list(play(tasks, devices, seed)) == list(play(tasks, devices, seed))
 
@@ -385,9 +390,9 @@ def run_through(scheduler: Scheduler) -> int:
     return handled
 
 
-def gpus() -> list[Device]:
-    packed = [Device(f"gpu{n}", slots=None, free_bytes=500) for n in range(4)]
-    return [*packed, Device("cpu", slots=2)]
+def gpus() -> list[DeviceCapacity]:
+    packed = [DeviceCapacity(f"gpu{n}", slots=None, free_bytes=500) for n in range(4)]
+    return [*packed, DeviceCapacity("cpu", slots=2)]
 
 
 def test_ten_thousand_jobs_take_a_bounded_number_of_placement_trials(

@@ -183,7 +183,7 @@ def test_an_edit_to_one_networks_file_renews_only_its_jobs(
     before = [lab.expand(one).configs.keys() for one in (HEAD + TAU, text)]
     source = code_digest._source
 
-    def edited(file: Path) -> code_digest.Source:
+    def edited(file: Path) -> code_digest.ModuleSource:
         found = source(file)
         return replace(found, digest="edited") if file.name == "vgg.py" else found
 

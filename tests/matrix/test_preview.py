@@ -9,11 +9,11 @@ import pytest
 
 from ablate.matrix.costs import Cost, PaidJob
 from ablate.matrix.plan import Matrix
-from ablate.matrix.preview import Earlier, Machine, Preview, PreviewState, preview
+from ablate.matrix.preview import DevicesAtHand, Earlier, Preview, PreviewState, preview
 from ablate.matrix.preview_words import duration, long_preview, short_preview
 from tests.matrix.study_lab import HEAD, TAU, Lab
 
-CPU = Machine(2, "cpu")
+CPU = DevicesAtHand(2, "cpu")
 GRID = "[[grid]]\nparts.temperature = [0.2]\nparts.loss.pred = [4, 8]\n"
 
 
@@ -90,7 +90,7 @@ def test_the_published_recipe_on_a_cpu_is_warned_of(lab: Lab) -> None:
     found = large(lab)
     assert any("CPU" in warning for warning in found.warnings)
     matrix = lab.expand(HEAD + TAU, "paper")
-    assert preview(matrix, Earlier(), Machine(1, "cuda:0", is_cpu=False)).warnings == ()
+    assert preview(matrix, Earlier(), DevicesAtHand(1, "cuda:0", is_cpu=False)).warnings == ()
     assert preview(lab.expand(HEAD + TAU), Earlier(), CPU).warnings == ()
 
 

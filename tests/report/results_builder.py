@@ -8,7 +8,7 @@ from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
 from ablate.methods.cocord import COCORD
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import COSTS, Metric
-from ablate.store.results import Run, StudyResults, TeacherRun
+from ablate.store.results import MeasuredRun, StudyResults, TeacherRun
 
 BOTH, PRED, SYM = "L_pred + L̃_pred", "L_pred only", "L̃_pred only"
 
@@ -102,11 +102,15 @@ def _outcome(cells: Scores, label: str, pair: str, index: int) -> Outcome:
     return column[index] if index < len(column) else "waiting"
 
 
-def _run(label: str, pair: str, seed: int, job: str, outcomes: Mapping[str, Outcome]) -> Run:
+def _run(
+    label: str, pair: str, seed: int, job: str, outcomes: Mapping[str, Outcome]
+) -> MeasuredRun:
     states = [value for value in outcomes.values() if isinstance(value, str)]
     last = {name: value for name, value in outcomes.items() if not isinstance(value, str)}
     best = {name: value + 0.5 for name, value in last.items()}
-    return Run(label, pair, seed, job, JobStatus(states[0] if states else "done"), last, best)
+    return MeasuredRun(
+        label, pair, seed, job, JobStatus(states[0] if states else "done"), last, best
+    )
 
 
 def _teachers(pairs: Sequence[str]) -> tuple[TeacherRun, ...]:

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ablate import report
-from ablate.console import Grid, Styled, grids_text
+from ablate.console import Styled, TextTable, grids_text
 from ablate.report.renderers.html import inline
 from ablate.report.renderers.markdown import escape as escape_markdown
 from ablate.report.renderers.tex import tex
@@ -84,7 +84,7 @@ def test_what_steers_or_reorders_text_reaches_nobody(format_, control):
 
 
 def test_wide_cells_break_at_blanks_and_lose_nothing():
-    grid = Grid("t", "", ("label", "n"), ((Styled("a " * 40), Styled("word " * 30)),), ())
+    grid = TextTable("t", "", ("label", "n"), ((Styled("a " * 40), Styled("word " * 30)),), ())
     text = grids_text([grid], 60)
     assert text.count("a ") >= 39
     assert text.count("word") == 30

@@ -9,7 +9,7 @@ import pytest
 from ablate.errors import BusyError
 from ablate.store import lease, locks
 from ablate.store.folders import Folder
-from ablate.store.lease import EXPIRES_S, LeaseFiles, Watch
+from ablate.store.lease import EXPIRES_S, LeaseFiles, LeaseWatch
 from ablate.store.locks import FolderLock, is_held
 
 
@@ -64,7 +64,7 @@ def test_a_lease_of_another_machine_ends_when_it_stops_beating(tmp_path, no_lock
     FolderLock(path).acquire().release()
     elsewhere(path, released=False)
     waiting = FolderLock(path)
-    waiting._watch = Watch(clock)
+    waiting._watch = LeaseWatch(clock)
     for beat in (1, 2, 3):  # as long as it beats, however wrong its clock may be
         clock.now += EXPIRES_S - 1
         elsewhere(path, beat=beat)

@@ -9,7 +9,7 @@ from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import TOP1
 from ablate.store.looks import earlier_sizes, looks_of, read_looks, record_looks
-from ablate.store.results import Run, StudyResults
+from ablate.store.results import MeasuredRun, StudyResults
 
 DIGESTS = {"base": {"t/s": "aa"}, "row": {"t/s": "bb"}}
 
@@ -22,7 +22,7 @@ def study(seeds: int, *, title: str = "A", waiting: int = 0) -> StudyResults:
         jobs=(), rows=DIGESTS,
     )  # fmt: skip
     runs = tuple(
-        Run(label, "t/s", seed, f"{label}{seed}",
+        MeasuredRun(label, "t/s", seed, f"{label}{seed}",
             JobStatus.WAITING if seed >= seeds - waiting else JobStatus.DONE, {"top1": 1.0}, {})
         for label in DIGESTS
         for seed in range(seeds)

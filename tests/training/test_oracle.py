@@ -18,7 +18,7 @@ from ablate.training import data, networks
 from ablate.training.cocord import CoCoRD, CoCoRDConfig
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
-from ablate.training.loop import Run
+from ablate.training.loop import TrainingRun
 from ablate.training.precision import Precision
 from ablate.training.views import plain
 from tests.training.fake_session import FakeSession, Workshop
@@ -86,7 +86,7 @@ def test_whole_runs_equal_the_literal_algorithm(
     method, oracle = pair(config)
     feed = Feed(digits, HYPER, 5, DOUBLE, method.needs)
     session = FakeSession(workshop.job("cocord", "resnet14", "resnet8"), workshop.folder)
-    Run(session, method, feed, HYPER).train()
+    TrainingRun(session, method, feed, HYPER).train()
     assert dictionary * 2 < EPOCHS * TRAINED, "the dictionary wraps"
     for epoch, _, metrics in session.epochs:
         expected, accuracies = one_epoch(oracle, feed, epoch)

@@ -20,9 +20,9 @@ from ablate.methods.references import CRD
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import Position
 from ablate.training import checkpoint, data, networks
-from ablate.training.evaluate import Split, evaluate
+from ablate.training.evaluate import EvaluationSplit, evaluate
 from ablate.training.hyper import Hyper
-from ablate.training.loop import Run
+from ablate.training.loop import TrainingRun
 from ablate.training.precision import Precision
 from ablate.training.teacher_weights import load_weights
 from tests.training.fake_session import FakeSession, Workshop
@@ -78,7 +78,7 @@ def test_saved_weights_are_what_was_measured(workshop: Workshop) -> None:
     fp32 = Precision("fp32", torch.device("cpu"))
     fp32.place(network)
     images = data.load("digits", Path())
-    again = evaluate(network, Split.test(images), fp32).metrics
+    again = evaluate(network, EvaluationSplit.test(images), fp32).metrics
     assert again == {name: outcome.metrics[name] for name in TEST_METRICS}
     network.eval()
     mean, std = (torch.tensor(x)[:, None, None] for x in (images.info.mean, images.info.std))
@@ -232,7 +232,7 @@ def test_a_weight_that_is_not_finite_is_told_with_its_epoch(
 
     def spoil(position: Position, snapshot: Callable[[], bytes]) -> None:
         if position.epoch_ended == ended:
-            run: Run = snapshot.__self__  # type: ignore[attr-defined]
+            run: TrainingRun = snapshot.__self__  # type: ignore[attr-defined]
             next(run.trainable.parameters()).data.fill_(math.nan)
             session.stop_after = position.step
         step_done(position, snapshot)
@@ -304,7 +304,7 @@ def test_best_weights_and_hits_are_kept_beside_the_last_weights(workshop: Worksh
     fp32.place(network)
     for file, expected in (("weights.pt", outcome.metrics), ("best.pt", outcome.best)):
         load_weights(session.folder / file, network, "resnet8")
-        tested = evaluate(network, Split.test(images), fp32)
+        tested = evaluate(network, EvaluationSplit.test(images), fp32)
         assert tested.metrics["top1"] == expected["top1"]
         if file == "weights.pt":
             hits = np.load(session.folder / "hits.npy", allow_pickle=False)

@@ -11,11 +11,11 @@ from ablate.execute.launch.local import LocalLauncher
 from ablate.execute.launch.slurm import FOLDER, SlurmLauncher
 from ablate.execute.launch.slurm_checks import check_cluster
 from ablate.execute.launch.slurm_client import SlurmClient
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.study.settings import Settings
 
 
-def choose_devices(settings: Settings, results: Path) -> list[Device]:
+def choose_devices(settings: Settings, results: Path) -> list[DeviceCapacity]:
     """What jobs can be placed on, as ablate.toml says; a cluster is one place with many slots.
 
     Raises InputError for what is not there, or what a cluster would refuse, and LauncherSilent
@@ -25,7 +25,7 @@ def choose_devices(settings: Settings, results: Path) -> list[Device]:
         return find_devices(settings.execution)
     slurm = settings.executor.slurm
     check_cluster(settings, SlurmClient(), results / FOLDER)
-    return [Device("cuda" if slurm.has_gpu else "cpu", slots=slurm.max_submitted)]
+    return [DeviceCapacity("cuda" if slurm.has_gpu else "cpu", slots=slurm.max_submitted)]
 
 
 def choose_launcher(settings: Settings, results: Path, preload: Iterable[str]) -> Launcher:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ablate.errors import InputError, Problem
 from ablate.execute.launch.limits import available_cores
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.study.settings import Execution
 
 #: What CUDA itself and its libraries take per process, which no allocator counts: 400 to 600 MiB
@@ -31,7 +31,7 @@ class Gpu:
     free: Reading | None = None  #: None where it was not asked
 
 
-def find_devices(execution: Execution) -> list[Device]:
+def find_devices(execution: Execution) -> list[DeviceCapacity]:
     """Devices as ablate.toml asks for: "auto" means CUDA GPUs, else slots on the CPU.
 
     InputError for a device that is not there, or of which the driver cannot tell: to go on with
@@ -48,13 +48,13 @@ def find_devices(execution: Execution) -> list[Device]:
     for name in names:
         kind, _, index = name.partition(":")
         if name == "cpu":
-            devices.append(Device("cpu", slots=cpu_slots(execution)))
+            devices.append(DeviceCapacity("cpu", slots=cpu_slots(execution)))
         elif kind == "cuda" and index.isdecimal() and int(index) < len(gpus):
             slots = None if execution.jobs_per_device == "auto" else execution.jobs_per_device
             reading = gpus[int(index)].free
             if isinstance(reading, str):
                 raise _untold(name, reading, packed=packed)
-            devices.append(Device(name, slots=slots, free_bytes=reading))
+            devices.append(DeviceCapacity(name, slots=slots, free_bytes=reading))
         else:
             there = ", ".join(["cpu", *(f"cuda:{i}" for i in range(len(gpus)))])
             raise InputError(

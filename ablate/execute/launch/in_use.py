@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 
 _MOST_BYTES = 64 * 1024
 
 
 @contextmanager
 def devices_in_use(
-    devices: Sequence[Device], results: Path, say: Callable[[str], None]
+    devices: Sequence[DeviceCapacity], results: Path, say: Callable[[str], None]
 ) -> Iterator[None]:
     """While inside, other runs see that these devices are used; says which others use them, too."""
     with ExitStack() as stack:
@@ -50,7 +50,7 @@ def runtime_folder() -> Path:
 
 
 @contextmanager
-def _noted(folder: Path, devices: Sequence[Device], results: Path) -> Iterator[None]:
+def _noted(folder: Path, devices: Sequence[DeviceCapacity], results: Path) -> Iterator[None]:
     path = folder / f"run-{os.getpid()}.json"
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o600)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ablate.execute.launch.devices import CONTEXT_BYTES
 from ablate.execute.scheduler.messages import DeviceChanged
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 
 ReadFree = Callable[[], Sequence[int]]  #: free bytes of every GPU by index
 
@@ -22,7 +22,7 @@ class _Residents:
 class MemoryWatch:
     """Reads free memory when it means something: all jobs on a device have reached their peak."""
 
-    def __init__(self, devices: Iterable[Device], read: ReadFree) -> None:
+    def __init__(self, devices: Iterable[DeviceCapacity], read: ReadFree) -> None:
         """Watch those of the devices that are packed by memory."""
         self._read = read
         self._devices = {device.name: _Residents() for device in devices if device.slots is None}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.execute.launch.slurm_client import (
-    Limits,
+    ClusterLimits,
     Partition,
     SlurmClient,
     SlurmRefused,
@@ -74,7 +74,7 @@ def _time_problems(settings: Settings) -> Iterator[Problem]:
         yield Problem(_FILE, f"{_KEY}time", text, "a longer time, or a shorter checkpoint_every")
 
 
-def _account_problems(settings: Settings, limits: Limits) -> Iterator[Problem]:
+def _account_problems(settings: Settings, limits: ClusterLimits) -> Iterator[Problem]:
     slurm = settings.executor.slurm
     if limits.accounting:
         return  # then sbatch itself refuses what it does not know

@@ -111,7 +111,7 @@ class AccountedTask:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ClusterLimits:
     """What the cluster allows."""
 
     max_array_size: int  #: indices of an array lie below this
@@ -253,12 +253,12 @@ class SlurmClient:
                 if not any(word in str(refused) for word in _OVER):
                     raise
 
-    def limits(self) -> Limits:
+    def limits(self) -> ClusterLimits:
         """Ask what the cluster allows; SlurmUnavailable where it does not answer."""
         settings = dict(
             re.findall(r"^(\w+)\s*=\s*(.*)$", self._ask(["scontrol", "show", "config"]), re.M)
         )
-        return Limits(
+        return ClusterLimits(
             max_array_size=_leading_number(settings.get("MaxArraySize", ""), 1001),
             max_jobs=_leading_number(settings.get("MaxJobCount", ""), 10_000),
             kill_wait_s=_leading_number(settings.get("KillWait", ""), 30),

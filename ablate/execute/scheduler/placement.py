@@ -9,7 +9,7 @@ A device has either a fixed number of slots, or packs by memory (`slots=None`, "
   Older jobs reserve nothing: the reading is taken to include them. It only does if they had
   reached their peak by then, so take a reading when they have (a wrong guess costs one
   out-of-memory attempt, which is then repeated alone). Without any reading nothing is shared.
-- No more than `Device.at_most` jobs share an auto device however small they are: processors
+- No more than `DeviceCapacity.at_most` jobs share an auto device however small they are: processors
   run out too, and memory says nothing about those.
 - A job flagged `alone` gets a whole device, whether that counts slots or bytes.
 - A free-bytes reading taken while our own jobs ran says nothing once they are gone; until the
@@ -37,7 +37,7 @@ LOOK_AHEAD = 8  #: kinds of known peak that are offered to the devices in one go
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceCapacity:
     """Something that jobs run on, as the user or a launcher declares it."""
 
     name: str
@@ -74,7 +74,7 @@ class Resident:
 class Load:
     """A device with the jobs on it."""
 
-    device: Device
+    device: DeviceCapacity
     free_bytes: int | None
     read_when_empty: bool = True  #: no job of ours is part of the reading
     residents: dict[str, Resident] = field(default_factory=dict)
@@ -188,7 +188,7 @@ class ReadyQueue:
 class Placement:
     """The devices, what runs on them, and the ready jobs that wait for one."""
 
-    def __init__(self, devices: Iterable[Device]) -> None:
+    def __init__(self, devices: Iterable[DeviceCapacity]) -> None:
         loads = [Load(device, device.free_bytes) for device in devices]
         self._loads = {load.device.name: load for load in loads}
         if not loads or len(self._loads) < len(loads):

@@ -13,7 +13,7 @@ from ablate.methods.lifecycle import AttemptOutcome
 
 
 @dataclass(frozen=True)
-class Record:
+class RetryRecord:
     """What past attempts of a job say about the next."""
 
     retries: int = 0  #: attempts without progress since the last that had some
@@ -69,7 +69,7 @@ class RetryPolicy:
     machine_wait_s: float = 3600.0  #: pauses in all, without progress, before the run ends
     busy_s: float = 5.0  #: pause before a job that another worker holds is tried again
 
-    def delay_s(self, record: Record) -> float:
+    def delay_s(self, record: RetryRecord) -> float:
         """Pause before the next attempt."""
         return float(self.first_delay_s * self.factor ** max(record.retries - 1, 0))
 
@@ -78,8 +78,8 @@ class RetryPolicy:
         return min(self.longest_pause_s, float(self.first_pause_s * 2 ** min(pauses, 30)))
 
     def judge(
-        self, record: Record, end: Ended, *, shared: bool, stopping: bool
-    ) -> tuple[Trigger, Record]:
+        self, record: RetryRecord, end: Ended, *, shared: bool, stopping: bool
+    ) -> tuple[Trigger, RetryRecord]:
         """Decide what becomes of a job whose attempt ended, and what to remember of it.
 
         `shared`: others may have been on its device, so that memory running out need not be

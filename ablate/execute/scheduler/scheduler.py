@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from ablate.errors import AblateError
-from ablate.execute.scheduler.job_state import ACTIVE, JobState, check_job, linked
 from ablate.execute.scheduler.messages import (
     TRANSITIONS,
     AllSettled,
@@ -37,8 +36,9 @@ from ablate.execute.scheduler.messages import (
     WaitedTooLong,
     WakeAfter,
 )
-from ablate.execute.scheduler.placement import Device, Placement, Request
+from ablate.execute.scheduler.placement import DeviceCapacity, Placement, Request
 from ablate.execute.scheduler.retry import DETERMINISTIC, USUAL, RetryPolicy
+from ablate.execute.scheduler.task_state import ACTIVE, TaskState, check_job, linked
 from ablate.methods.lifecycle import BROKEN, AttemptOutcome, JobStatus
 
 
@@ -62,7 +62,7 @@ class Scheduler:
     def __init__(
         self,
         tasks: Iterable[Task],
-        devices: Iterable[Device],
+        devices: Iterable[DeviceCapacity],
         *,
         done: frozenset[str] = frozenset(),
         failed: Mapping[str, JobStatus] = {},
@@ -72,7 +72,7 @@ class Scheduler:
     ) -> None:
         self._policy = policy
         self._placement = Placement(devices)
-        self._jobs: dict[str, JobState] = {}
+        self._jobs: dict[str, TaskState] = {}
         self._counts = dict.fromkeys(JobStatus, 0)
         self._running: dict[str, str] = {}
         self._backoff: dict[str, None] = {}  # an ordered set
@@ -89,16 +89,16 @@ class Scheduler:
         """The running jobs and their devices, in the order they were launched."""
         return dict(self._running)
 
-    def phase(self, job: str) -> JobStatus:
-        """Tell the phase of a job."""
-        return self._job(job).phase
+    def status(self, job: str) -> JobStatus:
+        """The status of a job."""
+        return self._job(job).status
 
     def next_attempt(self, job: str) -> int:
-        """Tell the number of the next attempt at a job."""
+        """The number of the next attempt at a job."""
         return self._job(job).attempt + 1
 
     def counts(self) -> Mapping[JobStatus, int]:
-        """Tell how many jobs are in each phase, zeros included."""
+        """How many jobs have each status, zeros included."""
         return dict(self._counts)
 
     def start(self) -> list[Instruction]:
@@ -139,9 +139,9 @@ class Scheduler:
         new = linked(added, self._jobs)
         self._jobs |= new
         for job in new.values():
-            self._counts[job.phase] += 1
+            self._counts[job.status] += 1
         for job in new.values():
-            if job.phase in (JobStatus.FAILED, JobStatus.DIVERGED):
+            if job.status in (JobStatus.FAILED, JobStatus.DIVERGED):
                 self._break_downstream(job)
         for job in new.values():
             self._look_upstream(job)
@@ -169,7 +169,7 @@ class Scheduler:
     def _end(self, end: Ended) -> list[Instruction]:
         job = self._job(end.job)
         what = f"attempt {end.attempt} {end.outcome}"
-        if job.phase not in ACTIVE or end.attempt != job.attempt:
+        if job.status not in ACTIVE or end.attempt != job.attempt:
             raise self._illegal(job, f'event "{what}", but it is {_described(job)}')
         if end.step > job.record.step or end.outcome is AttemptOutcome.FINISHED:
             self._pauses, self._waited_s = 0, 0.0
@@ -179,16 +179,16 @@ class Scheduler:
             job.record, end, shared=shared, stopping=self._stopping
         )
         job.ended += 1
-        phase = self._move(job, trigger, f"{what} at step {end.step}")
-        if phase is JobStatus.DONE:
+        status = self._move(job, trigger, f"{what} at step {end.step}")
+        if status is JobStatus.DONE:
             for below in job.downstream:
                 below.unfinished -= 1
                 self._look_upstream(below)
-        elif phase in BROKEN:
+        elif status in BROKEN:
             self._break_downstream(job)
         if same := self._same_error(job, end):
             return same
-        if phase is JobStatus.BACKOFF:
+        if status is JobStatus.BACKOFF:
             busy = end.outcome is AttemptOutcome.BUSY
             seconds = self._policy.busy_s if busy else self._policy.delay_s(job.record)
             return [WakeAfter(end.job, seconds)]
@@ -208,7 +208,7 @@ class Scheduler:
         self._paused = job
         return [Pause(job, seconds)]
 
-    def _same_error(self, job: JobState, end: Ended) -> list[Instruction]:
+    def _same_error(self, job: TaskState, end: Ended) -> list[Instruction]:
         """Stop where an error that ended a job of one row has ended one of another row, too."""
         if not end.fingerprint or self._stopping or end.outcome not in DETERMINISTIC:
             return []
@@ -217,7 +217,7 @@ class Scheduler:
         if len(rows) < 2:
             return []
         for name in rows.values():
-            if self._jobs[name].phase is JobStatus.BACKOFF:
+            if self._jobs[name].status is JobStatus.BACKOFF:
                 self._move(self._jobs[name], Trigger.GIVE_UP)
                 self._break_downstream(self._jobs[name])
         self._start_no_more()
@@ -233,32 +233,32 @@ class Scheduler:
         for name in list(self._backoff):
             self._move(self._jobs[name], Trigger.STOP)
 
-    def _look_upstream(self, job: JobState) -> None:
+    def _look_upstream(self, job: TaskState) -> None:
         """Move a waiting job on if its upstream jobs let it, or never will."""
-        if job.phase is JobStatus.WAITING and job.broken:
+        if job.status is JobStatus.WAITING and job.broken:
             self._move(job, Trigger.UPSTREAM_BROKEN)
-        elif job.phase is JobStatus.WAITING and not job.unfinished:
+        elif job.status is JobStatus.WAITING and not job.unfinished:
             self._move(job, Trigger.UPSTREAM_DONE)
 
-    def _break_downstream(self, job: JobState) -> None:
+    def _break_downstream(self, job: TaskState) -> None:
         """Block all that builds on a job; a loop, since chains can be longer than the stack."""
         spreading = [job]
         while spreading:
             for below in spreading.pop().downstream:
                 below.broken += 1
-                if below.phase is JobStatus.WAITING:
+                if below.status is JobStatus.WAITING:
                     self._move(below, Trigger.UPSTREAM_BROKEN)
                     spreading.append(below)
 
-    def _move(self, job: JobState, trigger: Trigger, why: str = "") -> JobStatus:
-        target = TRANSITIONS.get((job.phase, trigger))
+    def _move(self, job: TaskState, trigger: Trigger, why: str = "") -> JobStatus:
+        target = TRANSITIONS.get((job.status, trigger))
         if target is None:
             raise self._illegal(job, f'"{trigger}" while it is {_described(job)}')
-        job.history.append(f"{job.phase} -> {target} ({why or trigger})")
-        self._counts[job.phase] -= 1
+        job.history.append(f"{job.status} -> {target} ({why or trigger})")
+        self._counts[job.status] -= 1
         self._counts[target] += 1
         self._backoff.pop(job.task.id, None)
-        job.phase = target
+        job.status = target
         if target is JobStatus.BACKOFF:
             self._backoff[job.task.id] = None
         elif target is JobStatus.READY:
@@ -266,25 +266,29 @@ class Scheduler:
             self._placement.add(Request(job.order, task.id, task.kind, job.record.alone))
         return target
 
-    def _job(self, name: str) -> JobState:
+    def _job(self, name: str) -> TaskState:
         if name not in self._jobs:
             raise IllegalTransitionError(name, "no such job")
         return self._jobs[name]
 
-    def _illegal(self, job: JobState, what: str) -> IllegalTransitionError:
+    def _illegal(self, job: TaskState, what: str) -> IllegalTransitionError:
         return IllegalTransitionError(job.task.id, what, job.history)
 
     def check_invariants(self) -> None:
         """Assert what must always hold; looks at every job, so it is for tests."""
         jobs = self._jobs.values()
-        phases = [job.phase for job in jobs]
-        assert self._counts == {phase: phases.count(phase) for phase in JobStatus}
-        running = [job.task.id for job in jobs if job.phase in ACTIVE]
+        statuses = [job.status for job in jobs]
+        assert self._counts == {status: statuses.count(status) for status in JobStatus}
+        running = [job.task.id for job in jobs if job.status in ACTIVE]
         assert sorted(running) == sorted(self._running)
         self._placement.check_invariants(self._running)
         assert self._placement.waiting == self._counts[JobStatus.READY]
-        assert set(self._backoff) == {job.task.id for job in jobs if job.phase is JobStatus.BACKOFF}
-        assert not any(phase is JobStatus.DONE for phase, _ in TRANSITIONS), "finished never reruns"
+        assert set(self._backoff) == {
+            job.task.id for job in jobs if job.status is JobStatus.BACKOFF
+        }
+        assert not any(status is JobStatus.DONE for status, _ in TRANSITIONS), (
+            "finished never reruns"
+        )
         for job in jobs:
             check_job(job, self._jobs)
         if self._started and self._counts[JobStatus.READY]:
@@ -296,5 +300,5 @@ class Scheduler:
             assert not self._running and not self._backoff
 
 
-def _described(job: JobState) -> str:
-    return f"{job.phase}, latest attempt {job.attempt}" if job.attempt else str(job.phase)
+def _described(job: TaskState) -> str:
+    return f"{job.status}, latest attempt {job.attempt}" if job.attempt else str(job.status)

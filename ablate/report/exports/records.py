@@ -28,7 +28,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ablate.methods.metrics import Metric
-from ablate.report.tables.table import Cell, Comparison, Quantity, Row, Table
+from ablate.report.tables.table import Cell, Comparison, Quantity, Table, TableRow
 
 Record = dict[str, Any]
 
@@ -87,14 +87,14 @@ def _plain_records(tables: Sequence[Table]) -> list[Record]:
     ]  # fmt: skip
 
 
-def _quantities(table: Table, row: Row) -> Iterator[tuple[str, Quantity]]:
+def _quantities(table: Table, row: TableRow) -> Iterator[tuple[str, Quantity]]:
     """Name of its column and quantity, for each of a row."""
     for column, cell in zip(table.columns, row.cells, strict=True):
         if isinstance(cell, Quantity):
             yield column.key, cell
 
 
-def _record(table: Table, row: Row, cell: Cell) -> Record:
+def _record(table: Table, row: TableRow, cell: Cell) -> Record:
     return {
         **_about(table, cell.metric),
         "pair": cell.pair,
@@ -140,7 +140,7 @@ def _comparison(one: Comparison | None) -> Record:
     }
 
 
-def _published(table: Table, row: Row, cell: Cell) -> float | None:
+def _published(table: Table, row: TableRow, cell: Cell) -> float | None:
     """The published value right of the cell, if the table has one."""
     if not table.published:
         return None

@@ -14,7 +14,7 @@ from html import escape
 from ablate.console import without_controls
 from ablate.matrix.plan import Role
 from ablate.report.tables.notation import Symbol, split
-from ablate.report.tables.table import Cell, Column, Effect, Quantity, Row, Show, Table
+from ablate.report.tables.table import Cell, Column, Effect, Quantity, Show, Table, TableRow
 from ablate.report.tables.text import row_label, show
 
 _COMMAND = re.compile(r"`(ablate [^`]*)`")
@@ -100,7 +100,7 @@ def _bodies(table: Table) -> list[str]:
     return [*lines, "</tbody>"]
 
 
-def _row(table: Table, row: Row) -> str:
+def _row(table: Table, row: TableRow) -> str:
     cells = "".join(
         _cell(column, cell, grid=table.layout == "grid")
         for column, cell in zip(table.columns, row.cells, strict=True)

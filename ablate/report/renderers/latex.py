@@ -13,7 +13,7 @@ from textwrap import wrap
 
 from ablate.report.renderers.tex import Engine, settled, without_command
 from ablate.report.renderers.tex import unsettled as tex
-from ablate.report.tables.table import Row, Show, Table
+from ablate.report.tables.table import Show, Table, TableRow
 from ablate.report.tables.text import Shown, row_label, show
 
 _LONGEST_FLOAT = 46  #: lines of the table that fit a page; longer tables break over pages
@@ -74,7 +74,7 @@ def _is_long(table: Table) -> bool:
     return lines + _NOTE_LINE * notes > _LONGEST_FLOAT
 
 
-def _lines(table: Table, row: Row) -> int:
+def _lines(table: Table, row: TableRow) -> int:
     """Lines that a row takes: those of its label, or of the cell that says most."""
     shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
     said = (1 + len(one.details) * (not (one.best or one.second)) for one in shown)
@@ -172,13 +172,13 @@ def _body(table: Table) -> list[str]:
     return lines
 
 
-def _row(table: Table, row: Row) -> str:
+def _row(table: Table, row: TableRow) -> str:
     shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
     indent = r"\quad " if row.group else ""
     return _line([indent + _label(row), *map(_emphasised, shown)])
 
 
-def _label(row: Row) -> str:
+def _label(row: TableRow) -> str:
     """The label, on several lines where it would make the numbers beside it tiny."""
     lines = _label_lines(row)
     if len(lines) < 2:
@@ -186,7 +186,7 @@ def _label(row: Row) -> str:
     return rf"\begin{{tabular}}[t]{{@{{}}l@{{}}}}{_BREAK.join(map(tex, lines))}\end{{tabular}}"
 
 
-def _label_lines(row: Row) -> list[str]:
+def _label_lines(row: TableRow) -> list[str]:
     return wrap(row_label(row), _WIDEST_LABEL, break_long_words=False, break_on_hyphens=False)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ablate.console import without_controls
-from ablate.report.tables.table import Row, Table
+from ablate.report.tables.table import Table, TableRow
 from ablate.report.tables.text import Shown, row_label, show
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$#])")
@@ -50,7 +50,7 @@ def _render(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _cells(table: Table, row: Row) -> list[str]:
+def _cells(table: Table, row: TableRow) -> list[str]:
     shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
     return [escape(row_label(row)), *map(_emphasised, shown)]
 

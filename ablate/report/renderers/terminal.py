@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ablate.console import PLAIN_WIDTH, Grid, Styled, grids_text
+from ablate.console import PLAIN_WIDTH, Styled, TextTable, grids_text
 from ablate.report.tables.footer import EMPHASIS
 from ablate.report.tables.table import Show, Table
 from ablate.report.tables.text import Shown, row_label, show
@@ -18,7 +18,7 @@ def render_terminal(tables: Sequence[Table], width: int = PLAIN_WIDTH) -> str:
     return grids_text([grid_of(table, plain=True) for table in tables], width)
 
 
-def grid_of(table: Table, *, plain: bool) -> Grid:
+def grid_of(table: Table, *, plain: bool) -> TextTable:
     """The console's form of a table."""
     shown = [
         [show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True)]
@@ -48,7 +48,7 @@ def grid_of(table: Table, *, plain: bool) -> Grid:
         notes = tuple(note.replace(EMPHASIS, _PLAIN_WORDS) for note in notes)
     lines = tuple("\n".join(head) for head in heads)
     words = (i for i, column in enumerate(table.columns, 1) if column.show is Show.CONCLUSION)
-    return Grid(
+    return TextTable(
         title=table.title,
         subtitle=table.question,
         heads=lines,

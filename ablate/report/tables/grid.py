@@ -10,7 +10,7 @@ from ablate.methods.parts import Value, format_value
 from ablate.methods.registry import BUILT_IN
 from ablate.report.tables import footer
 from ablate.report.tables.analysis import Analysis, baseline_label, rerank
-from ablate.report.tables.table import Cell, Column, Row, Show, Table
+from ablate.report.tables.table import Cell, Column, Show, Table, TableRow
 from ablate.store.results import StudyResults
 
 _Spot = tuple[Value, Value]  #: (value of the row's part, value of the column's part)
@@ -116,7 +116,7 @@ def grid(
         cells: list[Cell | None] = [
             ranked.get((row_value, column_value)) for column_value in shape.column_values
         ]
-        rows.append(Row(part_text(plan, shape.row_part, row_value), tuple(cells)))
+        rows.append(TableRow(part_text(plan, shape.row_part, row_value), tuple(cells)))
     base = plan.baseline[shape.row_part], plan.baseline[shape.column_part]
     baseline = (
         f"Baseline: {part_text(plan, shape.row_part, base[0])}, "

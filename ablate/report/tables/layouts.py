@@ -23,10 +23,10 @@ from ablate.report.tables.table import (
     Column,
     Effect,
     Quantity,
-    Row,
     Selection,
     Show,
     Table,
+    TableRow,
 )
 from ablate.store.results import StudyResults
 
@@ -88,7 +88,7 @@ def one_part(results: StudyResults, analysis: Analysis, pair: str, notes: Notes)
         cells: list[Cell | Effect | Quantity | None] = [cell] * measured
         if beside:
             cells.append(_published_cell(published_for(plan, variant, pair)))
-        rows.append(Row(variant.label, tuple(cells), variant.role, heading))
+        rows.append(TableRow(variant.label, tuple(cells), variant.role, heading))
     shown = [analysis.cells[variant.label, pair] for variant in plan.variants]
     return _table(
         results,
@@ -119,7 +119,7 @@ def effects(
         Column("conclusion", ("what it says",), Show.CONCLUSION),
     )
     rows = [
-        Row(effect.name, (effect,) * len(columns), None, family.name)
+        TableRow(effect.name, (effect,) * len(columns), None, family.name)
         for family in families
         for effect in family.effects
     ]
@@ -197,16 +197,16 @@ def _pair_columns(block: Sequence[str], *, taught: bool, beside: bool) -> list[C
 
 def _pair_rows(
     results: StudyResults, analysis: Analysis, block: Sequence[str], *, beside: bool
-) -> list[Row]:
+) -> list[TableRow]:
     plan = analysis.plan
 
-    def row(variant: Variant, heading: str) -> Row:
+    def row(variant: Variant, heading: str) -> TableRow:
         cells: list[Cell | Effect | Quantity | None] = []
         for pair in block:
             cells.append(analysis.cells[variant.label, pair])
             if beside:
                 cells.append(_published_cell(published_for(plan, variant, pair)))
-        return Row(variant.label, tuple(cells), variant.role, heading)
+        return TableRow(variant.label, tuple(cells), variant.role, heading)
 
     rows = []
     if analysis.metric.name == "top1" and _is_taught(plan):
@@ -216,14 +216,14 @@ def _pair_rows(
             if beside:
                 cells.append(_published_cell(published(pair, "Teacher")))
         late = " (last epoch)" if analysis.selection is Selection.BEST else ""
-        rows.append(Row(f"Teacher{late}", tuple(cells)))
+        rows.append(TableRow(f"Teacher{late}", tuple(cells)))
     variants = ordered(plan)
     has_student = any(_is_student(variant) for variant, _ in variants)
     if beside and not has_student:
         cells = []
         for pair in block:
             cells += [None, _published_cell(published(pair, "Student"))]
-        rows.append(Row("Student", tuple(cells)))
+        rows.append(TableRow("Student", tuple(cells)))
     return rows + [row(variant, heading) for variant, heading in variants]
 
 
@@ -252,7 +252,7 @@ def cost_tables(results: StudyResults, analyses: Sequence[Analysis], notes: Note
         rows = []
         for variant, heading in ordered(plan):
             cells = [_bare(a.cells[variant.label, pair]) for a in analyses]
-            rows.append(Row(variant.label, tuple(cells), variant.role, heading))
+            rows.append(TableRow(variant.label, tuple(cells), variant.role, heading))
         shown = [first.cells[variant.label, pair] for variant in plan.variants]
         table = Table(
             "costs",
@@ -308,7 +308,7 @@ def _table(
     title: str,
     corner: tuple[str, ...],
     columns: Sequence[Column],
-    rows: Sequence[Row],
+    rows: Sequence[TableRow],
     footer: tuple[str, ...],
     beside: bool = False,
 ) -> Table:

@@ -10,7 +10,7 @@ from ablate.methods.parts import format_value
 from ablate.report.tables import footer
 from ablate.report.tables.analysis import Analysis, analyse
 from ablate.report.tables.seeds_advice import needed_by
-from ablate.report.tables.table import Cell, Column, Quantity, Row, Selection, Show, Table
+from ablate.report.tables.table import Cell, Column, Quantity, Selection, Show, Table, TableRow
 from ablate.store.results import StudyResults
 
 _COLUMNS = (
@@ -41,7 +41,7 @@ def power_table(
     plan, analysis = results.plan, analyse(results, metric, selection)
     several = len(plan.pairs) > 1
     rows = [
-        Row(cell.variant, _cells(analysis, cell, half_width), cell.role, cell.pair * several)
+        TableRow(cell.variant, _cells(analysis, cell, half_width), cell.role, cell.pair * several)
         for pair in plan.pairs
         for cell in analysis.comparisons
         if cell.pair == pair

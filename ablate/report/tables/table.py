@@ -163,7 +163,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row, under the heading `group` if that differs from the row above."""
 
     label: str
@@ -183,7 +183,7 @@ class Table:
     question: str
     corner: tuple[str, ...]  #: head of the label column, one line per line of the columns' heads
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     footer: tuple[str, ...]
     headline: tuple[str, ...] = ()  #: the answer, above the first table of a metric
     metric: Metric | None = None
@@ -195,9 +195,9 @@ class Table:
     half_width: float | None = None  #: that a table on seeds needed is about
 
     @property
-    def cells(self) -> list[tuple[Row, Cell]]:
+    def cells(self) -> list[tuple[TableRow, Cell]]:
         """Every distinct cell with its row, in reading order."""
-        seen: dict[int, tuple[Row, Cell]] = {}
+        seen: dict[int, tuple[TableRow, Cell]] = {}
         for row in self.rows:
             for cell in row.cells:
                 if isinstance(cell, Cell):

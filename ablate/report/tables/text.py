@@ -15,8 +15,8 @@ from ablate.report.tables.table import (
     Comparison,
     Effect,
     Quantity,
-    Row,
     Show,
+    TableRow,
     Tested,
 )
 from ablate.statistics.verdict import DIFFERENT, Verdict
@@ -56,7 +56,7 @@ def p_text(p: float) -> str:
     return f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
-def row_label(row: Row) -> str:
+def row_label(row: TableRow) -> str:
     """The row's label; the baseline is named as such."""
     return f"{row.label} (baseline)" if row.role is Role.BASELINE else row.label
 

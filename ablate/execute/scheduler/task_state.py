@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ablate.execute.scheduler.messages import Task, TasksAdded
-from ablate.execute.scheduler.retry import Record
+from ablate.execute.scheduler.retry import RetryRecord
 from ablate.methods.lifecycle import BROKEN, JobStatus
 
 #: What a job is while an attempt of it is on a device.
@@ -16,36 +16,36 @@ ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @dataclass(slots=True)
-class JobState:
+class TaskState:
     """A task with its state; the counts spare us from looking at all its neighbours."""
 
     task: Task
     order: int
     attempt: int  #: number of the latest attempt, of this run or an earlier one
-    phase: JobStatus = JobStatus.WAITING
-    record: Record = field(default_factory=Record)
+    status: JobStatus = JobStatus.WAITING
+    record: RetryRecord = field(default_factory=RetryRecord)
     launched: int = 0
     ended: int = 0
     unfinished: int = 0  #: upstream jobs that are not DONE
     broken: int = 0  #: upstream jobs that are BROKEN
-    downstream: list[JobState] = field(default_factory=list, repr=False)
+    downstream: list[TaskState] = field(default_factory=list, repr=False)
     history: deque[str] = field(default_factory=lambda: deque(maxlen=8))
 
 
-def linked(added: TasksAdded, known: Mapping[str, JobState]) -> dict[str, JobState]:
+def linked(added: TasksAdded, known: Mapping[str, TaskState]) -> dict[str, TaskState]:
     """New jobs, linked to each other and to those that are known; ValueError for a wrong graph."""
-    new: dict[str, JobState] = {}
+    new: dict[str, TaskState] = {}
     for order, task in enumerate(added.tasks, start=len(known)):
         if task.id in new or task.id in known:
             raise ValueError(f"two tasks are called {task.id}")
-        record = Record(step=added.steps.get(task.id, 0))
-        new[task.id] = JobState(task, order, added.attempts.get(task.id, 0), record=record)
+        record = RetryRecord(step=added.steps.get(task.id, 0))
+        new[task.id] = TaskState(task, order, added.attempts.get(task.id, 0), record=record)
         if task.id in added.done:
-            new[task.id].phase = JobStatus.DONE
+            new[task.id].status = JobStatus.DONE
         elif task.id in added.failed:
-            phase = new[task.id].phase = added.failed[task.id]
-            if phase not in (JobStatus.FAILED, JobStatus.DIVERGED):
-                raise ValueError(f"{task.id} cannot have failed as {phase}")
+            status = new[task.id].status = added.failed[task.id]
+            if status not in (JobStatus.FAILED, JobStatus.DIVERGED):
+                raise ValueError(f"{task.id} cannot have failed as {status}")
     for task in added.tasks:
         for name in task.upstream:
             if name not in new and name not in known and name not in added.done:
@@ -56,21 +56,21 @@ def linked(added: TasksAdded, known: Mapping[str, JobState]) -> dict[str, JobSta
         for above in (new.get(n) or known.get(n) for n in dict.fromkeys(job.task.upstream)):
             if above is not None:
                 above.downstream.append(job)
-                job.unfinished += above.phase is not JobStatus.DONE
-                job.broken += above.task.id in known and above.phase in BROKEN
+                job.unfinished += above.status is not JobStatus.DONE
+                job.broken += above.task.id in known and above.status in BROKEN
     return new
 
 
-def check_job(job: JobState, jobs: Mapping[str, JobState]) -> None:
+def check_job(job: TaskState, jobs: Mapping[str, TaskState]) -> None:
     """Assert what must always hold of one job; for tests."""
-    upstream = [jobs[name].phase for name in dict.fromkeys(job.task.upstream) if name in jobs]
-    assert job.unfinished == sum(phase is not JobStatus.DONE for phase in upstream), job
-    assert job.broken == sum(phase in BROKEN for phase in upstream), job
-    assert job.launched - job.ended == (job.phase in ACTIVE), "one outcome per attempt"
-    if job.launched or job.phase is JobStatus.READY:
+    upstream = [jobs[name].status for name in dict.fromkeys(job.task.upstream) if name in jobs]
+    assert job.unfinished == sum(status is not JobStatus.DONE for status in upstream), job
+    assert job.broken == sum(status in BROKEN for status in upstream), job
+    assert job.launched - job.ended == (job.status in ACTIVE), "one outcome per attempt"
+    if job.launched or job.status is JobStatus.READY:
         assert not job.unfinished, "upstream before downstream"
-    if job.phase in (JobStatus.WAITING, JobStatus.BLOCKED):
+    if job.status in (JobStatus.WAITING, JobStatus.BLOCKED):
         assert job.unfinished, "a job waits for nothing"
-        assert (job.phase is JobStatus.BLOCKED) == (job.broken > 0), (
+        assert (job.status is JobStatus.BLOCKED) == (job.broken > 0), (
             "blocked by broken upstream jobs"
         )
