@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ablate.store.events import Resumed, Started
-from tests.execute.test_execute_training import TINY, prepare
+from tests.execute.test_training import TINY, prepare
 from tests.execute.toy_workshop import Workshop, signal_worker
 
 
