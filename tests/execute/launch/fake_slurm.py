@@ -35,6 +35,7 @@ class Task:
     ended_at: float = 0.0
     starts: int = 0
     signalled: bool = False
+    doomed: str = ""  #: state of an end that `finish` decided to be no success
 
     @property
     def id(self) -> str:
@@ -54,6 +55,7 @@ class FakeSlurm:
     max_array: int = 1001
     remembers_s: float = 300.0  #: how long squeue lists tasks that ended
     accounting: bool = False
+    accounting_late_s: float = 0.0  #: before the accounting knows of an end
     silent: bool = False  #: the controller does not answer
     loses_answers: int = 0  #: so many submissions are taken without an answer
     finish: Callable[[Task], None] = lambda task: None  #: at a task's natural end
@@ -97,7 +99,7 @@ class FakeSlurm:
                 continue  # it ended otherwise, or was signalled
             self.now = max(self.now, at)
             self.finish(task)
-            self.end(task, "COMPLETED")
+            self.end(task, task.doomed or "COMPLETED")
             self._start()
         self.now = until
         while self._over and self.now - self._over[0].ended_at > self.remembers_s:
@@ -194,6 +196,7 @@ class FakeSlurm:
             return subprocess.CompletedProcess(command, 1, "", words)
         wanted = next(w for w in command if w.startswith("--jobs="))[7:].split(",")
         found = [self.tasks[name] for name in wanted if name in self.tasks]
+        found = [t for t in found if t.over and self.now - t.ended_at >= self.accounting_late_s]
         return self._ok("".join(f"{task.id}|{task.state}|0:0\n" for task in found))
 
     @staticmethod
