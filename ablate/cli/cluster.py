@@ -37,7 +37,9 @@ def sync(
     """Take in what happened on the cluster, submit what is left, and return.
 
     Works from any machine that sees the results folder and has Slurm's commands, as often as you
-    like: ablate sync STUDY
+    like.
+
+    Example: ablate sync studies/lpred_symmetry.toml
     """
     run(
         studies,
@@ -64,7 +66,7 @@ def cancel(
 ) -> None:
     """Cancel a study's jobs on the cluster; the next run goes on from their checkpoints.
 
-    Example: ablate cancel STUDY
+    Example: ablate cancel studies/lpred_symmetry.toml
     """
     from ablate.execute.cancel import cancel_attempts
     from ablate.execute.launch.slurm import SlurmLauncher
