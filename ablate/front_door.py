@@ -98,7 +98,7 @@ def run(
         StoreError: the results folder cannot be used.
     """
     from ablate.execute.display import Silent
-    from ablate.execute.run import run_study
+    from ablate.execute.run_study import run_study
 
     chosen = _settings(settings, Path())
     folder = chosen.path(chosen.results) if results is None else Path(results)
@@ -157,7 +157,7 @@ class Results:
 
     def records(self, study: str | None = None) -> list[dict[str, Any]]:
         """A record per job: id, studies, variant, pair, seed, status, metrics and more."""
-        from ablate.store.export import export
+        from ablate.store.study_records import export
 
         return export(self._index, study)
 
@@ -181,7 +181,7 @@ class Results:
             InputError: no study of that name ran here, or it has no such metric.
         """
         from ablate.report import render, study_tables
-        from ablate.store.export import study_results
+        from ablate.store.study_records import study_results
 
         found = study_results(self._index, self._index.find_study(study))
         return render(study_tables(found, metric, epoch), style)

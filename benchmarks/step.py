@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from ablate.methods.cocord_config import CoCoRDConfig
 from ablate.training import networks
-from ablate.training.cocord import CoCoRD
-from ablate.training.device import facts
+from ablate.training.cocord_step import CoCoRD
+from ablate.training.device_setup import facts
 from ablate.training.hyper import Hyper
 from ablate.training.networks import Network
 from ablate.training.precision import Precision

@@ -95,7 +95,7 @@ def run(
     Example: ablate run studies/lpred_symmetry.toml --profile paper --seeds 0-4
     """
     from ablate.cli.live import Live
-    from ablate.execute.run import Options, run_studies
+    from ablate.execute.run_study import Options, run_studies
     from ablate.execute.stop import StopRequests
     from ablate.matrix.expand import expand
     from ablate.methods.lifecycle import JobStatus

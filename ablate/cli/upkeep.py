@@ -23,7 +23,7 @@ def forget(
 
     Example: ablate forget tau
     """
-    from ablate.store import upkeep
+    from ablate.store import tidying
     from ablate.store.index import Index
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rebuild import check_results
@@ -34,7 +34,7 @@ def forget(
         FolderLock(orchestrator_lock(folder), "ablate forget"),
         Index.open(folder, writable=True) as index,
     ):
-        for key in upkeep.forget(index, study):
+        for key in tidying.forget(index, study):
             tell(f"forgot {key}; `ablate clean` shows what no study needs now")
 
 
@@ -49,7 +49,7 @@ def clean(
 
     Example: ablate clean --yes
     """
-    from ablate.store import upkeep
+    from ablate.store import tidying
     from ablate.store.index import Index
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rebuild import check_results
@@ -58,7 +58,7 @@ def clean(
     folder = existing_results(results)
     check_results(folder)
     check_format(folder)
-    waste = upkeep.find_waste(folder)
+    waste = tidying.find_waste(folder)
     if as_json:
         rows = [{"path": str(one.path), "what": one.what, "bytes": one.size} for one in waste]
         typer.echo(json.dumps(rows, indent=2))
@@ -67,8 +67,8 @@ def clean(
             tell(f"{one.size / 2**20:10,.1f} MiB  {one.path}  ({one.what})")
     if yes and waste:
         with FolderLock(orchestrator_lock(folder), "ablate clean"):
-            for one in upkeep.find_waste(folder):
-                upkeep.remove(one, folder)
+            for one in tidying.find_waste(folder):
+                tidying.remove(one, folder)
             Index.open(folder, writable=True).close()
     total = sum(one.size for one in waste) / 2**20
     done = "removed" if yes else "`ablate clean --yes` removes it"

@@ -28,8 +28,8 @@ from ablate.errors import InputError, Interrupted, JobError, Problem
 from ablate.methods.lifecycle import JobStatus
 
 if TYPE_CHECKING:
+    from ablate.execute.resume_proof import Proof
     from ablate.execute.summary import Summary
-    from ablate.execute.verify import Proof
 
 
 @guarded
@@ -51,9 +51,9 @@ def verify(
     from ablate.cli.live import Live
     from ablate.cli.run import listening
     from ablate.execute.agenda import job_names
-    from ablate.execute.run import run_study
+    from ablate.execute.resume_proof import prove
+    from ablate.execute.run_study import run_study
     from ablate.execute.stop import StopRequests
-    from ablate.execute.verify import prove
     from ablate.matrix.expand import expand
     from ablate.study.parse import read_study
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ablate.errors import StoreError
 from ablate.execute.launch.base import Exit
-from ablate.execute.machine import START_FAULTS
+from ablate.execute.machine_faults import START_FAULTS
 from ablate.execute.scheduler.messages import (
     Ended,
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.execute.display import Silent
-from ablate.execute.run import run_study
+from ablate.execute.run_study import run_study
 from ablate.execute.stop import StopRequests
 from ablate.matrix.costs import Cost, PaidJob, epochs
 from ablate.matrix.identity import job_id

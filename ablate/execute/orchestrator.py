@@ -25,7 +25,7 @@ from ablate.execute.launch.base import (
 )
 from ablate.execute.launch.devices import free_gpu_bytes
 from ablate.execute.launch.memory import MemoryWatch, ReadFree, taken_bytes
-from ablate.execute.machine import machine_trouble
+from ablate.execute.machine_faults import machine_trouble
 from ablate.execute.recovery import Past, read_past
 from ablate.execute.scheduler.messages import (
     AllSettled,

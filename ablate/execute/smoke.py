@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ablate.execute.display import Display
 from ablate.execute.measure import Reduction, reduced
-from ablate.execute.run import Options, run_studies
+from ablate.execute.run_study import Options, run_studies
 from ablate.execute.scratch import scratch_folder
 from ablate.execute.stop import StopRequests
 from ablate.execute.summary import Summary

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from ablate.errors import Problem
 from ablate.matrix.baselines import Setup, baseline_conflicts, inert_parts
-from ablate.matrix.jobs import RowOnPair
 from ablate.matrix.origin import conflict_origin
 from ablate.matrix.pairs import Pair
 from ablate.matrix.plan import Role
+from ablate.matrix.plan_jobs import RowOnPair
 from ablate.methods.method import Conflict, Method
 from ablate.methods.parts import same
 from ablate.methods.session import JobConfig

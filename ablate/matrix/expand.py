@@ -21,7 +21,10 @@ from ablate.matrix.code_digest import Codes, file_code, method_code, module_dige
 from ablate.matrix.contrasts import find_contrasts, find_pair_groups
 from ablate.matrix.identity import canonical
 from ablate.matrix.inputs import data_files, data_inputs
-from ablate.matrix.jobs import (
+from ablate.matrix.own_pairs import network_files, network_notes, weight_notes, with_own_networks
+from ablate.matrix.pairs import Pair, find_pairs
+from ablate.matrix.plan import Contrast, Matrix, PairGroup, StudyPlan
+from ablate.matrix.plan_jobs import (
     Jobs,
     RowOnPair,
     plan_jobs,
@@ -29,9 +32,6 @@ from ablate.matrix.jobs import (
     rows_on_pairs,
     upstream_jobs,
 )
-from ablate.matrix.own_pairs import network_files, network_notes, weight_notes, with_own_networks
-from ablate.matrix.pairs import Pair, find_pairs
-from ablate.matrix.plan import Contrast, Matrix, PairGroup, StudyPlan
 from ablate.matrix.published_rows import published_rows
 from ablate.matrix.resolve import Conditions, changed_by_profile, find_conditions
 from ablate.matrix.rows import PlannedRow, left_out, table_rows

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ablate.matrix.jobs import RowOnPair
+from ablate.matrix.plan_jobs import RowOnPair
 from ablate.methods.method import Method
 from ablate.methods.parts import Value, same
 from ablate.methods.recipe import DETERMINISTIC

@@ -17,7 +17,6 @@ from ablate.matrix.plan import PlannedJob, StudyPlan
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store import schema
-from ablate.store.export import export, study_results
 from ablate.store.history import JobHistory, history
 from ablate.store.index import Index
 from ablate.store.ingest import contradiction
@@ -36,6 +35,7 @@ from ablate.store.states import (
     statuses,
     tally,
 )
+from ablate.store.study_records import export, study_results
 
 __all__ = [
     "JobDetails",

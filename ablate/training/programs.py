@@ -21,8 +21,7 @@ from ablate.methods.own_networks import feature_width, network_input
 from ablate.methods.reference_configs import KDConfig
 from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE, JobConfig, Outcome, Session
 from ablate.training import checkpoint, data, networks
-from ablate.training.baselines import KD, Supervised
-from ablate.training.device import facts, memory_errors, peak_memory, prepare
+from ablate.training.device_setup import facts, memory_errors, peak_memory, prepare
 from ablate.training.evaluate import EvaluationSplit, evaluate
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
@@ -31,6 +30,7 @@ from ablate.training.networks import Network
 from ablate.training.networks.adapted import check, own_network
 from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
+from ablate.training.reference_methods import KD, Supervised
 from ablate.training.step import Trainable
 from ablate.training.teacher_table import TeacherTable, fill_table
 from ablate.training.teacher_weights import load_weights

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ablate.cli.app import app
-from ablate.execute.verify import Proof, Trial
+from ablate.execute.resume_proof import Proof, Trial
 from ablate.matrix.expand import expand
 from ablate.matrix.plan import Matrix
 from ablate.store.files import TEMPORARY
@@ -159,7 +159,7 @@ def test_verify_takes_a_job_of_two_rows_for_one(
         asked.append(job)
         return Proof(job, *[Trial("d", {}, 2, (1,))] * 2)
 
-    monkeypatch.setattr("ablate.execute.verify.prove", prove)
+    monkeypatch.setattr("ablate.execute.resume_proof.prove", prove)
     monkeypatch.chdir(Path(__file__).parents[2])
     study = tmp_path / "study.toml"
     study.write_text(

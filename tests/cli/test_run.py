@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ablate.cli.app import app
-from ablate.execute import run
+from ablate.execute import run_study
 from ablate.execute.summary import Summary
 from ablate.matrix.plan import Matrix
 from ablate.methods.lifecycle import JobStatus
@@ -36,7 +36,7 @@ def test_the_hint_leads_to_the_results_from_where_it_is_read(
     def carried_out(matrices: list[Matrix], *_: object, **__: object) -> Summary:
         return Summary(dict.fromkeys(matrices[0].configs, JobStatus.DONE), 0, 0)
 
-    monkeypatch.setattr(run, "run_studies", carried_out)
+    monkeypatch.setattr(run_study, "run_studies", carried_out)
     monkeypatch.chdir(tmp_path / at)
     told = CliRunner().invoke(app, ["run", str(study), *options])
     assert told.exit_code == 0, told.output
@@ -48,7 +48,7 @@ def test_no_table_is_named_where_no_row_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = tmp_path / Workshop(tmp_path).study()
-    monkeypatch.setattr(run, "run_studies", lambda *_, **__: Summary({}, 0, 0))
+    monkeypatch.setattr(run_study, "run_studies", lambda *_, **__: Summary({}, 0, 0))
     monkeypatch.chdir(tmp_path)
     told = CliRunner().invoke(app, ["run", str(study)])
     assert "the table" not in told.output

@@ -131,7 +131,7 @@ def _module(place: str) -> str:
 
 def test_a_job_has_its_own_networks_and_data_and_no_others() -> None:
     of_resnets = modules(config())
-    assert {"ablate.training.cocord", "ablate.training.networks.resnet",
+    assert {"ablate.training.cocord_step", "ablate.training.networks.resnet",
             "ablate.training.data.digits", "ablate.training.loop",
             "ablate.methods.cocord_config"} <= of_resnets  # fmt: skip
     assert not of_resnets & {
@@ -140,7 +140,7 @@ def test_a_job_has_its_own_networks_and_data_and_no_others() -> None:
     }  # fmt: skip
     across = modules(config(student="vgg8"))
     assert across - of_resnets == {"ablate.training.networks.vgg"}
-    assert "ablate.training.cocord" not in modules(config("kd"))
+    assert "ablate.training.cocord_step" not in modules(config("kd"))
 
 
 def test_nothing_of_planning_storing_or_reporting_is_code_that_trains() -> None:

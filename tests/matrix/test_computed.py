@@ -19,7 +19,7 @@ from ablate.study.parse import read_study
 from ablate.study.settings import load_settings
 from ablate.training import data, networks
 from ablate.training.checkpoint import digest
-from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
 from ablate.training.crd import CRD, CRDConfig
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper

@@ -8,7 +8,7 @@ import torch
 from ablate.methods.session import Outcome
 from ablate.training import networks
 from ablate.training.batchnorm import reestimated
-from ablate.training.cocord import CoCoRD
+from ablate.training.cocord_step import CoCoRD
 from ablate.training.precision import Precision
 from ablate.training.step import Batch, StepLosses
 from tests.training.fake_session import Workshop

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ablate.training import losses, networks
-from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
 from ablate.training.precision import Precision
 from ablate.training.step import Batch, Needs, OptimizerStep
 

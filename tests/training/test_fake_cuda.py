@@ -18,10 +18,10 @@ from ablate.methods.cocord_config import CoCoRDConfig
 from ablate.methods.reference_configs import CRDConfig, KDConfig
 from ablate.methods.registry import BUILT_IN
 from ablate.training import networks
-from ablate.training.baselines import KD, Supervised
-from ablate.training.cocord import CoCoRD
+from ablate.training.cocord_step import CoCoRD
 from ablate.training.crd import CRD
 from ablate.training.networks import Network
+from ablate.training.reference_methods import KD, Supervised
 from ablate.training.step import Batch, StepLosses, Trainable
 
 CUDA = torch.device("cuda", 0)

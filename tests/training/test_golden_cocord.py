@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ablate.training import networks
-from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
 from ablate.training.step import Batch
 
 FOLDERS = [Path(__file__).parents[1] / "golden"]

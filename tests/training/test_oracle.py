@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ablate.training import data, networks
-from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.loop import TrainingRun

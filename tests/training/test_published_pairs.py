@@ -10,7 +10,7 @@ import torch
 
 from ablate.methods.catalog import NETWORKS
 from ablate.training import networks
-from ablate.training.cocord import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
 from ablate.training.step import Batch
 
 ROWS = csv.DictReader((files("ablate.report.tables") / "published.csv").read_text().splitlines())

@@ -37,7 +37,7 @@ from ablate.errors import (
     StoreError,
     says_out_of_memory,
 )
-from ablate.execute.machine import is_machine_fault
+from ablate.execute.machine_faults import is_machine_fault
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag, WorkerSession
 from ablate.matrix.code_digest import file_code, job_code

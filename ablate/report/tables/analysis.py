@@ -23,8 +23,8 @@ from ablate.report.tables.comparisons import (
 )
 from ablate.report.tables.table import NOT_RUN, Cell, Comparison, Selection
 from ablate.statistics.family import LEVEL, ROUNDING_NOISE
+from ablate.statistics.sample import rank, summarise
 from ablate.statistics.stopping import level_for
-from ablate.statistics.summary import rank, summarise
 from ablate.store.looks import OPEN, Look, digest, earlier_sizes
 from ablate.store.results import StudyResults
 

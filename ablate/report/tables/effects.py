@@ -20,7 +20,7 @@ from ablate.report.tables.analysis import Analysis, baseline_label
 from ablate.report.tables.comparisons import number_or_none
 from ablate.report.tables.grid import Grid, part_text
 from ablate.report.tables.table import Cell, Comparison, Effect, Tested
-from ablate.statistics.contrasts import Estimate, contrast, over_pairs
+from ablate.statistics.estimates import Estimate, contrast, over_pairs
 from ablate.statistics.family import LEVEL, ROUNDING_NOISE
 from ablate.statistics.student_t import Array
 from ablate.statistics.verdict import DIFFERENT, Diverged, verdict, within_margin

@@ -13,7 +13,7 @@ from ablate.execute.agenda import Agenda
 from ablate.execute.launch.in_use import devices_in_use
 from ablate.execute.notices import notices
 from ablate.execute.recovery import read_past
-from ablate.execute.run import Options, run_studies, run_study
+from ablate.execute.run_study import Options, run_studies, run_study
 from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.worker.order import Order
 from ablate.matrix.plan import Matrix

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablate.statistics.contrasts import contrast, over_pairs
+from ablate.statistics.estimates import contrast, over_pairs
 
 VALUES = np.array([[70.0, 71.0, 72.5, 71.2], [69.0, 70.4, 71.0, 70.1], [68.0, 69.9, 71.0, 69.5]])
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from ablate.errors import InputError, StoreError
-from ablate.store import artifacts, upkeep
+from ablate.store import artifacts, tidying
 from ablate.store.index import Index
 from ablate.store.looks import Look
 from ablate.store.merging import merge_results
@@ -19,17 +19,17 @@ def test_a_forgotten_study_is_gone_and_its_results_stay(filled):
     with Index.open(filled.results, writable=True) as index:
         index.register(filled.plan(name="other"))
         with pytest.raises(InputError, match="nothing"):
-            upkeep.forget(index, "nothing")
-        assert upkeep.forget(index, "tau") == [filled.plan().key]
+            tidying.forget(index, "nothing")
+        assert tidying.forget(index, "tau") == [filled.plan().key]
         assert [study.name for study in index.find_studies()] == ["other"]
-        assert upkeep.find_waste(filled.results) == [], "the other study has its jobs"
-        upkeep.forget(index, "other")
+        assert tidying.find_waste(filled.results) == [], "the other study has its jobs"
+        tidying.forget(index, "other")
     assert list(document_paths(filled.results)) == []
-    waste = upkeep.find_waste(filled.results)
+    waste = tidying.find_waste(filled.results)
     assert {one.path.name for one in waste} == {run.name for run in _runs(filled)}
     assert all(one.size > 0 for one in waste)
     for one in waste:
-        upkeep.remove(one, filled.results)
+        tidying.remove(one, filled.results)
     assert _runs(filled) == []
     with Index.open(filled.results, writable=True) as index:
         assert export(index) == []
@@ -44,18 +44,18 @@ def test_leftovers_of_jobs_that_are_needed(filled):
     (run.path / "result.json.corrupt").write_bytes(b"??")
     (run.path / ".result.json.1-ab.tmp").write_bytes(b"?")
     (run.path / ".x.tmp").symlink_to("/etc/hostname")
-    waste = upkeep.find_waste(filled.results)
+    waste = tidying.find_waste(filled.results)
     assert sorted(one.size for one in waste) == [1, 2]
     for one in waste:
-        upkeep.remove(one, filled.results)
+        tidying.remove(one, filled.results)
     assert run.result() is not None
-    assert upkeep.find_waste(filled.results) == []
+    assert tidying.find_waste(filled.results) == []
 
 
 def test_a_damaged_study_document_makes_no_job_nobodys(filled):
     next(document_paths(filled.results)).write_text("{")
     with pytest.raises(StoreError, match="damaged"):
-        upkeep.find_waste(filled.results)
+        tidying.find_waste(filled.results)
 
 
 def test_a_linked_run_folder_is_no_waste(filled, tmp_path):
@@ -63,7 +63,7 @@ def test_a_linked_run_folder_is_no_waste(filled, tmp_path):
     precious.mkdir()
     (precious / "thesis").touch()
     (filled.results / "runs" / ("0" * 64)).symlink_to(precious)
-    assert "0" * 64 not in {one.path.name for one in upkeep.find_waste(filled.results)}
+    assert "0" * 64 not in {one.path.name for one in tidying.find_waste(filled.results)}
     shutil.rmtree(filled.run(TEACHER).path)
 
 

@@ -11,7 +11,7 @@ from ablate.errors import DeviceMemoryError
 from ablate.execute.worker.main import describe_error
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.session import Machine
-from ablate.training.device import memory_errors, peak_memory, prepare, tf32_allowed
+from ablate.training.device_setup import memory_errors, peak_memory, prepare, tf32_allowed
 
 GPU = Machine("cuda:0")
 

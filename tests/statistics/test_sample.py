@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ablate.statistics.summary import rank, summarise
+from ablate.statistics.sample import rank, summarise
 
 
 def test_summaries_by_hand() -> None:

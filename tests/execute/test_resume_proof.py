@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from ablate.execute.verify import saboteur
+from ablate.execute.resume_proof import saboteur
 from ablate.store.events import EpochEnded, Started, Stopped
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
