@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _GIB = 2**30
 _LOW_DISK = 5 * _GIB  #: below this a study of checkpoints may fill the disk
-_DATA_FOLDERS = (Path("/usr/share/datasets"),)  #: where Debian's packages put data sets
 _SELF_TEST_S = 300  #: torch on a network drive takes minutes to load
 
 
@@ -178,18 +176,19 @@ def _of_data(settings: Settings) -> Iterator[Check]:
 
 
 def _data_files(label: str, title: str, name: str, data_dir: Path) -> Check:
-    """Whether a data set's files are there, by the names that torchvision and others give them."""
+    """Whether the files of a data set are there and as long as they must be."""
     from ablate.methods.catalog import DATASETS, split_subset
+    from ablate.methods.data_files import find_files, seem_sound
 
     whole = split_subset(name)[0]
     if whole == "digits" or whole not in DATASETS:  # a dependency's, or the user's own files
         return Check(label, State.OK, title)
-    wanted = re.compile(re.sub(r"[^a-z0-9]", "", whole) + r"(?!\d)")
-    folders = [folder for folder in (data_dir, *_DATA_FOLDERS) if folder.is_dir()]
-    entries = (entry for folder in folders for entry in folder.iterdir())
-    found = next((e for e in entries if wanted.match(re.sub(r"[^a-z0-9]", "", e.name.lower()))), "")
-    if found:
-        return Check(label, State.OK, f"{title}: {found}")
+    files = find_files(DATASETS[whole], data_dir)
+    if seem_sound(DATASETS[whole], data_dir):
+        return Check(label, State.OK, f"{title}: {files[0].parent}")
+    if files:
+        text = f"{title}: {files[0].parent} holds damaged files or those of another set"
+        return Check(label, State.PROBLEM, text, "remove them, or put a sound copy there")
     text = f"{title}: not in {data_dir} yet; it is downloaded at its first use"
     return Check(label, State.WARNING, text, "without a network, put a copy there")
 

@@ -35,6 +35,7 @@ from ablate.execute.recovery import (
     set_damaged_aside,
     settle_strays,
 )
+from ablate.execute.require_data import require_data
 from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.seed_sets import WithSeeds, set_of_seeds_ended
 from ablate.execute.stop import StopRequests
@@ -72,8 +73,8 @@ def run_study(
 ) -> Summary:
     """Carry out what is left of one study.
 
-    Raises InputError for a device that is not there and a disk that is too small, BusyError where
-    another run holds the results folder, StoreError where that cannot be used.
+    Raises InputError for a device or data that is not there and a disk that is too small, BusyError
+    where another run holds the results folder, StoreError where that cannot be used.
     """
     options = Options(more_seeds=more_seeds)
     return run_studies([matrix], results, settings, display, stop=stop, options=options)
@@ -107,13 +108,15 @@ def run_studies(
         made = options.launcher(modules) if options.launcher else None
         launcher = made or choose_launcher(settings, results, modules)
         past = _take_up(agenda, launcher, stop, display)
-        require_room(past.open(agenda.configs), agenda.configs, agenda.run, results)
+        to_run = past.open(agenda.configs)
+        _require_room_and_data(agenda, to_run, display)
+        _register(agenda)
         for matrix in matrices:
             sentence, remedies = opening(matrix, past)
             display.say(sentence, *remedies)
         with ExitStack() as stack:
             stack.callback(display.end)
-            if past.open(agenda.configs):
+            if to_run:
                 stack.enter_context(devices_in_use(own, results, display.say))
             agenda, summary = _orchestrate(
                 agenda, past, devices, launcher, display=display, stop=stop, options=options,
@@ -158,10 +161,20 @@ def _take_up(agenda: Agenda, launcher: Launcher, stop: StopRequests, display: Di
     past = read_past(configs, runs, {**held, **inherited.unknown}, inherited.alive)
     for sentence in notices(agenda, past):
         say(sentence)
+    return past
+
+
+def _require_room_and_data(agenda: Agenda, to_run: Sequence[str], display: Display) -> None:
+    """Raise InputError where room or data are missing, before the studies are written down."""
+    require_room(to_run, agenda.configs, agenda.run, agenda.results)
+    data_dir = agenda.settings.path(agenda.settings.data_dir)
+    require_data([agenda.configs[job] for job in to_run], data_dir, display.say)
+
+
+def _register(agenda: Agenda) -> None:
     with Index.open(agenda.results, writable=True) as index:
         for matrix in agenda.matrices:
             index.register(matrix.plan)
-    return past
 
 
 def _orchestrate(

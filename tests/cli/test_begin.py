@@ -98,7 +98,10 @@ def test_doctor_finds_data_sets_by_their_files(empty: Path) -> None:
     assert checks["data of quick"]["state"] == "ok"
     assert checks["data of paper"]["state"] == "warning"
     assert str(empty / "data") in checks["data of paper"]["found"]
-    (empty / "data" / "cifar-100-python").mkdir()
+    folder = empty / "data" / "cifar-100-python"
+    folder.mkdir()
+    for name in ("meta", "train", "test"):
+        (folder / name).touch()
     checks = {one["name"]: one for one in json.loads(call("doctor", "--quick", "--json"))}
     assert checks["data of paper"]["state"] == "ok"
 

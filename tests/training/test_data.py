@@ -17,8 +17,9 @@ import torch
 from sklearn.datasets import load_digits
 
 from ablate.errors import InputError
+from ablate.methods import data_files
 from ablate.methods.catalog import DATASETS, data_info
-from ablate.training.data import ImageData, load, mnist
+from ablate.training.data import ImageData, load
 from ablate.training.data.images import rows
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
@@ -127,7 +128,7 @@ def offline(monkeypatch):
         monkeypatch.setattr(source, "mirrors", [NOWHERE])
     for source in (datasets.CIFAR10, datasets.CIFAR100):
         monkeypatch.setattr(source, "url", NOWHERE + source.filename)
-    monkeypatch.setattr(mnist, "DEBIAN_FASHION_MNIST", Path("/nowhere"))
+    monkeypatch.setattr(data_files, "DEBIAN_FASHION_MNIST", Path("/nowhere"))
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
@@ -155,9 +156,10 @@ def test_idx_files_are_found_and_read(name, subfolder, ending, tmp_path, monkeyp
 
 
 def test_fashion_mnist_as_debian_installs_it(tmp_path):
-    if not mnist.DEBIAN_FASHION_MNIST.is_dir():
+    if not data_files.DEBIAN_FASHION_MNIST.is_dir():
         pytest.skip("Debian's package dataset-fashion-mnist is not installed")
-    before = sorted((f, f.stat().st_mtime_ns) for f in mnist.DEBIAN_FASHION_MNIST.iterdir())
+    files = sorted(data_files.DEBIAN_FASHION_MNIST.iterdir())
+    before = [(file, file.stat().st_mtime_ns) for file in files]
     data = load("fashion-mnist", tmp_path / "data")
     assert_as_the_catalogue_says(data)
     mean, std = moments(data)
@@ -165,7 +167,7 @@ def test_fashion_mnist_as_debian_installs_it(tmp_path):
     assert std == pytest.approx(data.info.std, abs=1e-4)
     assert torch.equal(data.test_labels.bincount(), torch.full((10,), 1000))
     assert data.train_labels[:4].tolist() == [9, 0, 0, 3]  # boot, shirt, shirt, dress
-    assert before == sorted((f, f.stat().st_mtime_ns) for f in mnist.DEBIAN_FASHION_MNIST.iterdir())
+    assert before == [(file, file.stat().st_mtime_ns) for file in files]
     assert not (tmp_path / "data").exists()
 
 

@@ -12,31 +12,21 @@ from torch import Tensor
 
 from ablate.errors import InputError, Problem
 from ablate.methods.catalog import DataInfo
+from ablate.methods.data_files import IDX_FILES, MNIST_CLASSES, find_files
 from ablate.training.data.download import download
 from ablate.training.data.images import ImageData
-
-#: Where Debian's package dataset-fashion-mnist keeps its files.
-DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-
-_CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
-_FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
 
 
 def load(info: DataInfo, data_dir: Path) -> ImageData:
     """Load from the first folder that has all four files; download if none has."""
-    files = _find(info, data_dir)
+    files = find_files(info, data_dir)
     if not files:
-        right = f"put {', '.join(_FILES)}, each raw or as .gz, into {data_dir / info.name}"
+        right = f"put {', '.join(IDX_FILES)}, each raw or as .gz, into {data_dir / info.name}"
         if info.name == "fashion-mnist":
             right += ", or install Debian's dataset-fashion-mnist"
-        name = _CLASSES[info.name]
+        name = MNIST_CLASSES[info.name]
         download(info, data_dir, name, lambda to: _fetch(name, to), right)
-        files = _find(info, data_dir)
+        files = find_files(info, data_dir)
     arrays = [_read_idx(file, info) for file in files]
     _check_identity(info, arrays[0], files[0].parent)
     train_images, train_labels, test_images, test_labels = arrays
@@ -47,21 +37,6 @@ def load(info: DataInfo, data_dir: Path) -> ImageData:
         test_images.unsqueeze(1),
         test_labels.long(),
     )
-
-
-def _find(info: DataInfo, data_dir: Path) -> list[Path]:
-    folders = [data_dir / _CLASSES[info.name] / "raw", data_dir / info.name, data_dir]
-    if info.name == "fashion-mnist":
-        folders.append(DEBIAN_FASHION_MNIST)
-    for folder in folders:
-        found = [
-            next(filter(Path.is_file, (folder / name, folder / f"{name}.gz")), None)
-            for name in _FILES
-        ]
-        files = [file for file in found if file]
-        if len(files) == len(_FILES):
-            return files
-    return []
 
 
 def _fetch(name: str, to: Path) -> None:
