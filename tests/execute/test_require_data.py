@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_launcher import SETTINGS, FakeLauncher, Lines, make_matrix
-from test_execute_training import TINY, prepare
-from toy_workshop import Workshop
 
 from ablate.errors import InputError, Interrupted
 from ablate.execute import require_data
 from ablate.execute.run_study import Options, run_studies
 from ablate.matrix.plan import Matrix
+from tests.execute.fake_launcher import SETTINGS, FakeLauncher, Lines, make_matrix
+from tests.execute.test_training import TINY, prepare
+from tests.execute.toy_workshop import Workshop
 
 ONLY_CPU = SETTINGS.execution.model_copy(update={"devices": ["cpu"]})
 
