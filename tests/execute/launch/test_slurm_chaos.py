@@ -107,11 +107,10 @@ def test_chaos(tmp_path: Path, cluster: Cluster) -> None:
             next_at += EVERY
         code = run.returncode
     assert len(disturber.done) >= 4, disturber.done
+    (tmp_path / "local").mkdir()
     local = Workshop(tmp_path / "local")
-    local.folder.mkdir()
-    local.settings()
     local.study(values=VALUES)
-    local.run("study.toml", "--set", "pause=10", "--set", "epochs=2")
+    local.start(*study).communicate(timeout=900)
     assert len(lab.outcomes()) == JOBS
     assert lab.outcomes() == local.outcomes()
     finished = Counter(a.outcome for h in lab.histories() for a in h.attempts)
