@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1] / "tests"
+ROOT = Path(__file__).parents[1]
 MEMORY = Path("/dev/shm")
 
 
@@ -27,8 +27,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir", type=Path, default=MEMORY if MEMORY.is_dir() else None)
     options = parser.parse_args()
-    sys.path.insert(0, str(TESTS / "execute" / "launch"))
-    from slurm_simulation import Simulation
+    sys.path.insert(0, str(ROOT))
+    from tests.execute.launch.slurm_simulation import Simulation
 
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
         simulation = Simulation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,9 @@ AllOption = Annotated[bool, typer.Option("--all", help="Also jobs that are done 
 WatchOption = Annotated[
     bool, typer.Option("--watch", help="Show it again every few seconds until Ctrl-C.")
 ]
+SyncOption = Annotated[
+    bool, typer.Option("--sync", help="First take in what happened on the cluster.")
+]
 
 MANY = 60  #: from here on, jobs that simply wait or are done are counted, not listed
 _WATCH_S = 3.0
@@ -42,6 +46,7 @@ def status(
     results: ResultsOption = None,
     all_: AllOption = False,
     watch: WatchOption = False,
+    sync: SyncOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -49,6 +54,8 @@ def status(
 
     Example: ablate status lpred_symmetry --watch
     """
+    if sync:
+        _sync(study, results)
     folder = existing_results(results)
     if as_json and watch:
         raise InputError(Problem("--watch", "", "prints no JSON", "one of --watch and --json"))
@@ -56,6 +63,17 @@ def status(
         _show(folder, study, all_=all_, as_json=as_json)
         return
     _repeat(lambda: _show(folder, study, all_=all_, as_json=False))
+
+
+def _sync(study: str | None, results: str | None) -> None:
+    """Carry out `ablate sync` of one study; how its jobs stand is then shown."""
+    from ablate.cli.cluster import sync
+    from ablate.cli.common import study_file
+
+    if study is None:
+        raise InputError(Problem("--sync", "", "needs a study", "ablate status STUDY --sync"))
+    with suppress(typer.Exit):
+        sync([study_file(Path(study))], results=results)
 
 
 def _repeat(show: Callable[[], None], pause: Callable[[float], None] = time.sleep) -> None:

@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fake_slurm import FakeSlurm, Task
-
 from ablate.execute.attempt_end import read_end
 from ablate.execute.launch.base import Began, Exit, Handle, Queued, Report
 from ablate.execute.launch.slurm import SlurmLauncher
@@ -39,6 +37,7 @@ from ablate.methods.session import Machine
 from ablate.store.job_result import JobResult
 from ablate.store.rundir import RunDirectory
 from ablate.study.slurm_settings import Slurm
+from tests.execute.launch.fake_slurm import FakeSlurm, Task
 
 FAULTS = ("PREEMPTED", "NODE_FAIL", "TIMEOUT", "FAILED")
 RUN_S = (300.0, 900.0)  #: how long a task takes

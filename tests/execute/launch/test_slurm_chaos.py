@@ -10,11 +10,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from slurm_cluster import Cluster, missing, running_cluster
-from test_slurm_runs import OnCluster
-from toy_workshop import Workshop, signal_worker, until
 
 from ablate.methods.lifecycle import AttemptOutcome
+from tests.execute.launch.slurm_cluster import Cluster, missing, running_cluster
+from tests.execute.launch.test_slurm_runs import OnCluster
+from tests.execute.toy_workshop import Workshop, signal_worker, until
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from slurm_simulation import Simulation
+
+from tests.execute.launch.slurm_simulation import Simulation
 
 
 @pytest.mark.parametrize("seed", [1, 2])
