@@ -6,6 +6,7 @@ AblateError                 exit code 1
 ├── StoreError              the results folder or its index cannot be read or written
 ├── JobError                what a worker reports when its job ends badly
 │   ├── DivergedError       a loss or a metric became NaN or infinite
+│   ├── CrashError          a process that the program had started was killed
 │   └── DeviceMemoryError   the device ran out of memory
 └── Interrupted             exit code 130: asked to stop, and stopped
 """
@@ -88,6 +89,10 @@ class JobError(AblateError):
 
 class DivergedError(JobError):
     """A loss or a metric became NaN or infinite; running it again would end the same way."""
+
+
+class CrashError(JobError):
+    """A process that the program had started was killed; another attempt may get further."""
 
 
 class DeviceMemoryError(JobError):

@@ -63,7 +63,7 @@ def new(
         typer.Option(
             "--method",
             metavar="NAME",
-            help="Name of a method, or file.py:NAME.",
+            help="Name of a method, file.py:NAME or a script's file.toml.",
             autocompletion=complete.methods,
         ),
     ] = "cocord",

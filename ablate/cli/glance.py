@@ -24,6 +24,7 @@ class Glance:
     interrupted_jobs: int
     interruptions: int
     resumptions: int
+    begun_anew: int  #: attempts after the first that had no checkpoint to go on from
     lost_seconds: float  #: the most that one resumption had to do again
     seconds_left: float | None  #: None where nothing is running, or nothing is known to compare
 
@@ -41,6 +42,8 @@ class Glance:
             )
             every = self.resumptions >= self.interruptions
             resumed = "all resumed" if every else f"{self.resumptions} resumed from a checkpoint"
+            if self.begun_anew:
+                resumed += f", {self.begun_anew} began anew"
             lost = f", at most {self.lost_seconds:.1f} s of work lost" if self.resumptions else ""
             text += f"; {resumed}{lost}"
         state = f"{self.running} running" if self.running else "idle"
@@ -64,6 +67,7 @@ def glance(jobs: Iterable[JobState], seconds: Mapping[str, float]) -> Glance:
         interrupted_jobs=sum(count > 0 for count in broken_off.values()),
         interruptions=sum(max(0, count) for count in broken_off.values()),
         resumptions=sum(len(job.resumptions) for job in own),
+        begun_anew=sum(max(0, job.attempts - 1 - len(job.resumptions)) for job in own),
         lost_seconds=max(lost, default=0.0),
         seconds_left=_seconds_left(own, seconds),
     )

@@ -22,7 +22,7 @@ def parts(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="Name of a method, or file.py:NAME.",
+            help="Name of a method, file.py:NAME or a script's file.toml.",
             autocompletion=complete.methods,
         ),
     ] = "cocord",

@@ -88,14 +88,17 @@ def verify(
     if not proof.broke:
         typer.echo("the job was over before it could be killed, which proves nothing", err=True)
         raise typer.Exit(1)
-    typer.echo("equal to the bit: weights and all metrics")
+    if proof.has_weights:
+        typer.echo("equal to the bit: weights and all metrics")
+    else:
+        typer.echo("metrics equal to the bit; this method reports no weights")
 
 
 def _show(proof: Proof) -> None:
     for name, trial in (("whole", proof.whole), ("broken", proof.broken)):
         resumed = ", ".join(map(str, trial.resumed_from)) or "never"
         typer.echo(
-            f"  {name:6}  digest {trial.digest[:16]}  attempts {trial.attempts}  "
+            f"  {name:6}  digest {trial.digest[:16] or '-'}  attempts {trial.attempts}  "
             f"resumed from step: {resumed}"
         )
 

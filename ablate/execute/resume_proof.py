@@ -45,9 +45,14 @@ class Proof:
 
     @property
     def agrees(self) -> bool:
-        """Whether weights and every metric are equal to the bit."""
-        same = self.whole.digest == self.broken.digest != ""
+        """Whether every metric, and the weights where they are reported, are equal to the bit."""
+        same = self.whole.digest == self.broken.digest
         return same and self.whole.metrics == self.broken.metrics
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the method reports a digest of its weights."""
+        return bool(self.whole.digest)
 
 
 def only(matrix: Matrix, job: str) -> Matrix:

@@ -20,9 +20,12 @@ import ablate
 from ablate.methods.catalog import split_subset
 from ablate.methods.method import Method
 from ablate.methods.places import DATA_PLACES, NETWORK_PLACES
+from ablate.methods.registry import is_script
+from ablate.methods.script_code import script_digests
 from ablate.methods.session import JobConfig
 
 _HOME = Path(ablate.__file__).parent
+_SCRIPT_PROGRAM = "ablate.methods.script_program"  #: runs the scripts that are declared in TOML
 
 #: Modules of ours that say where things are, what they are called or what is wrong. What they
 #: decide of a job stands in its config: values as settings, facts of data sets as inputs.
@@ -99,25 +102,35 @@ def module_digests(config: JobConfig, file: str = "") -> dict[str, str]:
 
     Kept with a study, so that it can be said which module changed.
     """
-    return {name: _source(path).digest[:12] for name, path in _reached_by(config, file).items()}
+    return {name: digest[:12] for name, digest in _reached_by(config, file).items()}
 
 
-def _reached_by(config: JobConfig, file: str) -> dict[str, Path]:
+def _reached_by(config: JobConfig, file: str) -> dict[str, str]:
     names = [config.program.partition(":")[0]] if ":" in config.program else []
     names += [place.partition(":")[0] for place in _places(config)]
-    return reached(names, file)
+    return _digests(names, file)
 
 
 def method_code(method: Method) -> str:
     """Digest of the code of a method's program, whatever it is run on."""
     names = [method.program.partition(":")[0]] if ":" in method.program else []
-    return _digest(reached(names, method.file))
+    return _digest(_digests(names, method.file))
 
 
 def file_code(path: Path) -> str:
-    """Digest of the code in a user's file and in the local modules that it imports."""
-    own = {name: file for name, file in reached([], str(path)).items() if not _is_ours(name)}
-    return _digest(own)
+    """Digest of the code in a user's file and in the local modules that it imports.
+
+    Of a script's declaration: of what it makes the script compute, and of the script's code.
+    """
+    found = _digests([], str(path))
+    return _digest({name: digest for name, digest in found.items() if not _is_ours(name)})
+
+
+def _digests(names: Iterable[str], file: str) -> dict[str, str]:
+    """Name -> digest of all code that these modules, and a user's file, reach."""
+    script = script_digests(Path(file)) if is_script(file) else {}
+    modules = reached([*names, _SCRIPT_PROGRAM]) if script else reached(names, file)
+    return {name: _source(path).digest for name, path in modules.items()} | script
 
 
 def reached(names: Iterable[str], file: str = "") -> dict[str, Path]:
@@ -156,10 +169,10 @@ def _places(config: JobConfig) -> Iterator[str]:
         yield DATA_PLACES.place(family)
 
 
-def _digest(modules: dict[str, Path]) -> str:
+def _digest(digests: dict[str, str]) -> str:
     digest = hashlib.sha256()
-    for name in sorted(modules):
-        digest.update(f"{name}\n{_source(modules[name]).digest}\n".encode())
+    for name in sorted(digests):
+        digest.update(f"{name}\n{digests[name]}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

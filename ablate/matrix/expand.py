@@ -38,6 +38,7 @@ from ablate.matrix.rows import PlannedRow, left_out, table_rows
 from ablate.methods.catalog import DataInfo, by_content, content_name
 from ablate.methods.method import Method
 from ablate.methods.parts import format_value
+from ablate.methods.registry import is_users
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import TEACHER, TEACHER_SEED
 from ablate.study.parse import Study
@@ -332,7 +333,7 @@ def _matrix(
     weights = dict(pair.checkpoint for pair in pairs if pair.checkpoint)
     files = {digest: path for digest, path in weights.items() if digest in used}
     files |= network_files(pairs) | (data_files(data) if data else {})
-    own = {row.method.name: row.method.file for row in table if ".py:" in row.method.name}
+    own = {row.method.name: row.method.file for row in table if is_users(row.method.name)}
     codes = {name: file_code(Path(file)) for name, file in own.items()}
     notices = [*(data.notes if data else ()), *network_notes(pairs), *weight_notes(pairs)]
     if data and data.decoded_bytes:

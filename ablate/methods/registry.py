@@ -19,24 +19,29 @@ from types import ModuleType
 from ablate.errors import did_you_mean
 from ablate.methods.method import Method, NotFoundError
 from ablate.methods.places import METHOD_PLACES
+from ablate.methods.script import SUFFIX
+from ablate.methods.script_file import read_script
 
 BUILT_IN: dict[str, Method] = {name: METHOD_PLACES.load(name) for name in METHOD_PLACES.built_in}
 
 
 def find_method(name: str, folder: Path = Path()) -> Method:
-    """Method by name, or by "file.py:NAME" relative to `folder`.
+    """Method by name, or by "file.py:NAME" or "file.toml" relative to `folder`.
 
-    Raises NotFoundError, which says which methods there are or what is wrong with the file.
+    Raises NotFoundError, which says which methods there are or what is wrong with the file, and
+    InputError with all that is wrong with a script's declaration.
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
     if ".py:" in name:
         return _from_file(name, folder)
+    if is_script(name):
+        return _from_script(name, folder)
     plugins = METHOD_PLACES.installed()
     if name in plugins:
         return _from_plugin(plugins[name])
     names = [*BUILT_IN, *sorted(plugins)]
-    hint = f'{did_you_mean(name, names)} or your own: "file.py:NAME"'
+    hint = f'{did_you_mean(name, names)} or your own: "file.py:NAME" or "file.toml"'
     raise NotFoundError(f'no method "{name}"', hint)
 
 
@@ -81,6 +86,24 @@ def _from_file(name: str, folder: Path) -> Method:
             f'{path} has no function "{method.program}", which {attribute} names as its program'
         )
     return replace(method, name=name, file=str(path))
+
+
+def _from_script(name: str, folder: Path) -> Method:
+    path = (folder / name).resolve()
+    if not is_file(path):
+        near = sorted(file.name for file in folder.glob(f"*{SUFFIX}"))
+        raise NotFoundError(f"no file {path}", did_you_mean(path.name, near))
+    return replace(read_script(path).method, name=name)
+
+
+def is_users(name: str) -> bool:
+    """Whether a method's name is that of a file of the user's."""
+    return ".py:" in name or is_script(name)
+
+
+def is_script(name: str) -> bool:
+    """Whether a method's name, or its file, is the declaration of a script."""
+    return name.endswith(SUFFIX)
 
 
 def import_file(path: Path) -> ModuleType:

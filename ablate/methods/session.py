@@ -101,6 +101,18 @@ class Session(Protocol):
     def machine(self) -> Machine:
         """Where it runs."""
 
+    @property
+    def stop_requested(self) -> bool:
+        """Whether it was asked to stop, as the next `step_done` does."""
+
+    @property
+    def output(self) -> Path:
+        """Folder of the job's artifacts, for a program that lets another process write them."""
+
+    @property
+    def own_checkpoints(self) -> Path:
+        """Folder for a program that keeps checkpoints by itself; removed once the job is done."""
+
     def upstream(self, role: str) -> Path:
         """Folder with the artifacts of a finished upstream job."""
 
@@ -110,8 +122,11 @@ class Session(Protocol):
     def log_epoch(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Record the metrics of one finished epoch."""
 
-    def step_done(self, position: Position, snapshot: Callable[[], bytes]) -> None:
-        """Save `snapshot()` if one is due; if asked to stop, save and raise Interrupted."""
+    def step_done(self, position: Position, snapshot: Callable[[], bytes] | None) -> None:
+        """Save `snapshot()` if one is due; if asked to stop, save and raise Interrupted.
+
+        None: there is nothing to go on from, so the next attempt begins anew.
+        """
 
     def save_artifact(self, name: str, content: bytes) -> None:
         """Write a file, atomically, that downstream jobs and users read."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ KEPT = 2  #: the newest, and one to fall back on
 MOST_BYTES = 64 * 1024 * MIB  #: of a checkpoint
 _DEPTH = 3  #: of a job's folder of checkpoints in a results folder
 
+_OWN = "own"
 _NAME = re.compile(r"step-(\d+)-([0-9a-f]{16})\.ckpt")
 
 
@@ -75,6 +77,13 @@ def newest(folder: Path) -> tuple[Checkpoint | None, tuple[Path, ...]]:
     return None, tuple(rejected)
 
 
+def own_folder(folder: Path) -> Path:
+    """Make the folder in which a program keeps checkpoints by itself, beside those kept here."""
+    place = Folder(folder / _OWN, _DEPTH + 1)
+    place.make()
+    return place.path
+
+
 def remove_all(folder: Path) -> None:
     """Remove every checkpoint of a job that ended, sound or not; the folder stays.
 
@@ -87,6 +96,8 @@ def remove_all(folder: Path) -> None:
             if name.startswith("step-") and name.endswith((".ckpt", CORRUPT)):
                 with contextlib.suppress(OSError):
                     place.remove(name)
+        with place.opened() as descriptor:
+            shutil.rmtree(_OWN, ignore_errors=True, dir_fd=descriptor)
 
 
 def _newest_first(place: Folder) -> list[str]:

@@ -234,7 +234,10 @@ class StudyFile(Strict):
     question: Text = Field("", description="the question that the study answers")
     answers: Text = Field("", description="the published table or plan that the study answers")
     method: PathText = Field(
-        "", description='method that is ablated: a name, or your own as "file.py:NAME"'
+        "",
+        description=(
+            'method that is ablated: a name, or "file.py:NAME", or "file.toml" of a script'
+        ),
     )
     pairs: list[PairEntry | None] = Field(
         default_factory=list, description='pairs of networks, such as "resnet110/resnet32"'

@@ -56,6 +56,9 @@ class Study:
         except NotFoundError as error:
             self.problem(key, error.message, error.right)
             return None
+        except InputError as error:  # of a script's declaration
+            self.problems += error.problems
+            return None
 
     def check(self) -> None:
         """Raise all problems at once, if there are any."""

@@ -116,7 +116,7 @@ def test_a_file_that_does_not_import(tmp_path: Path, text: str, told: str) -> No
 def test_an_unknown_name_lists_what_there_is() -> None:
     message, right = refused("cocrod")
     assert message == 'no method "cocrod"'
-    assert right == 'did you mean "cocord"? or your own: "file.py:NAME"'
+    assert right == 'did you mean "cocord"? or your own: "file.py:NAME" or "file.toml"'
     assert "one of: cocord, cocord+kd" in refused("zzz")[1]
 
 

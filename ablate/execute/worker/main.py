@@ -29,6 +29,7 @@ from typing import TextIO
 
 from ablate.errors import (
     BusyError,
+    CrashError,
     DeviceMemoryError,
     DivergedError,
     InputError,
@@ -43,7 +44,8 @@ from ablate.execute.worker.worker_session import StopFlag, WorkerSession
 from ablate.matrix.code_digest import file_code, job_code
 from ablate.matrix.inputs import input_digest
 from ablate.methods.lifecycle import AttemptOutcome
-from ablate.methods.registry import import_file
+from ablate.methods.registry import import_file, is_script
+from ablate.methods.script_file import read_script
 from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
 from ablate.store.artifacts import ArtifactError, measure
@@ -233,14 +235,21 @@ def check_given(order: Order, config: JobConfig) -> None:
     for path, digest, planned in given:
         try:
             now = digest(path)
-        except (*_LASTING, SyntaxError, ValueError):  # gone, or no code any more
+        except (*_LASTING, SyntaxError, ValueError, InputError):  # gone, or no code any more
             now = ""
         if now != planned:
             raise JobError(f"{path} has changed since the study was planned: run the study again")
 
 
 def load_program(path: str, method_file: str) -> Program:
-    """The function that a method names: "module:function", or a function of the user's file."""
+    """The function that a method names: "module:function", or a function of the user's file.
+
+    A script's is the one that runs its command.
+    """
+    if is_script(method_file):
+        from ablate.methods.script_program import run_script
+
+        return partial(run_script, declaration=read_script(Path(method_file)))
     module_name, _, function = path.rpartition(":")
     in_file = bool(method_file) and not module_name
     module = import_file(Path(method_file)) if in_file else importlib.import_module(module_name)
@@ -305,6 +314,8 @@ def describe_error(error: BaseException, attempt: int) -> Failed:
 def _outcome(error: BaseException) -> AttemptOutcome:
     if isinstance(error, DivergedError):
         return AttemptOutcome.DIVERGED
+    if isinstance(error, CrashError):
+        return AttemptOutcome.CRASHED
     if isinstance(error, MemoryError | DeviceMemoryError) or says_out_of_memory(error):
         return AttemptOutcome.OUT_OF_MEMORY
     if is_machine_fault(error):

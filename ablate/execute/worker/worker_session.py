@@ -122,6 +122,22 @@ class WorkerSession:
         for role, path in self._order.upstream.items():
             self.used[role] = checked(RunDirectory(path))
 
+    @property
+    def stop_requested(self) -> bool:
+        """Whether it was asked to stop, as the next `step_done` does."""
+        return bool(self._stop.reason)
+
+    @property
+    def output(self) -> Path:
+        """Folder of the job's artifacts, for a program that lets another process write them."""
+        self._run.artifact_folder.make()
+        return self._run.artifacts
+
+    @property
+    def own_checkpoints(self) -> Path:
+        """Folder for a program that keeps checkpoints by itself; removed once the job is done."""
+        return checkpoints.own_folder(self._run.checkpoints)
+
     def upstream(self, role: str) -> Path:
         """Folder with the artifacts of a finished upstream job."""
         return RunDirectory(self._order.upstream[role]).artifacts
@@ -188,14 +204,15 @@ class WorkerSession:
             )
         )
 
-    def step_done(self, position: Position, snapshot: Callable[[], bytes]) -> None:
+    def step_done(self, position: Position, snapshot: Callable[[], bytes] | None) -> None:
         """Save `snapshot()` if a checkpoint is due or a stop was asked for; then stop if asked.
 
         A disk that is full (or gone) costs a checkpoint, not the training: the failure is logged
         and the next one tried when it is due.
         """
         reason = self._stop.reason
-        if (reason or self._due(position)) and position.step != self._saved.step:
+        new = position.step != self._saved.step
+        if snapshot is not None and new and (reason or self._due(position)):
             self._save(position, snapshot)
         elif self._clock() - self._beat_at >= PULSE_S:
             self._beat(position)
