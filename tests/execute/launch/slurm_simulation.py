@@ -29,7 +29,7 @@ from ablate.execute.scheduler.messages import (
     Launch,
     WakeAfter,
 )
-from ablate.execute.scheduler.placement import Device
+from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.scheduler.scheduler import Scheduler
 from ablate.execute.worker.order import Order
 from ablate.methods.lifecycle import JobStatus
@@ -100,7 +100,7 @@ class Simulation:
             messages.Task(job, "teacher" if job in teachers else "student", needs)
             for job, needs in self._graph(teachers)
         ]
-        self.scheduler = Scheduler(tasks, [Device("cuda", slots=4 * gpus)])
+        self.scheduler = Scheduler(tasks, [DeviceCapacity("cuda", slots=4 * gpus)])
         self.attempts: Counter[str] = Counter()
         self.handles: dict[str, Handle] = {}
         self.wake: list[tuple[float, str]] = []
