@@ -20,7 +20,7 @@ from ablate.execute.summary import Summary
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import job_id
 from ablate.matrix.plan import Matrix, PlannedJob, Role, StudyPlan, Variant
-from ablate.methods.device import DeviceCapacity as JobDevice
+from ablate.methods.device import Device
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store.events import Finished, Started
@@ -40,7 +40,7 @@ SETTINGS = Settings(
 def finish(run: RunDirectory, order: Order, peak_mib: float = 0.0) -> None:
     """What a worker leaves that gets to its end."""
     stamp = {"time": time.time(), "attempt": order.attempt}
-    run.append(Started(device=JobDevice(), host="h", **stamp), durable=False)
+    run.append(Started(device=Device(), host="h", **stamp), durable=False)
     run.write_result(
         JobResult(
             metrics={"top1": 1.0},

@@ -17,7 +17,7 @@ from ablate.execute.run_study import Options, run_studies, run_study
 from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.worker.order import Order
 from ablate.matrix.plan import Matrix
-from ablate.methods.device import DeviceCapacity as JobDevice
+from ablate.methods.device import Device
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import Machine
 from ablate.store.events import Started
@@ -103,7 +103,7 @@ def test_other_threads_than_before_are_said(tmp_path: Path) -> None:
     matrix = make_matrix(2)
     for job, config in matrix.configs.items():
         run = RunDirectory.of(tmp_path, job).create(config)
-        run.append(Started(attempt=1, threads=2, device=JobDevice(), host="h"))
+        run.append(Started(attempt=1, threads=2, device=Device(), host="h"))
     agenda = Agenda((matrix,), CPU, tmp_path)
     (said,) = notices(agenda, read_past(agenda.configs, agenda.run))
     for words in ("2 jobs", "threads = 2", "1"):
