@@ -37,10 +37,11 @@ def save(folder: Path, step: int, payload: bytes) -> Path:
     """Write a checkpoint durably, then drop all but the last two.
 
     Only the process that holds the job's lock may call this. Raises OSError as the system gives
-    it (a full disk: ENOSPC); the checkpoints from before are then untouched.
+    it (a full disk: ENOSPC); the checkpoints from before are then untouched. Where the job's own
+    folder is gone, because the results were moved, none is made in its place.
     """
+    Folder(folder.parent, _DEPTH - 1).make_inside(folder.name)
     place = Folder(folder, _DEPTH)
-    place.make()
     place.remove_temporaries()  # of writers that were killed, so they don't fill the disk
     name = f"step-{step:09d}-{_digest(payload)}.ckpt"
     place.write(name, payload)

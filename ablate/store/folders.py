@@ -71,10 +71,14 @@ class Folder:
         for depth in range(self.depth):
             outer = Folder(self.path.parents[self.depth - 1 - depth], depth)
             name = self.path.parts[len(self.path.parts) - self.depth + depth]
-            with outer.opened() as descriptor, contextlib.suppress(FileExistsError):
-                os.mkdir(name, dir_fd=descriptor)
+            outer.make_inside(name)
         with self.opened():  # finds out now whether a link or a file stands in its place
             pass
+
+    def make_inside(self, name: str) -> None:
+        """Make a folder in this one, unless it is there; OSError if this one is not."""
+        with self.opened() as descriptor, contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=descriptor)
 
     def open(self, name: str, flags: int, mode: int = 0o666) -> int:
         """Open a regular file; returns its descriptor."""

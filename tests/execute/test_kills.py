@@ -169,3 +169,20 @@ def test_orchestrators_killed_before_and_inside_a_transaction(workshop: Workshop
     workshop.run(study, "--seeds", "0")
     assert len(workshop.outcomes()) == 2
     workshop.nothing_runs()
+
+
+def test_a_folder_that_is_moved_stops_its_run_and_is_whole_where_it_is(
+    workshop: Workshop, whole: Outcomes
+) -> None:
+    study = workshop.study(method="TAUGHT")
+    run = workshop.start("run", study, *SLOW)
+    workshop.workers(saved=True)
+    elsewhere = workshop.results.rename(workshop.folder / "elsewhere")
+    done = workshop.finish(run)
+    assert done.returncode == 1
+    assert "moved or replaced" in done.stdout + done.stderr
+    workshop.nothing_runs()
+    assert not workshop.results.exists(), "no worker made it again for its checkpoint"
+    elsewhere.rename(workshop.results)
+    workshop.run(study, *SLOW)
+    assert workshop.outcomes() == whole

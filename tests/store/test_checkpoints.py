@@ -134,3 +134,10 @@ def test_killed_savers_never_lose_a_checkpoint(tmp_path, start_python):
         assert found.step >= last
         last = found.step
     assert last > 0
+
+
+def test_a_folder_that_was_moved_is_not_made_again(tmp_path):
+    job = tmp_path / "results" / "runs" / "job"
+    with pytest.raises(FileNotFoundError):
+        save(job / "checkpoints", 1, b"state")
+    assert not (tmp_path / "results").exists()
