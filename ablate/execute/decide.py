@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import islice
 
 from ablate.matrix.plan import Role
-from ablate.statistics.stopping import level_for, next_seeds, widest
 from ablate.store.results import StudyResults
 
 
@@ -19,6 +18,8 @@ def decide_seeds(results: StudyResults) -> tuple[int, ...]:
     rule = plan.seed_rule
     if rule is None or not plan.metrics:
         return plan.seeds
+    from ablate.statistics.stopping import next_seeds  # NumPy, which a run without a rule spares
+
     width = max((_widest(results, pair) for pair in plan.pairs), default=0.0)
     wanted = next_seeds(rule, len(plan.seeds), width)
     unused = (seed for seed in range(rule.most) if seed not in plan.seeds)
@@ -31,6 +32,7 @@ def _widest(results: StudyResults, pair: str) -> float:
     A row without any result asks for nothing: where all its seeds failed, more would fail as well.
     """
     from ablate.statistics.family import ROUNDING_NOISE, analyse_family, paired_differences
+    from ablate.statistics.stopping import level_for, widest
 
     plan = results.plan
     baseline = next(one.label for one in plan.variants if one.role is Role.BASELINE)

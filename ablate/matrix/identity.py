@@ -9,12 +9,14 @@ from ablate.methods.session import JobConfig
 
 SHORT = 10  #: characters of an id that people see
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
 
 def canonical(value: object) -> str:
     """JSON with sorted keys, no spaces and no NaN: equal content gives equal text."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _ENCODER.encode(value)
 
 
 def job_id(config: JobConfig) -> str:

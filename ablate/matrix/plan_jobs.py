@@ -133,8 +133,8 @@ def upstream_jobs(jobs: Iterable[RowOnPair]) -> Iterator[tuple[RowOnPair, JobCon
 
 
 def _linked_for(setup: Setup, one: RowOnPair, seed: int, recipe: Recipe) -> Linked:
-    """What the job of a seed waits for; for most methods the same whatever the seed."""
-    if not one.upstream or seed == 0:
+    """What the job of a seed waits for."""
+    if not one.upstream or seed == 0 or one.method.seeds_share_upstream:
         return one.linked
     upstream = one.method.upstream(replace(one.config, seed=seed), recipe)
     return one.linked if upstream == one.upstream else linked(setup, upstream, one.pair)

@@ -201,6 +201,7 @@ COCORD = Method(
     conflicts=_conflicts,
     inert=_inert,
     upstream=_upstream,
+    seeds_share_upstream=True,
     footnotes=_footnotes,
     canonical=_canonical,
     upstream_parts=UPSTREAM_PARTS,

@@ -92,6 +92,8 @@ class Method:
     #: changes only such parts would print the baseline's numbers as if it had ablated something.
     inert: Callable[[JobConfig], Mapping[str, str]] = nothing_inert
     upstream: Callable[[JobConfig, Recipe], Mapping[str, JobConfig]] = no_upstream
+    #: All seeds of a row wait for the same upstream work; else `upstream` is asked for each seed.
+    seeds_share_upstream: bool = False
     footnotes: Callable[[JobConfig], Iterable[str]] = field(default=lambda _: ())
     #: Settings -> the one spelling of all that compute the same, such as two names of one network.
     canonical: Callable[[JobConfig], Values] = as_they_are

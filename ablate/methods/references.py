@@ -78,6 +78,7 @@ KD = Method(
     conflicts=_kd_conflicts,
     inert=_kd_inert,
     upstream=_kd_upstream,
+    seeds_share_upstream=True,
     core=("loss.kd",),
     upstream_parts=UPSTREAM_PARTS,
 )
@@ -93,6 +94,7 @@ CRD = Method(
     conflicts=_crd_conflicts,
     inert=_crd_inert,
     upstream=_crd_upstream,
+    seeds_share_upstream=True,
     footnotes=_crd_footnotes,
     core=("loss.crd",),
     upstream_parts=UPSTREAM_PARTS,

@@ -164,6 +164,19 @@ def test_a_teacher_depends_on_nothing_that_a_variant_sets() -> None:
     assert set(one.settings) == {part.name for part in TEACHER.parts}
 
 
+@pytest.mark.parametrize("method", sorted(BUILT_IN))
+def test_seeds_that_are_said_to_share_upstream_work_do(method: str) -> None:
+    declared = BUILT_IN[method]
+    on = {"loss__kd": 1.0} if declared.has_part("loss.kd") else {}
+    made = job(method, **on)
+    each = [
+        declared.upstream(replace(made, seed=seed), lambda m, n: m.baseline({"teacher": n}))
+        for seed in (0, 7)
+    ]
+    assert declared.seeds_share_upstream == bool(each[0]), "asked per seed for nothing"
+    assert each[0] == each[1]
+
+
 def test_a_teachers_seed_is_a_part() -> None:
     made = job(teacher__seed=7)
     assert teacher_of(made, lambda m, n: m.baseline({"teacher": n})).seed == 7
