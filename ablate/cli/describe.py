@@ -91,7 +91,8 @@ def job_lines(job: JobDetails) -> Iterator[str]:
         yield f"error    {job.history.error}"
     if job.doubt:
         yield f"doubt    {job.doubt}"
-    for name, text in sorted(job.history.facts.items()):
+    facts = {**job.history.facts, **(job.result.facts if job.result else {})}
+    for name, text in sorted(facts.items()):
         yield f"fact     {name} = {text}"
     if job.config is not None:
         yield from _config_lines(job.config)

@@ -3,7 +3,7 @@
 On a GPU the whole step can be one CUDA graph. Whether that gives the same numbers depends on the
 driver, the libraries and the networks, so it is not believed: the first steps of a run are taken
 both ways from the same state and compared. A difference, or an error, and the run goes on as if
-there were no fast way; its log and its facts say so.
+there were no fast way; its log and its facts say so. What was found is remembered (`fast_trials`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ablate.training.fast_trials import TrialFinding, trial
 from ablate.training.step import Batch, OptimizerStep
 
 #: Takes one step; returns its losses and measures by metric.
@@ -44,29 +45,44 @@ def builder_for(device: torch.device) -> Builder | None:
     return CudaGraphStep if device.type == "cuda" else None
 
 
-def choose(step: OptimizerStep, batches: Sequence[Batch], permitted: str) -> Chosen:
+def choose(step: OptimizerStep, batches: Sequence[Batch], permitted: str, kind: str) -> Chosen:
     """Choose between the plain step and the fast one, which `batches` are to prove.
 
     Fewer than `STEPS` batches prove nothing. `permitted` is "bits" (the same to the bit),
-    "tolerance" (see `TOLERANCE`) or "off". The state of the step is left as it was.
+    "tolerance" (see `TOLERANCE`) or "off". `kind` names the kind of job and machine whose proof is
+    remembered (`fast_trials.kind_of`). The state of the step is left as it was.
     """
     build = builder_for(step.precision.device)
     if build is None or permitted == "off" or len(batches) < STEPS:
         return Chosen(step, "")
-    start = _State.of(step)
     tolerance = TOLERANCE if permitted == "tolerance" else 0.0
-    try:
-        fast, difference = _compare(step, build, batches, start)
-    except Exception as error:  # whatever a driver or a library comes up with
-        words = f"plain steps: the fast path failed with {type(error).__name__}: {error}"
-        return _tell(Chosen(step, words.partition("\n")[0]))
-    finally:
-        start.restore(step)
-    if not difference <= tolerance:  # NaN is refused too
-        words = f"plain steps: the fast path differs by {difference:.1e} after {len(batches)} steps"
-        return _tell(Chosen(step, words))
+    start = _State.of(step)
+    with trial(kind) as at:
+        found, fast = at.earlier, None
+        try:
+            if found is None:
+                fast, difference = _compare(step, build, batches, start)
+                found = _judge(difference, tolerance, len(batches))
+            elif found.fast:
+                fast = build(step, batches[0])
+            remembered: TrialFinding | None = found
+        except Exception as error:  # whatever a driver or a library comes up with
+            words = f"plain steps: the fast path failed with {type(error).__name__}: {error}"
+            found = TrialFinding(fast=False, words=words.partition("\n")[0])
+            remembered = None  # such as memory that a neighbour had: the next attempt tries again
+        start.restore(step)  # fails where the device is lost: then the trial has not returned
+        at.end(remembered)
+    sys.stderr.write(f"{found.words}\n")
+    return Chosen(fast if found.fast and fast is not None else step, found.words)
+
+
+def _judge(difference: float, tolerance: float, steps: int) -> TrialFinding:
+    """Whether a difference over some steps is permitted, in words; NaN never is."""
+    if not difference <= tolerance:
+        words = f"plain steps: the fast path differs by {difference:.1e} after {steps} steps"
+        return TrialFinding(fast=False, words=words)
     equal = "equal to the bit" if difference == 0 else f"within {difference:.1e}"
-    return _tell(Chosen(fast, f"fast path, {equal} over {len(batches)} steps"))
+    return TrialFinding(fast=True, words=f"fast path, {equal} over {steps} steps")
 
 
 def _compare(
@@ -100,11 +116,6 @@ def _distance(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
 def _largest(values: Sequence[float]) -> float:
     """NaN if any is, which Python's max may overlook."""
     return math.nan if any(map(math.isnan, values)) else max(values)
-
-
-def _tell(chosen: Chosen) -> Chosen:
-    sys.stderr.write(f"{chosen.words}\n")
-    return chosen
 
 
 @dataclass(frozen=True)

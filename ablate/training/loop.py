@@ -24,6 +24,7 @@ from ablate.methods.session import Position, Session
 from ablate.training import checkpoint, fast
 from ablate.training.batchnorm import reestimated
 from ablate.training.evaluate import EvaluationSplit, evaluate
+from ablate.training.fast_trials import kind_of
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.randomness import seed_layers
@@ -106,7 +107,8 @@ class TrainingRun:
         whole = (b for b in self.feed.epoch(1) if len(b.labels) == self.hyper.batch_size)
         needed = self.hyper.fast != "off" and fast.builder_for(self.feed.device) is not None
         batches = list(islice(whole, 1, 1 + fast.STEPS)) if needed else []  # not the very first
-        self.path = fast.choose(self.step, batches, self.hyper.fast)
+        kind = kind_of(self.session.config, self.feed.device) if needed else ""
+        self.path = fast.choose(self.step, batches, self.hyper.fast, kind)
 
     def _epoch(self, epoch: int) -> None:
         self.step.set_learning_rate(self.hyper.lr_at(epoch))

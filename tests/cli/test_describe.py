@@ -12,6 +12,7 @@ from ablate.cli.describe import job_lines
 from ablate.methods.lifecycle import JobStatus
 from ablate.store.history import Attempt, JobHistory
 from ablate.store.index import Index
+from ablate.store.job_result import JobResult
 from ablate.store.query import JobDetails, export
 from tests.report.results_folder import make_results
 
@@ -38,3 +39,13 @@ def test_a_resumption_without_an_epoch_names_its_step() -> None:
     history = JobHistory(JobStatus.RUNNING, (attempt,))
     job = JobDetails("a" * 64, Path("runs/a"), JobStatus.RUNNING, (), None, history, None, 0)
     assert "           resumed from step 40, lost 1.5 s" in list(job_lines(job))
+
+
+def test_what_an_attempt_found_stands_beside_where_it_ran() -> None:
+    attempt = Attempt(1, threads=2, facts={"torch": "2.9"})
+    history = JobHistory(JobStatus.DONE, (attempt,))
+    result = JobResult(facts={"steps": "plain steps: the fast path differs by 1e-07"})
+    job = JobDetails("a" * 64, Path("runs/a"), JobStatus.DONE, (), None, history, result, 0)
+    lines = list(job_lines(job))
+    assert "fact     steps = plain steps: the fast path differs by 1e-07" in lines
+    assert {"fact     torch = 2.9", "fact     threads = 2"} <= {*lines}

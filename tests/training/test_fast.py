@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 from ablate.errors import Interrupted
 from ablate.methods.parts import Value
 from ablate.methods.session import Machine, Outcome
-from ablate.training import fast
+from ablate.training import fast, fast_trials
 from ablate.training.step import Batch, OptimizerStep
 from tests.training.fake_session import Workshop
 
@@ -53,6 +55,13 @@ def run(
 def same(one: Outcome, other: Outcome) -> None:
     assert one.weights_digest == other.weights_digest
     assert one.metrics == other.metrics
+
+
+@pytest.fixture(autouse=True)
+def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where trials are remembered; another folder for each test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "ablate" / "fast-paths"
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +116,9 @@ def test_a_tolerance_has_to_be_permitted_and_is_one(
     assert "steps" not in outcome.facts, "one whole batch beside the first proves nothing"
     outcome = run(workshop, monkeypatch, near, fast="tolerance")
     assert outcome.facts["steps"].startswith("fast path, within")
-    outcome = run(workshop, monkeypatch, far, fast="tolerance")
+    outcome = run(
+        workshop, monkeypatch, far, fast="tolerance", lr=0.07
+    )  # another kind: a new trial
     assert outcome.facts["steps"].startswith("plain steps")
 
 
@@ -168,7 +179,71 @@ def test_a_run_may_go_on_by_the_other_path(
     same(session.run(), plain)
 
 
+def steps_taken(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, fake: Fake, **changes: Value
+) -> tuple[int, str]:
+    """(steps by the fast path, what the facts say) of one more run."""
+    before = fake.taken
+    outcome = run(workshop, monkeypatch, fake, **changes)
+    return fake.taken - before, outcome.facts["steps"]
+
+
+def test_a_proof_is_remembered_for_its_kind_of_job_and_machine(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, plain: Outcome, memory: Path
+) -> None:
+    fake = Fake()
+    proved = "fast path, equal to the bit over 3 steps"
+    assert steps_taken(workshop, monkeypatch, fake) == (fast.STEPS + 20, proved)
+    assert steps_taken(workshop, monkeypatch, fake) == (20, proved), "proved once"
+    assert steps_taken(workshop, monkeypatch, fake, lr=0.07) == (fast.STEPS + 20, proved)
+    monkeypatch.setattr(fast_trials, "_driver", lambda: "another")
+    assert steps_taken(workshop, monkeypatch, fake) == (fast.STEPS + 20, proved)
+    assert len([*memory.iterdir()]) == 3
+    monkeypatch.setattr(fast_trials, "cache_folder", lambda: Path("/proc/none"))
+    assert steps_taken(workshop, monkeypatch, fake) == (fast.STEPS + 20, proved)
+
+
+def test_a_kind_is_the_job_but_for_its_seed(workshop: Workshop) -> None:
+    def kind(seed: int = 0, upstream: str = "1", code: str = "") -> str:
+        job = workshop.job("cocord", *PAIR, **SHORT)
+        job = replace(job, seed=seed, upstream={"teacher": upstream}, code=code)
+        return fast_trials.kind_of(job, torch.device("cpu"))
+
+    assert kind() == kind(seed=3, upstream="2")
+    assert kind() != kind(code="edited")
+
+
+def test_a_refusal_is_remembered_and_an_error_is_not(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, plain: Outcome
+) -> None:
+    taken, words = steps_taken(workshop, monkeypatch, wrong := Fake(nudge))
+    assert taken == fast.STEPS
+    assert steps_taken(workshop, monkeypatch, wrong) == (0, words)
+
+    def broken(step: OptimizerStep, _: Batch) -> fast.TakeStep:
+        raise torch.OutOfMemoryError("a neighbour has it")
+
+    run(workshop, monkeypatch, broken, lr=0.07)
+    taken, words = steps_taken(workshop, monkeypatch, Fake(), lr=0.07)
+    assert (taken, words[:9]) == (fast.STEPS + 20, "fast path")
+
+
+def test_a_trial_that_ended_its_process_is_not_tried_again(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, plain: Outcome
+) -> None:
+    def lost(step: OptimizerStep, _: Batch) -> fast.TakeStep:
+        raise KeyboardInterrupt  # nothing after it runs, as where a driver takes the process along
+
+    with pytest.raises(KeyboardInterrupt):
+        run(workshop, monkeypatch, lost)
+    outcome = run(workshop, monkeypatch, fake := Fake())
+    assert fake.taken == 0
+    assert "ended its process" in outcome.facts["steps"]
+    same(outcome, plain)
+
+
 @pytest.mark.gpu
+@pytest.mark.usefixtures("_never_waits")
 @pytest.mark.parametrize("method", ["cocord", "kd", "crd", "student"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_cuda_graph_is_the_step(

@@ -52,7 +52,7 @@ A_FEW: list[Case] = [
 def two_steps(workshop: Workshop, device: str, case: Case) -> tuple[str, list[float]]:
     """Digest of all that is trained, and the sums of all losses."""
     method, network, changes = case
-    job = workshop.job(method, TEACHER, network, batch_size=64, **changes)
+    job = workshop.job(method, TEACHER, network, **{"batch_size": 64, **changes})
     session = workshop.session(job, "two steps")
     session.machine, session.stop_after = Machine(device), STEPS
     with pytest.raises(Interrupted):
@@ -74,9 +74,20 @@ def test_on_the_cpu(workshop: Workshop, case: Case) -> None:
 
 
 @pytest.mark.gpu
+@pytest.mark.usefixtures("_never_waits")
 @pytest.mark.parametrize("case", EVERYTHING, ids=str)
 def test_on_a_gpu(workshop: Workshop, case: Case) -> None:
     check(workshop, "cuda:0", case)
+
+
+@pytest.mark.usefixtures("_never_waits")
+def test_the_guard_against_waiting_is_around_each_step(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[str] = []
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+    two_steps(workshop, "cpu", ("student", "resnet8", {}))
+    assert modes == ["error", "default"] * STEPS
 
 
 def a_run(workshop: Workshop) -> FakeSession:
