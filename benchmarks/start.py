@@ -28,7 +28,7 @@ PROMISED = {"--help": 0.15, "status": 0.5, "run": 0.8, "preview": 1.0}
 def finished_study(folder: Path) -> None:
     """A project whose study is done: every job has a result that no worker computed."""
     sys.path.insert(0, str(ROOT))
-    from ablate.execute.scheduler.placement import Device
+    from ablate.execute.scheduler.placement import DeviceCapacity
     from ablate.matrix.expand import expand
     from ablate.study.parse import read_study
     from ablate.study.settings import load_settings
@@ -39,7 +39,7 @@ def finished_study(folder: Path) -> None:
         (folder / name).write_bytes((ROOT / name).read_bytes())
     settings = load_settings(folder / "ablate.toml")
     matrix = expand(read_study(folder / f"studies/{STUDY}.toml"), settings, settings.profile)
-    orchestrate(folder / "results", matrix, FakeLauncher(), [Device("cpu", 2)])
+    orchestrate(folder / "results", matrix, FakeLauncher(), [DeviceCapacity("cpu", 2)])
 
 
 def measure(folder: Path, rounds: int, *arguments: str) -> None:

@@ -38,7 +38,8 @@ ACROSS_MODULES = {
         "store/test_one_place.py", "store/test_readers.py",
     ),
     "training against what was written down or recorded, bit for bit": (
-        "training/test_fake_cuda.py", "training/test_golden_cocord.py", "training/test_oracle.py",
+        "training/test_cuda_operations.py", "training/test_fake_cuda.py",
+        "training/test_golden_cocord.py", "training/test_oracle.py",
         "training/test_published_pairs.py", "training/test_resume_bits.py",
         "training/test_same_bits.py",
     ),

@@ -20,7 +20,7 @@ import torch
 
 from ablate.methods.file_digests import cache_folder
 from ablate.methods.session import JobConfig
-from ablate.training.device import facts
+from ablate.training.device_setup import facts
 
 _TRYING = "trying"  #: stands in the file of a trial until it returns
 _NO_RETURN = "plain steps: an earlier trial of the fast path ended its process"
