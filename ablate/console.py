@@ -69,7 +69,7 @@ def console(*, stderr: bool = False) -> Console:
 
     class Sturdy(Console):
         def on_broken_pipe(self) -> None:
-            """Fall silent, where rich would end the process: what is told must go on."""
+            """Ignore a closed pipe, where rich would end the process: the run must go on."""
             self.quiet = True
 
     kind = Sturdy if stderr else Console

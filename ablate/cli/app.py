@@ -38,8 +38,8 @@ for command in _COMMANDS:
     app.command()(command)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(value: bool) -> None:
+    if value:
         typer.echo(f"ablate {ablate.__version__}")
         raise typer.Exit
 

@@ -76,9 +76,9 @@ def cancel(
     settings = settings_for(studies[0])
     folder = results_folder(results, settings)
     launcher = SlurmLauncher(settings.executor.slurm, folder)
-    under, overrides = profile_of(profile, settings), parse_overrides(set_)
+    profile_name, overrides = profile_of(profile, settings), parse_overrides(set_)
     for study in studies:
-        matrix = expand(read_study(study), settings, under, overrides, parse_seeds(seeds))
+        matrix = expand(read_study(study), settings, profile_name, overrides, parse_seeds(seeds))
         count = cancel_attempts(matrix.configs, folder, launcher)
         jobs = f"{count} job{'s' * (count != 1)}"
         typer.echo(f"{matrix.plan.name}: {jobs} cancelled" if count else f"{study}: none to cancel")

@@ -133,16 +133,18 @@ def _may_grow(run: RunDirectory, results: Path) -> bool:
     from ablate.store.history import history
     from ablate.store.locks import holder_of, orchestrator_lock
 
-    told = history(run.events().events, done=run.result() is not None)
-    last = told.attempts[-1] if told.attempts else None
+    job_history = history(run.events().events, done=run.result() is not None)
+    last = job_history.attempts[-1] if job_history.attempts else None
     if last and last.open and lives(last) is not False:
         return True
-    if told.status not in (JobStatus.RUNNING, JobStatus.WAITING, JobStatus.INTERRUPTED):
+    if job_history.status not in (JobStatus.RUNNING, JobStatus.WAITING, JobStatus.INTERRUPTED):
         return False
     holder = holder_of(orchestrator_lock(results))
     at_work = holder is not None and holder.lives() is not False
     return at_work and not (
-        last and last.status is JobStatus.INTERRUPTED and told.status is not JobStatus.WAITING
+        last
+        and last.status is JobStatus.INTERRUPTED
+        and job_history.status is not JobStatus.WAITING
     )
 
 

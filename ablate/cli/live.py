@@ -27,7 +27,7 @@ _BESIDES = 70  #: what a line has besides a name: bar, epochs, top-1, the time l
 
 
 class Pace:
-    """How fast this run gets on; what earlier runs did says nothing about that."""
+    """Speed of this run; earlier runs do not count."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -248,6 +248,6 @@ def _progress(out: Console) -> Progress:
 
 @contextmanager
 def _sturdy() -> Iterator[None]:
-    """A closed terminal or pipe must not end what is shown in it."""
+    """Ignore errors of a closed terminal or pipe."""
     with suppress(OSError, ValueError):
         yield

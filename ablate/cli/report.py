@@ -25,7 +25,7 @@ from ablate.cli.common import (
 from ablate.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
-    from ablate.report.publish import Asked
+    from ablate.report.publish import ReportOptions
     from ablate.store.find import IndexedStudy
     from ablate.store.index import Index
     from ablate.store.results import StudyResults
@@ -161,7 +161,7 @@ def report(
 
     Example: ablate report lpred_symmetry --format latex --out table.tex
     """
-    from ablate.report.publish import Asked
+    from ablate.report.publish import ReportOptions
 
     tables_too = table or not (html or figures)
     format_of_tables = _table_format(tables_too, format_, out, power)
@@ -169,12 +169,14 @@ def report(
         raise InputError(Problem("--captions", "", "is about figures", "add --figures FOLDER"))
     chosen = format_of_tables if tables_too else None
     if from_ is not None:
-        asked = Asked(power=power, notes=notes.value, engine=engine.value, captions=captions)
+        options = ReportOptions(
+            power=power, notes=notes.value, engine=engine.value, captions=captions
+        )
         found = _elsewhere(from_, baseline, metric, column)
-        _report_elsewhere(found, asked, chosen, out, html=html, figures=figures)
+        _report_elsewhere(found, options, chosen, out, html=html, figures=figures)
         return
     _check_only_from(baseline, column, metric)
-    asked = Asked(
+    options = ReportOptions(
         metric=metric[0] if metric else None,
         selection=epoch.value,
         power=power,
@@ -184,15 +186,15 @@ def report(
     )
     folder = existing_results(results)
     found_here, many = _found(folder, study, everything=everything)
-    written = _tables(folder, found_here, asked, chosen, out, shared=many)
+    written = _tables(folder, found_here, options, chosen, out, shared=many)
     for target, write in _pictures(html, figures):
-        written += _written(folder, found_here, asked, target, write)
+        written += _written(folder, found_here, options, target, write)
     for path in written:
         typer.echo(str(path))
 
 
 def _found(folder: Path, study: str | None, *, everything: bool) -> tuple[list[IndexedStudy], bool]:
-    """The studies asked for, and whether the folder has so many jobs that work is shared."""
+    """The studies to report, and whether the folder has so many jobs that work is shared."""
     from ablate.store.index import Index
 
     with Index.open(folder) as index:
@@ -201,7 +203,7 @@ def _found(folder: Path, study: str | None, *, everything: bool) -> tuple[list[I
 
 
 def _tables(
-    folder: Path, found: list[IndexedStudy], asked: Asked, chosen: Format | None,
+    folder: Path, found: list[IndexedStudy], options: ReportOptions, chosen: Format | None,
     out: Path | None, *,
     shared: bool,
 ) -> list[Path]:  # fmt: skip
@@ -212,9 +214,9 @@ def _tables(
     if chosen is None:
         return []
     if chosen is Format.TERMINAL and out is None:
-        _print_tables(folder, found, asked, shared=shared)
+        _print_tables(folder, found, options, shared=shared)
         return []
-    text = _rendered(folder, found, asked, chosen)
+    text = _rendered(folder, found, options, chosen)
     if out is None:
         typer.echo(text, nl=False)
         return []
@@ -238,10 +240,10 @@ def _check_only_from(
     baseline: str | None, column: list[str] | None, metric: list[str] | None
 ) -> None:
     """InputError for options that only --from has a use for."""
-    given = {"--baseline": baseline, "--column": column}
+    options = {"--baseline": baseline, "--column": column}
     problems = [
         Problem(option, "", "is about a file of other tools", "add --from FILE")
-        for option, value in given.items()
+        for option, value in options.items()
         if value is not None
     ]
     if metric and len(metric) > 1:
@@ -272,10 +274,10 @@ def _elsewhere(
 
 
 def _report_elsewhere(
-    results: StudyResults, asked: Asked, chosen: Format | None, out: Path | None, *,
+    results: StudyResults, options: ReportOptions, chosen: Format | None, out: Path | None, *,
     html: Path | None, figures: Path | None,
 ) -> None:  # fmt: skip
-    """Print or write what was asked for of results from a file; no tables if `chosen` is None."""
+    """Print or write the results of a file; no tables if `chosen` is None."""
     from ablate.console import console, print_lines, stands_out
     from ablate.report import render
     from ablate.report.publish import (
@@ -287,24 +289,24 @@ def _report_elsewhere(
     from ablate.report.renderers.html import document
 
     if chosen is not None:
-        tables = tables_from(results, asked)
+        tables = tables_from(results, options)
         if out is None and chosen is Format.TERMINAL:
             stream = console()
             plain = not stands_out(stream)
             print_lines(stream, lines_from(tables, width=stream.width, plain=plain))
         else:
-            text = render(tables, chosen, asked.engine)
+            text = render(tables, chosen, options.engine)
             if out is None:
                 typer.echo(text, nl=False)
             else:
                 write_text(out, document(text) if chosen is Format.HTML else text)
                 typer.echo(str(out))
-    for path in pages_and_figures_from(results, asked, html, figures):
+    for path in pages_and_figures_from(results, options, html, figures):
         typer.echo(str(path))
 
 
 def _studies(index: Index, name: str | None, *, everything: bool) -> list[IndexedStudy]:
-    """The study asked for, or the one that was run last; InputError if there is none."""
+    """The named study, or the one that was run last; InputError if there is none."""
     found = index.find_studies(name, superseded=everything)
     if not found:
         known = list(dict.fromkeys(one.name for one in index.find_studies()))
@@ -326,31 +328,35 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Indexe
     return [last]
 
 
-def _print_tables(folder: Path, found: list[IndexedStudy], asked: Asked, *, shared: bool) -> None:
+def _print_tables(
+    folder: Path, found: list[IndexedStudy], options: ReportOptions, *, shared: bool
+) -> None:
     from ablate.console import console, print_lines, stands_out
     from ablate.report.many import over_studies
     from ablate.report.publish import lines_of
 
     out = console()
-    work = partial(lines_of, asked=asked, width=out.width, plain=not stands_out(out))
+    work = partial(lines_of, options=options, width=out.width, plain=not stands_out(out))
     keys = [one.key for one in found]
     print_lines(out, chain.from_iterable(over_studies(work, folder, keys, shared=shared)))
 
 
-def _rendered(folder: Path, found: list[IndexedStudy], asked: Asked, chosen: Format) -> str:
+def _rendered(
+    folder: Path, found: list[IndexedStudy], options: ReportOptions, chosen: Format
+) -> str:
     from ablate.report import render
     from ablate.report.many import over_studies
     from ablate.report.publish import tables_of
 
     keys = [one.key for one in found]
-    tables = over_studies(partial(tables_of, asked=asked), folder, keys, shared=False)
-    return render([table for own in tables for table in own], chosen, asked.engine)
+    tables = over_studies(partial(tables_of, options=options), folder, keys, shared=False)
+    return render([table for own in tables for table in own], chosen, options.engine)
 
 
 def _written(
     folder: Path,
     found: list[IndexedStudy],
-    asked: Asked,
+    options: ReportOptions,
     target: Path,
     write: Callable[..., list[Path]],
 ) -> list[Path]:
@@ -358,7 +364,7 @@ def _written(
     from ablate.report.many import over_studies
     from ablate.report.publish import file_names
 
-    work = partial(write, asked=asked, target=target, names=file_names(found))
+    work = partial(write, options=options, target=target, names=file_names(found))
     paths = over_studies(work, folder, [one.key for one in found], shared=len(found) > 1)
     return list(chain.from_iterable(paths))
 
@@ -367,13 +373,13 @@ def _table_format(
     tables_too: bool, format_: Format | None, out: Path | None, power: float | None
 ) -> Format:
     """Format of the tables; InputError names every option that has nothing to act on."""
-    given = {"--format": format_, "--out": out, "--power": power}
+    options = {"--format": format_, "--out": out, "--power": power}
     if not tables_too:
         problems = [
             Problem(
                 option, "", "is about tables, which --html and --figures replace", "add --table"
             )
-            for option, value in given.items()
+            for option, value in options.items()
             if value is not None
         ]
         if problems:

@@ -105,14 +105,14 @@ def run(
     if executor is not None:
         kind = settings.executor.model_copy(update={"kind": executor.value})
         settings = settings.model_copy(update={"executor": kind})
-    under, overrides = profile_of(profile, settings), parse_overrides(set_)
+    profile_name, overrides = profile_of(profile, settings), parse_overrides(set_)
     chosen = parse_seeds(seeds)
     read = [read_study(study) for study in studies]
-    matrices = [expand(study, settings, under, overrides, chosen) for study in read]
+    matrices = [expand(study, settings, profile_name, overrides, chosen) for study in read]
     by_key = {matrix.plan.key: study for matrix, study in zip(matrices, read, strict=True)}
 
     def with_seeds(matrix: Matrix, more: Sequence[int]) -> Matrix:
-        return expand(by_key[matrix.plan.key], settings, under, overrides, more)
+        return expand(by_key[matrix.plan.key], settings, profile_name, overrides, more)
 
     folder = results_folder(results, settings)
     again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds, executor)))

@@ -58,8 +58,10 @@ def verify(
     from ablate.study.parse import read_study
 
     settings = settings_for(study)
-    under = profile_of(profile, settings)
-    matrix = expand(read_study(study), settings, under, parse_overrides(set_), parse_seeds(seeds))
+    profile_name = profile_of(profile, settings)
+    matrix = expand(
+        read_study(study), settings, profile_name, parse_overrides(set_), parse_seeds(seeds)
+    )
     # A job may stand in several rows of the table, as a student alone does with several teachers.
     own = dict.fromkeys(planned.id for planned in matrix.plan.jobs if planned.variant is not None)
     chosen = [name for name in own if name.startswith(job)]

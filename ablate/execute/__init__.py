@@ -1,1 +1,1 @@
-"""From jobs to attempts: a pure scheduler, launchers that do its bidding, the worker's entry."""
+"""Run jobs: a pure scheduler, the launchers that start attempts, and the worker process."""

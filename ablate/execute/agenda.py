@@ -1,4 +1,4 @@
-"""The jobs of all studies of one run, each once: what they are called, need, and are told."""
+"""The jobs of all studies of one run, each once: names, upstream jobs and orders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ablate.study.settings import Settings
 
 @dataclass(frozen=True)
 class Agenda:
-    """What one run carries out in a results folder."""
+    """All jobs that one run carries out in a results folder."""
 
     matrices: tuple[Matrix, ...]
     settings: Settings
@@ -86,7 +86,7 @@ class Agenda:
         }
 
     def order(self, job: str, attempt: int, device: str, facts: Mapping[str, str]) -> Order:
-        """What the worker of an attempt is told."""
+        """The order for the worker of an attempt."""
         matrix, config, execution = self.owners[job], self.config(job), self.settings.execution
         place = Device.parse(device)
         if place.kind is DeviceKind.CUDA and not place.assigned:

@@ -1,4 +1,4 @@
-"""How an attempt ended, judged by what it left in its run directory."""
+"""Decide how an attempt ended, from the files in its run directory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _EXITS = {
 
 @dataclass(frozen=True)
 class AttemptEnd:
-    """How an attempt ended, and what a user should hear of it."""
+    """How an attempt ended, and the message for the user."""
 
     event: Ended
     message: str = ""
@@ -49,7 +49,7 @@ class AttemptEnd:
 
 
 def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
-    """Judge an attempt by what it left behind: a result counts, whatever the exit code says."""
+    """Decide how an attempt ended: a result counts, whatever the exit code says."""
     result, unheard = _result_left(run), ""
     try:
         events = run.events().events
@@ -76,7 +76,7 @@ def read_end(run: RunDirectory, attempt: int, exit_: Exit) -> AttemptEnd:
 
 
 def _unheard_outcome(exit_: Exit) -> AttemptOutcome:
-    """What an exit says where the worker itself said nothing."""
+    """The outcome that an exit code or a signal tells, where the worker wrote none."""
     if exit_.outcome is not None:
         return exit_.outcome
     if exit_.exit_code == EXIT_BUSY:
@@ -87,7 +87,7 @@ def _unheard_outcome(exit_: Exit) -> AttemptOutcome:
 
 
 def beginning(attempt: Attempt) -> tuple[str, str] | None:
-    """How an attempt began, in a word and in more; None where it is the job's first steps.
+    """How an attempt began: a word and the details; None for a job's first attempt.
 
     To have lost all that was trained is worth a line: nothing else would tell a user of it.
     """
@@ -134,7 +134,7 @@ def write_end(
 
 
 def how_it_ended(exit_: Exit) -> str:
-    """Say what an exit means where the worker itself said nothing."""
+    """Describe an exit in words, where the worker wrote no error."""
     if exit_.trouble:
         return exit_.trouble
     if exit_.signal is not None:

@@ -1,4 +1,4 @@
-"""Cancel attempts that wait or run where they outlive their orchestrator."""
+"""Cancel attempts that outlive their orchestrator, as those on a cluster do."""
 
 from __future__ import annotations
 

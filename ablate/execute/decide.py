@@ -21,9 +21,9 @@ def decide_seeds(results: StudyResults) -> tuple[int, ...]:
     from ablate.statistics.stopping import next_seeds  # NumPy, which a run without a rule spares
 
     width = max((_widest(results, pair) for pair in plan.pairs), default=0.0)
-    wanted = next_seeds(rule, len(plan.seeds), width)
+    count = next_seeds(rule, len(plan.seeds), width)
     unused = (seed for seed in range(rule.most) if seed not in plan.seeds)
-    return (*plan.seeds, *islice(unused, wanted - len(plan.seeds)))
+    return (*plan.seeds, *islice(unused, count - len(plan.seeds)))
 
 
 def _widest(results: StudyResults, pair: str) -> float:

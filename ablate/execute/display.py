@@ -1,4 +1,4 @@
-"""What a user sees of a run; the terminal's version lives in the command line."""
+"""The interface of a run's display; the terminal's display lives in the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Work:
 
 
 class Display(Protocol):
-    """Is told what happens; nothing that it raises ends the run."""
+    """Shows what happens; nothing that it raises ends the run."""
 
     def begin(self, work: Mapping[str, Work]) -> None:
         """The run has these jobs to do; called again when a study grows."""
@@ -33,10 +33,10 @@ class Display(Protocol):
         """A running job finished an epoch."""
 
     def note(self, job: str, what: str, detail: str) -> None:
-        """What happened to a running job, in a word, and in more."""
+        """What happened to a running job: a word, and the details."""
 
     def say(self, sentence: str, *remedies: Remedy) -> None:
-        """Something worth a line, and the commands that help."""
+        """Print a sentence, and the commands that help."""
 
     def end(self) -> None:
         """The run is over."""
@@ -65,7 +65,7 @@ class Silent:
 
 
 class UnfailingDisplay:
-    """A display whose first fault, of whatever kind, ends it: the run goes on unseen."""
+    """A display that stops at its first error of any kind, while the run goes on."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
@@ -105,25 +105,25 @@ class UnfailingDisplay:
 
 
 class Complaints:
-    """Faults of what only helps or shows: each is told once, and the run goes on."""
+    """Say each fault of something that the run can do without once, and go on."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._told: set[str] = set()
+        self._known: set[str] = set()
 
     def tell(self, sentence: str) -> None:
         """Say a sentence unless it was said before."""
-        if sentence not in self._told:
-            self._told.add(sentence)
+        if sentence not in self._known:
+            self._known.add(sentence)
             self._say(sentence)
 
     def forget(self) -> None:
-        """What was told counts no more: should it happen again, it is worth a line."""
-        self._told.clear()
+        """Say a sentence again if its fault happens again."""
+        self._known.clear()
 
     @contextmanager
-    def told(self) -> Iterator[None]:
-        """While inside, a StoreError is told instead of raised."""
+    def of_the_store(self) -> Iterator[None]:
+        """Say a StoreError raised inside, once, instead of raising it."""
         try:
             yield
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""What a preview needs of a results folder and of this machine; reads, never writes."""
+"""Read what a preview needs from a results folder and this machine; never writes."""
 
 from __future__ import annotations
 

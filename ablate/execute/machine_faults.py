@@ -1,4 +1,4 @@
-"""Faults of the machine, which are no faults of a job: a full disk, no files or processes left."""
+"""Faults of the machine, not of a job: a full disk, no files or processes left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_machine_fault(error: BaseException | None) -> bool:
 
 
 def machine_trouble(folder: Path) -> str:
-    """What is wrong with the machine as far as a run in `folder` meets it; "" if nothing is.
+    """What is wrong with the machine for a run in `folder`; "" if nothing is.
 
     It writes a megabyte there and takes it away again.
     """

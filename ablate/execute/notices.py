@@ -1,4 +1,4 @@
-"""What a run says before it starts: things that would otherwise be decided in silence."""
+"""Notices before a run starts: all that would otherwise be decided in silence."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class Orchestrator:
         self._handle(TasksAdded(tasks, past.done, past.failed, past.attempts, past.steps))
         for job in jobs if self._memory else ():
             if job in past.done:  # what was measured lets jobs share a device from the start
-                with self._complaints.told():
+                with self._complaints.of_the_store():
                     result = self.agenda.run(job).result()
                     self._learn_peak(job, result.peak_bytes if result else 0)
 
@@ -191,7 +191,7 @@ class Orchestrator:
             self._handle(StopRequested())
 
     def _acknowledge(self, running: int) -> None:
-        """Say at once that the request to stop was heard, and what comes of it."""
+        """Acknowledge a request to stop at once, and say what happens next."""
         jobs = f"{running} running job{'s' * (running != 1)}"
         if self._stops_seen > 1:
             self._display.say(f"ending {jobs} at once")
@@ -245,7 +245,7 @@ class Orchestrator:
                     self._display.note(job, "queued", reason)
 
     def _announce_pause(self, job: str) -> None:
-        """Say once per fault what the machine is waited for, and for how long at most."""
+        """Say once per fault of the machine why the run waits, and how long at most."""
         minutes = self.agenda.settings.execution.machine_wait_minutes
         self._complaints.tell(
             f"{self._messages.get(job) or 'the machine cannot go on'}: waiting until that is "
@@ -332,7 +332,7 @@ class Orchestrator:
         matrices = tuple(new.get(m.plan.key, m) for m in self.agenda.matrices)
         self.agenda = replace(self.agenda, matrices=matrices)
         added = {job: config for job, config in self.agenda.configs.items() if job not in known}
-        with self._complaints.told():
+        with self._complaints.of_the_store():
             for matrix in new.values():
                 self._index.register(matrix.plan)
         past = read_past(added, self.agenda.run)
@@ -363,13 +363,13 @@ class Orchestrator:
         Nothing is lost by it: whoever ingests a job next takes over all that its directory holds.
         """
         runs = [self.agenda.run(job) for job in jobs]
-        with self._complaints.told():
+        with self._complaints.of_the_store():
             self._index.ingest_many(run for run in runs if run.exists())
 
     def _look_at_running(self) -> None:
         running = list(self._scheduler.running)
         for job in running:
-            with self._complaints.told():
+            with self._complaints.of_the_store():
                 if self._watch.look(self.agenda.run(job), self._attempts[job]):
                     for reading in self._memory.warmed(job):
                         self._handle(reading)

@@ -1,4 +1,4 @@
-"""Where a result came from: versions and git state, and nothing of the environment's secrets."""
+"""Provenance of a result: versions and git state, but no environment variables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def provenance(folder: Path = Path()) -> dict[str, str]:
 
 
 def _changes(folder: Path) -> str:
-    """What is to be said after a commit's name; a state that nobody could see is not clean."""
+    """Suffix of a commit's name; a state that git cannot tell does not count as clean."""
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     if changed is None:
         return ", local changes unknown"
@@ -30,7 +30,7 @@ def _changes(folder: Path) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says; None if it fails, or takes too long."""
+    """Output of a git command; None if it fails, or takes too long."""
     try:
         done = subprocess.run(
             ["git", *arguments],  # noqa: S607 - whichever git the user has

@@ -1,4 +1,4 @@
-"""What earlier runs left behind: done and failed jobs, attempts, and workers that still live."""
+"""Recover what earlier runs left: done and failed jobs, attempts, and live workers."""
 
 from __future__ import annotations
 
@@ -223,10 +223,10 @@ def settle_strays(
     held: dict[str, str] = {}
     living: dict[str, Attempt] = {}
     for job, attempt in strays.items():
-        told = _is_at_work(attempt, runs(job), alive, at_work)
-        if told:
+        still_there = _is_at_work(attempt, runs(job), alive, at_work)
+        if still_there:
             living[job] = attempt
-        elif told is None:
+        elif still_there is None:
             held[job] = f"may still run as process {attempt.pid} on {attempt.host}"
     if living:
         say(f"waiting for {len(living)} workers of an earlier run to write their checkpoints")
@@ -245,7 +245,7 @@ def settle_strays(
 
 
 def _strays(configs: Configs, runs: Runs) -> dict[str, Attempt]:
-    """Attempts of whose end nothing was heard; tidies up after those killed as they tidied up."""
+    """Open attempts without an end on record; finishes the cleaning-up of jobs that are done."""
     strays = {}
     for job in configs:
         run = runs(job)
@@ -266,7 +266,7 @@ def _outlast(
     grace_s: float,
     stopping: Callable[[], bool],
 ) -> list[str]:
-    """Wait for workers to leave, by force after `grace_s`; returns those that nothing ended."""
+    """Wait for workers to leave, killing them after `grace_s`; returns those still alive."""
     began = time.monotonic()
     while left := [job for job in left if still(job)]:
         waited = time.monotonic() - began
@@ -280,7 +280,7 @@ def _outlast(
 
 
 def _write_down(run: RunDirectory, attempt: Attempt) -> None:
-    """Close an attempt whose worker is gone, and clear away what it would have cleared away.
+    """Close an attempt whose worker is gone, and remove what the worker would have removed.
 
     What the worker started may have outlived it, and may keep the device.
     """
@@ -292,7 +292,7 @@ def _write_down(run: RunDirectory, attempt: Attempt) -> None:
 
 
 def declare_gone(run: RunDirectory) -> bool:
-    """Write down, on a user's word, that the worker of an open attempt is gone; if there is one."""
+    """Record that the worker of an open attempt is gone, because the user says so."""
     attempt = _open_attempt(run)
     if attempt is None or run.result() is not None:
         return False
@@ -327,7 +327,7 @@ def lives(attempt: Attempt, alive: Alive = is_alive) -> bool | None:
 def _is_at_work(
     attempt: Attempt, run: RunDirectory, alive: Alive, held: Callable[[RunDirectory], bool | None]
 ) -> bool | None:
-    """Whether an attempt's worker holds its job; None where it cannot be told from here.
+    """Whether an attempt's worker holds its job; None where that cannot be known from here.
 
     A worker holds its job's lock as long as it lives. On a file system of this machine alone
     that settles it, whatever the log says of hosts and processes: the folder may be a copy, and

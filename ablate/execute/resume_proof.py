@@ -1,4 +1,4 @@
-"""The user's own proof that resuming is exact: one job, run whole and run broken, compared."""
+"""Prove that resuming is exact: run one job uninterrupted and interrupted, and compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders for results that nobody keeps; those of processes that were killed are taken away."""
+"""Scratch folders for results, removed at the end, or at the next use after a kill."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MARK = "in-use.lock"  #: locked by whoever works in the folder, absent where it
 
 @dataclass
 class Scratch:
-    """A folder for a while."""
+    """A temporary folder."""
 
     path: Path
     kept: bool = False
 
     def keep(self) -> Path:
-        """Leave the folder for a look."""
+        """Keep the folder for inspection."""
         self.kept = True
         (self.path / _MARK).unlink(missing_ok=True)
         return self.path

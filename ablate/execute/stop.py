@@ -1,4 +1,4 @@
-"""How whoever started a run asks it to stop."""
+"""Requests to stop a run, by whoever started it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run ended, and in words."""
+"""The summary of a run, and its opening and closing lines."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Summary:
 
 
 def opening(matrix: Matrix, past: Past) -> Line:
-    """What the run is about to do for a study, and which jobs it leaves alone."""
+    """Opening line: what the run will do for a study, and which jobs it leaves alone."""
     plan, jobs = matrix.plan, matrix.configs.keys()
     done, resumable = len(jobs & past.done), len(jobs & past.resumable)
     failed, held = len(jobs & past.failed.keys()), len(jobs & past.held.keys())

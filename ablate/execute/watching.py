@@ -1,4 +1,4 @@
-"""What is new in the logs of running jobs: how they began, which epochs they finished."""
+"""Follow the event logs of running jobs: how they began, which epochs they finished."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ablate.store.rundir import RunDirectory
 
 
 class LogWatch:
-    """Tells a display what running jobs write down."""
+    """Show new events of running jobs on a display."""
 
     def __init__(self, display: Display) -> None:
         self.resumed: set[str] = set()  #: jobs that went on from a checkpoint

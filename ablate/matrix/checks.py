@@ -1,4 +1,4 @@
-"""What is wrong with finished rows: they cannot run, change nothing, or compute what another does.
+"""Check finished rows: those that cannot run, change nothing, or compute what another does.
 
 Pure functions over the rows of all pairs; each yields problems, none stops at the first.
 """

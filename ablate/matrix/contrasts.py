@@ -1,4 +1,4 @@
-"""What a study compares beyond each row with the baseline: contrasts, and groups of pairs."""
+"""Comparisons that a study asks for beside its baseline: contrasts, and groups of pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What jobs cost, told from earlier runs of the same kind; pure functions over finished lists."""
+"""Estimate what jobs cost from earlier jobs of the same kind; pure functions over lists."""
 
 from __future__ import annotations
 

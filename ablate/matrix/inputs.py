@@ -1,4 +1,4 @@
-"""What decides a result besides settings and code: the data's files and facts."""
+"""Inputs that decide a result besides settings and code: files and facts of the data."""
 
 from __future__ import annotations
 

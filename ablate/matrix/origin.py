@@ -1,4 +1,4 @@
-"""Who is to blame for what a baseline cannot do: the file or option, and the key in it."""
+"""Find the file or option, and the key, that caused a conflict in the baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of a study would do and cost, told before anything starts.
+"""Preview what a run of a study would do and cost.
 
 Pure: the state of earlier jobs, their costs and the devices at hand come in as finished lists.
 """

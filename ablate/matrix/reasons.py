@@ -50,7 +50,7 @@ class EarlierConfigs:
 
 
 def _distance(before: JobConfig, now: JobConfig) -> int:
-    """How far apart two jobs are: another seed or code is nearer than another setting."""
+    """Distance of two jobs: another seed or code counts less than another setting."""
     found = before.settings
     settings = sum(found.get(name) != value for name, value in now.settings.items())
     places = (before.networks != now.networks) + (before.data != now.data)

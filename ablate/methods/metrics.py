@@ -54,7 +54,7 @@ class Metric:
         return value > on if self.better is Better.HIGHER else value < on
 
     def words(self) -> tuple[str, ...]:
-        """All that it is called: name, label and aliases."""
+        """Its name, label and aliases."""
         return (self.name, self.label, *self.aliases)
 
     def to_json(self) -> dict[str, Any]:

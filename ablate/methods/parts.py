@@ -127,7 +127,7 @@ class Part:
         return self.allowed.parse(value)
 
     def words(self) -> Iterator[str]:
-        """What people call it who don't know its name: "τ", "tau", "temperature of the ..."."""
+        """All words for the part besides its name: "τ", "tau", "temperature of the ..."."""
         yield from filter(None, (self.symbol, spelled(self.symbol), self.label, *self.aliases))
 
     def describe(self, value: Value) -> str:
@@ -210,5 +210,5 @@ def shown(value: object) -> str:
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values are one: 1 and 1.0 are, 1 and true are not."""
+    """Whether two values are equal: 1 and 1.0 are, 1 and true are not."""
     return one == other and isinstance(one, bool) == isinstance(other, bool)

@@ -1,4 +1,4 @@
-"""Names → "module:attribute", loaded when first used: one mechanism for all that can be named.
+"""Registries: name → "module:attribute", imported when first used.
 
 Networks, data sets and methods are found here, programs by the place that their method declares.
 Installed packages add theirs by entry points. A job's code digest starts from these places, so a
@@ -18,7 +18,7 @@ from ablate.methods.torchvision_networks import TORCHVISION
 
 @dataclass(frozen=True)
 class Places:
-    """What can be named of one kind, and where each stands."""
+    """A registry of one kind of thing: the names, and the place of each."""
 
     group: str  #: of entry points
     built_in: Mapping[str, str]  #: name -> "module:attribute"
@@ -33,7 +33,7 @@ class Places:
         return self.built_in[name] if name in self.built_in else self.installed()[name].value
 
     def load(self, name: str) -> Any:
-        """What stands there; of a family that shares a mapping, the member of this name."""
+        """Import the object of this name; of a mapping, its entry of this name."""
         found = load_place(self.place(name))
         return found[name] if isinstance(found, Mapping) else found
 

@@ -58,7 +58,7 @@ def _from_plugin(entry: EntryPoint) -> Method:
     try:
         method = entry.load()
     except (Exception, SystemExit) as error:
-        text = f'the plug-in "{entry.name}" does not import: {_told(error)}'
+        text = f'the plug-in "{entry.name}" does not import: {_described(error)}'
         raise NotFoundError(text, entry.value) from error
     if not isinstance(method, Method):
         raise NotFoundError(f'the plug-in "{entry.name}" is no ablate Method', entry.value)
@@ -120,7 +120,7 @@ def import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise NotFoundError(f"{path} does not import: {_told(error)}") from error
+        raise NotFoundError(f"{path} does not import: {_described(error)}") from error
     return module
 
 
@@ -132,5 +132,5 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def _told(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

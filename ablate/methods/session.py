@@ -1,4 +1,4 @@
-"""What a job's program is given, and what it gives back.
+"""The interface between a job's program and its worker: config, session and outcome.
 
 A program is a function `program(session) -> Outcome`, named by an import path in its method's
 declaration. It runs in a worker process. It may use torch or not; it must
@@ -91,7 +91,7 @@ class Outcome:
 
 
 class Session(Protocol):
-    """A program's only way to its run directory."""
+    """The interface through which a program reads and writes its run directory."""
 
     @property
     def config(self) -> JobConfig:

@@ -1,4 +1,4 @@
-"""Results that were made elsewhere: a table of seeds and metrics as the results of a study.
+"""Read results of other tools: a table of seeds and metrics becomes the results of a study.
 
 Columns: `variant` and `seed`, one per metric, and where they are needed `pair`, `group` and
 `status` ("done" or "diverged"). Everything that follows, statistics, tables, figures and page, is

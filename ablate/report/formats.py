@@ -1,4 +1,4 @@
-"""One door to all renderers."""
+"""Render tables in any format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on many alike things, such as studies or figures, that several processes can share."""
+"""Share work on many items, such as studies or figures, among processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ablate.store.index import Index
-from ablate.store.processes import collected, usable_cores
+from ablate.store.processes import garbage_collector_on, usable_cores
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -38,7 +38,7 @@ def over_all(work: Callable[[S], T], items: Sequence[S], *, shared: bool = True)
     """
     processes = min(usable_cores(), len(items))
     if not shared or processes < 2 or multiprocessing.parent_process() is not None:
-        with collected() if len(items) > 1 else nullcontext():
+        with garbage_collector_on() if len(items) > 1 else nullcontext():
             return [work(item) for item in items]
     with ProcessPoolExecutor(processes, initializer=_begin) as pool:
         return list(pool.map(work, items))
@@ -61,6 +61,6 @@ def _begin() -> None:
 
 
 def _end_with(sentinel: int) -> None:
-    """A process that was killed cannot tell those that work for it to leave."""
+    """End this process with its parent, which may be killed without a chance to end it."""
     connection.wait([sentinel])
     os._exit(1)

@@ -1,4 +1,4 @@
-"""What `ablate report` shows and writes of one study: tables, a page, figures.
+"""Write a report of one study: tables, a page, figures.
 
 Each function takes an open index and the key of a study, so that `many` can do it for all.
 """
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a report is to show of each study."""
+class ReportOptions:
+    """What a report shows of each study."""
 
     metric: str | None = None  #: name or label of the only one
     selection: str = "last"
@@ -46,25 +46,29 @@ class Asked:
         return None if self.metric is None else (metric_of(plan, self.metric),)
 
 
-def tables_of(index: Index, key: str, asked: Asked) -> list[Table]:
+def tables_of(index: Index, key: str, options: ReportOptions) -> list[Table]:
     """Tables of a study."""
     from ablate.store.query import study_results
 
-    return tables_from(study_results(index, key), asked)
+    return tables_from(study_results(index, key), options)
 
 
-def tables_from(results: StudyResults, asked: Asked) -> list[Table]:
+def tables_from(results: StudyResults, options: ReportOptions) -> list[Table]:
     """Tables of a study's results."""
     from ablate.report import power_report, study_tables
 
-    if asked.power is None:
-        return study_tables(results, asked.metric, asked.selection, asked.notes)
-    return [power_report(results, asked.power, asked.metric, asked.selection, notes=asked.notes)]
+    if options.power is None:
+        return study_tables(results, options.metric, options.selection, options.notes)
+    return [
+        power_report(results, options.power, options.metric, options.selection, notes=options.notes)
+    ]
 
 
-def lines_of(index: Index, key: str, asked: Asked, *, width: int, plain: bool) -> list[Line]:
+def lines_of(
+    index: Index, key: str, options: ReportOptions, *, width: int, plain: bool
+) -> list[Line]:
     """What a terminal, or a `plain` file or pipe, shows of the tables of a study."""
-    return list(lines_from(tables_of(index, key, asked), width=width, plain=plain))
+    return list(lines_from(tables_of(index, key, options), width=width, plain=plain))
 
 
 def lines_from(tables: Sequence[Table], *, width: int, plain: bool) -> Iterator[Line]:
@@ -76,7 +80,7 @@ def lines_from(tables: Sequence[Table], *, width: int, plain: bool) -> Iterator[
 
 
 def page_of(
-    index: Index, key: str, asked: Asked, target: Path, names: Mapping[str, str]
+    index: Index, key: str, options: ReportOptions, target: Path, names: Mapping[str, str]
 ) -> list[Path]:
     """Write the page of a study; returns its path.
 
@@ -91,9 +95,9 @@ def page_of(
     text = page(
         results,
         job_states(index, key),
-        _curves(index, results.plan, asked),
-        asked.metrics(results.plan),
-        Selection(asked.selection),
+        _curves(index, results.plan, options),
+        options.metrics(results.plan),
+        Selection(options.selection),
         partial(over_all, picture),
         seconds_worked(index),
     )
@@ -104,7 +108,7 @@ def page_of(
 
 
 def figures_of(
-    index: Index, key: str, asked: Asked, target: Path, names: Mapping[str, str]
+    index: Index, key: str, options: ReportOptions, target: Path, names: Mapping[str, str]
 ) -> list[Path]:
     """Write the figures of a study into the folder `target`, as PDF and PNG; returns the paths.
 
@@ -114,12 +118,12 @@ def figures_of(
     from ablate.store.query import study_results
 
     results = study_results(index, key)
-    curves = _curves(index, results.plan, asked)
-    selection = Selection(asked.selection)
+    curves = _curves(index, results.plan, options)
+    selection = Selection(options.selection)
     planned = planned_figures(
-        results, curves, asked.metrics(results.plan), selection, footer=not asked.captions
+        results, curves, options.metrics(results.plan), selection, footer=not options.captions
     )
-    paths = over_all(partial(_draw_and_write, target, names[key], asked.captions), planned)
+    paths = over_all(partial(_draw_and_write, target, names[key], options.captions), planned)
     return list(chain.from_iterable(paths))
 
 
@@ -132,7 +136,7 @@ def _draw_and_write(
 
 
 def pages_and_figures_from(
-    results: StudyResults, asked: Asked, html: Path | None, figures: Path | None
+    results: StudyResults, options: ReportOptions, html: Path | None, figures: Path | None
 ) -> list[Path]:
     """Write page and figures of results that have no run folder; returns the paths."""
     from ablate.report.figures.draw import planned_figures
@@ -140,13 +144,13 @@ def pages_and_figures_from(
 
     written = []
     if html is not None:
-        write_text(html, page(results, [], None, asked.metrics(results.plan)))
+        write_text(html, page(results, [], None, options.metrics(results.plan)))
         written.append(html)
     if figures is not None:
         name = safe_name(results.plan.name)
-        metrics, footer = asked.metrics(results.plan), not asked.captions
+        metrics, footer = options.metrics(results.plan), not options.captions
         for planned in planned_figures(results, None, metrics, footer=footer):
-            written += _draw_and_write(figures, name, asked.captions, planned)
+            written += _draw_and_write(figures, name, options.captions, planned)
     return written
 
 
@@ -171,8 +175,8 @@ def write_text(path: Path, text: str) -> None:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _curves(index: Index, plan: StudyPlan, asked: Asked) -> list[Point]:
+def _curves(index: Index, plan: StudyPlan, options: ReportOptions) -> list[Point]:
     from ablate.store.query import curves
 
-    wanted = asked.metrics(plan) or plan_metrics(plan)
-    return curves(index, plan.key, [one.name for one in wanted if not one.cost])
+    metrics = options.metrics(plan) or plan_metrics(plan)
+    return curves(index, plan.key, [one.name for one in metrics if not one.cost])

@@ -1,4 +1,4 @@
-"""What it bought to compare rows on the same seeds."""
+"""What pairing by seeds gains over an unpaired comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an interval says of a row: better, worse, equivalent, or still open."""
+"""The verdict of an interval: better, worse, equivalent, or open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What jobs hand over to each other: each file's digest stands in its job's result.
+"""Artifacts, the files that jobs hand over: a job's result holds the digest of each.
 
 Before a downstream job uses a file it is compared with that digest, and the digests of all that was
 used stand in the downstream result. A large file is read once: its digest is remembered by what

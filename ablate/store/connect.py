@@ -33,7 +33,7 @@ BUSY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Stamp:
-    """What must not change while a file is read without locks."""
+    """State of a file that must not change while it is read without locks."""
 
     inode: int
     size: int
@@ -43,7 +43,7 @@ class Stamp:
 
 @dataclass
 class ReadingPlace:
-    """Where a reader reads; `close` removes what was made for it."""
+    """The database that a reader opens, or a copy of it; `close` removes the copy."""
 
     database: Path
     options: str
@@ -51,11 +51,11 @@ class ReadingPlace:
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def sound(self) -> bool:
-        """Whether nothing that was read can have changed under the reader's hands."""
+        """Whether the file is still as it was when reading began."""
         return self.stamp is None or self.stamp == stamp(self.database)
 
     def close(self) -> None:
-        """Give back a copy's place."""
+        """Remove the copy, if there is one."""
         self._stack.close()
 
 
@@ -120,7 +120,7 @@ def writer(database: Path, busy_seconds: float = BUSY_SECONDS) -> Engine:
 
 
 def leave_out(connection: Connection, there: Set[str]) -> None:
-    """Let a reader's connection see no job whose run directory is gone.
+    """Hide jobs whose run directory is gone from a reader's connection.
 
     A view of the same name hides the table; it lives in memory and in this connection only.
     """
@@ -153,7 +153,7 @@ def reading_as_writer(engine: Engine) -> Iterator[Connection]:
 
 
 def builder(database: Path) -> Engine:
-    """An engine on a new file that nobody else knows of: no journal, no syncing."""
+    """An engine on a new file of this process alone: no journal, no syncing."""
 
     def connect() -> sqlite3.Connection:
         return _sqlite(database, "mode=rwc", 0, ("journal_mode = OFF", "synchronous = OFF"))
@@ -165,7 +165,7 @@ def builder(database: Path) -> Engine:
 
 @contextlib.contextmanager
 def store_errors(database: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator[None]:
-    """Turn what SQLite says into a StoreError that says what to do."""
+    """Turn SQLite's errors into a StoreError that says what to do."""
     try:
         yield
     except DBAPIError as error:

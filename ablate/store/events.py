@@ -1,4 +1,4 @@
-"""What happens to a job: one dataclass per event, and their one way to and from JSON.
+"""Events of a job: one dataclass per event, and their one way to and from JSON.
 
 A line of an event log is a JSON object with the event's name under "event" and its fields under
 their own names. A worker writes `Started`, `Resumed` (or `CheckpointsRejected`), `EpochEnded`,

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, whatever kills the writer."""
+"""Write files atomically: a reader sees the old content or all of the new."""
 
 from __future__ import annotations
 

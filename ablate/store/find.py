@@ -1,4 +1,4 @@
-"""Jobs and studies by what a user types."""
+"""Find jobs and studies by the text that a user types."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _LISTED = 8  #: candidates that a message names
 
 def find_job(connection: Connection, prefix: str) -> str:
     """Full id of the one job whose id starts so; InputError lists the candidates if several do."""
-    wanted = prefix.strip().lower()
-    found = _jobs_from(connection, wanted) if wanted else []
+    start = prefix.strip().lower()
+    found = _jobs_from(connection, start) if start else []
     ids = sorted({str(row.id) for row in found})
     if len(ids) == 1:
         return ids[0]
@@ -49,7 +49,7 @@ class IndexedStudy(NamedTuple):
 
 
 def in_words(overrides: Mapping[str, Value]) -> str:
-    """What --set changed: "epochs = 2, lr = 0.1"."""
+    """Overrides of --set as text: "epochs = 2, lr = 0.1"."""
     return ", ".join(f"{name} = {format_value(value)}" for name, value in overrides.items())
 
 
@@ -59,7 +59,7 @@ def find_studies(
     """Studies of a name, the one of this key, or all; by name, the latest registered first.
 
     Of those that differ in nothing but code or baseline, only the latest is found, unless it is
-    asked for by its key or the `superseded` ones are wanted too.
+    asked for by its key or the `superseded` ones are included.
     """
     c = schema.studies.c
     query = select(c.key, c.name, c.profile, c.document, c.registered)

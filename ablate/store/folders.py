@@ -36,7 +36,7 @@ _ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotPlainError(OSError):
-    """A link, a pipe or a device in the place of a file or folder of ours."""
+    """A link, a pipe or a device in the place of a file or folder."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What events say about a job: a pure fold, so that anything can be rebuilt from event logs."""
+"""Fold the events of a job into its history; pure, so that event logs can rebuild everything."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FINAL = frozenset({JobStatus.FAILED, JobStatus.DIVERGED, JobStatus.BLOCKED})
 
 @dataclass(frozen=True)
 class Attempt:
-    """One worker's go at a job."""
+    """One attempt of a worker at a job."""
 
     number: int  #: from 1
     started: float | None = None  #: unix time; None if the worker never got that far
@@ -56,7 +56,7 @@ class Attempt:
 
     @property
     def open(self) -> bool:
-        """Whether nothing was heard of its end."""
+        """Whether no event says how it ended."""
         return self.outcome is None
 
 
@@ -206,7 +206,7 @@ def _failed(event: Failed) -> dict[str, Any]:
 
 
 def _ended(event: AttemptEnded) -> dict[str, Any]:
-    """The orchestrator's verdict; it adds to the worker's words and replaces none by nothing."""
+    """Fields of the orchestrator's verdict; an empty one leaves the worker's own field as it is."""
     known = {
         "outcome": event.outcome,
         "status": event.status,

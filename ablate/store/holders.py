@@ -44,7 +44,7 @@ def holds(pid: int, file: Path) -> bool:
 
 
 def holders(file: Path) -> list[int]:
-    """Numbers of all processes that prove to hold `file`; `end_process` proves it anew."""
+    """Numbers of all processes that prove to hold `file`; `end_process` checks again."""
     try:
         pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal()]
     except OSError:

@@ -16,7 +16,7 @@ from ablate.errors import StoreError
 from ablate.matrix.plan import StudyPlan
 from ablate.store import connect, find, schema, studies
 from ablate.store import ingest as rows
-from ablate.store.processes import uncollected
+from ablate.store.processes import garbage_collector_off
 from ablate.store.rebuild import DATABASE, check_results, rebuild
 from ablate.store.results_format import check_format, write_format
 from ablate.store.rundir import RunDirectory, run_names
@@ -69,7 +69,7 @@ class Index:
         return cls(results, _writer(database, busy_seconds), busy_seconds)
 
     def _without_missing(self) -> Index:
-        """Forget jobs whose run directory is gone; closed if that is not possible."""
+        """Remove jobs whose run directory is gone; close the index if that fails."""
         try:
             gone = self.read(partial(rows.missing, there=run_names(self.results)))
             if gone:
@@ -110,7 +110,7 @@ class Index:
             with (
                 connect.store_errors(self.database, self._busy_seconds),
                 connect.reading_as_writer(self._engine) as connection,
-                uncollected(),
+                garbage_collector_off(),
             ):
                 return _understood(query, connection, self.database)
         connect.refuse_not_plain(self.database)
@@ -128,7 +128,7 @@ class Index:
             try:
                 with (
                     connect.reading(source, self._busy_seconds) as connection,
-                    uncollected(),
+                    garbage_collector_off(),
                 ):
                     connect.leave_out(connection, run_names(self.results))
                     value = _understood(query, connection, database)
@@ -144,7 +144,7 @@ class Index:
         raise StoreError(f"{database}: it keeps changing while it is read; try again")
 
     def _stays(self, error: DBAPIError, source: connect.ReadingPlace, share: bool) -> bool:
-        """Whether an error would come again: not if the file changed, or another way is left."""
+        """Whether a retry would fail too: not if the file changed or another way is left."""
         if source.stamp is not None:
             try:
                 return source.sound()
@@ -184,7 +184,7 @@ class Index:
         return plan
 
     def _store_plan(self, plan: StudyPlan, registered: float) -> None:
-        """Take over a plan; an index that cannot take it is built anew, with the plan in it."""
+        """Store a plan; an index that cannot store it is rebuilt with the plan in it."""
         try:
             self.write(lambda connection: rows.store_plan(connection, plan, registered))
         except StoreError:
@@ -243,7 +243,7 @@ class Index:
         return self.read(find.count_jobs)
 
     def _look_up(self, ids: list[str]) -> None:
-        """Remember what the index holds of some jobs; only this object writes, so it stays true."""
+        """Cache what the index holds of some jobs, which only this object changes."""
         unknown = [job for job in ids if job not in self._seen]
         if unknown:
             self._seen |= self.read(lambda connection: rows.seen(connection, unknown))
@@ -259,7 +259,7 @@ def make_folder(results: Path) -> None:
 
 
 def _understood(query: Callable[[Connection], T], connection: Connection, database: Path) -> T:
-    """Run a query; StoreError where rows hold what no index of ours holds."""
+    """Run a query; StoreError where rows hold values that this version never writes."""
     try:
         return query(connection)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:

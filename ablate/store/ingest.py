@@ -74,17 +74,17 @@ def gather(run: RunDirectory, before: Seen | None) -> JobRows | None:
         return None
     result, problem, result_stamp = _result(run, stamps[1])
     log = run.events()
-    told = history(log.events, done=result is not None)
+    job_history = history(log.events, done=result is not None)
     old = before.events_count if before else 0
     anew = before is not None and log.digest(before.events_size) != before.events_digest
-    fresh = history(log.events[old:]).epochs if old and not anew else told.epochs
+    fresh = history(log.events[old:]).epochs if old and not anew else job_history.epochs
     return JobRows(
-        job_row(run, run.config(), log, told, result, problem)
+        job_row(run, run.config(), log, job_history, result, problem)
         | {"events_stamp": stamps[0], "result_stamp": result_stamp},
-        [attempt_row(attempt) for attempt in told.attempts],
+        [attempt_row(attempt) for attempt in job_history.attempts],
         [
             (epoch, name, None if math.isnan(value) else value)
-            for epoch, values in told.epochs.items()
+            for epoch, values in job_history.epochs.items()
             if epoch in fresh
             for name, value in values.items()
         ],
@@ -200,7 +200,7 @@ def _forget(connection: Connection, table: Any, numbers_: Iterable[int]) -> None
 
 
 def contradiction(run: RunDirectory, log: EventLog, result: JobResult | None) -> str:
-    """What a result says otherwise than the job's last epoch; "" if nothing."""
+    """How a result contradicts the job's last epoch; "" if it does not."""
     epochs = [event for event in log.events if isinstance(event, EpochEnded)]
     if result is None or not epochs:
         return ""
@@ -237,24 +237,24 @@ def job_row(
     run: RunDirectory,
     config: JobConfig,
     log: EventLog,
-    told: JobHistory,
+    job_history: JobHistory,
     result: JobResult | None,
     problem: str = "",
 ) -> IndexRow:
     """The row of a job, but for the size of its result."""
-    last = told.attempts[-1] if told.attempts else _EMPTY
+    last = job_history.attempts[-1] if job_history.attempts else _EMPTY
     result = result or JobResult()
-    facts = {**told.facts, **result.facts}
+    facts = {**job_history.facts, **result.facts}
     return {
         "id": run.id,
         "kind": config.kind,
         "method": config.method,
         "pair": config.pair,
         "seed": config.seed,
-        "status": told.status.value,
-        "attempts": len(told.attempts),
-        "resumed_from": _compact(told.resumed_from),
-        "error": problem or told.error,
+        "status": job_history.status.value,
+        "attempts": len(job_history.attempts),
+        "resumed_from": _compact(job_history.resumed_from),
+        "error": problem or job_history.error,
         "damaged": log.damaged,
         "device": _device_text(last),
         "host": last.host,
@@ -262,7 +262,7 @@ def job_row(
         "process_start": last.process_start,
         "last_step": last.last_step,
         "last_epoch": last.last_epoch,
-        "finished": told.finished,
+        "finished": job_history.finished,
         "best_epoch": result.best_epoch,
         "weights_digest": result.weights_digest,
         "checkpoint": facts.get("checkpoint") or _given_weights(config),

@@ -23,7 +23,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A file that a job left for downstream jobs and users."""
+    """A file that a job leaves for downstream jobs and users."""
 
     sha256: str
     size: int  #: bytes
@@ -31,7 +31,7 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True)
 class JobResult:
-    """What a finished job measured and left."""
+    """Measurements and artifacts of a finished job."""
 
     metrics: Mapping[str, float] = field(default_factory=dict)  #: after the last epoch
     best: Mapping[str, float] = field(default_factory=dict)  #: at `best_epoch`
@@ -50,7 +50,7 @@ class JobResult:
 
 
 class ResultError(ValueError):
-    """Content of a result file that is no result; says which field is wrong."""
+    """A result file with wrong content; the message names the field."""
 
 
 def to_text(result: JobResult) -> str:
@@ -142,7 +142,7 @@ def _is_digest(value: object) -> bool:
 
 
 def is_artifact_name(name: str) -> bool:
-    """Whether a file of a job may be called so: a plain name that no folder leads away from."""
+    """Whether a name is a plain file name, without a folder in it."""
     return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name
 
 

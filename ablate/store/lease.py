@@ -98,7 +98,7 @@ class LeaseFiles:
         return lease, descriptor
 
     def why_lost(self, lease: Lease, descriptor: int) -> str:
-        """Why a lease holds no more; "" while it does, or where nobody can tell now."""
+        """Why a lease is lost; "" while it is held, or where that cannot be read now."""
         place = self.folder.path
         try:
             there = (place / self.name(lease.number)).lstat()
@@ -124,7 +124,7 @@ def write(descriptor: int, lease: Lease) -> None:
 
 @dataclass
 class LeaseWatch:
-    """Judges the lease that it is shown, again and again, by whether it still beats."""
+    """Decide whether a lease is held, by whether its beat still changes."""
 
     clock: Callable[[], float] = time.monotonic
     _seen: tuple[str, int, int] | None = None

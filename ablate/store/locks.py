@@ -95,7 +95,7 @@ class FolderLock:
         return self
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free, and say whether it is ours now; StoreError as `acquire`.
+        """Take the lock if it is free; returns whether this object has it. StoreError as `acquire`.
 
         A lease of a machine that cannot be asked is free once this object, in several tries,
         has seen it without a beat for `lease.EXPIRES_S`.
@@ -163,7 +163,7 @@ class FolderLock:
         self._forget()
 
     def _sign(self, holder: Holder | None) -> None:
-        """Say who holds the lock; a full disk must not stop us from holding it."""
+        """Write who holds the lock; a full disk does not release it."""
         assert self._descriptor is not None
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)

@@ -1,4 +1,4 @@
-"""Make the results of two machines one folder: what is the same job has the same id.
+"""Merge the results folders of two machines: the same job has the same id in both.
 
 Nothing in the folder is overwritten and nothing in the other is changed; doing it again changes
 nothing. A job is taken over if it is done, its result is sound, its files are what it wrote, and it
@@ -118,7 +118,7 @@ def _take_over(there: RunDirectory, here: RunDirectory, merged: Merged) -> None:
 
 
 def _compare(here: RunDirectory, there: JobResult, merged: Merged) -> None:
-    """A job that was begun in both folders: this folder's stays."""
+    """Compare a job that was begun in both folders: this folder's stays."""
     own = here.result()
     if own is None:
         merged.refused.append(f"job {short(here.id)}: begun here and not done; it stays as it is")

@@ -1,4 +1,4 @@
-"""Does this folder lie on a file system that only this machine can reach?"""
+"""Tell file systems of this machine alone from those that machines share."""
 
 from __future__ import annotations
 

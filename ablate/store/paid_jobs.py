@@ -1,4 +1,4 @@
-"""What the index knows of earlier jobs: what they took, and which studies have them."""
+"""Earlier jobs in the index: their costs, and the studies that have them."""
 
 from __future__ import annotations
 

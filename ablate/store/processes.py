@@ -1,4 +1,4 @@
-"""Processes: is that one still the same, and what may this one use?"""
+"""Identify processes, and ask what this one may use."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def is_alive(host: str, pid: int, start: float) -> bool | None:
 
 
 @contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Much is made here and kept, nothing in circles: looking for garbage finds none."""
+def garbage_collector_off() -> Iterator[None]:
+    """Disable the garbage collector where many objects are made and kept: it would find nothing."""
     if not gc.isenabled():
         yield
         return
@@ -62,8 +62,8 @@ def uncollected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def collected() -> Iterator[None]:
-    """Where nothing is collected: much is made one after the other here, and not kept."""
+def garbage_collector_on() -> Iterator[None]:
+    """Enable the garbage collector, if it is disabled, where many objects are made and dropped."""
     if gc.isenabled():
         yield
         return

@@ -1,4 +1,4 @@
-"""What the index tells: exports, study results, and how things stand. Nothing here writes."""
+"""Read-only queries of the index: studies, jobs, curves, exports and study results."""
 
 from __future__ import annotations
 
@@ -135,9 +135,11 @@ def job(index: Index, identifier: str, alive: Alive = is_alive) -> JobDetails:
     rows, status = index.read(partial(_job, identifier=identifier, alive=alive))
     log, result = run.events(), run.result()
     config = run.config() if (run.path / "config.json").exists() else None
-    told = history(log.events, done=result is not None)
+    job_history = history(log.events, done=result is not None)
     doubt = contradiction(run, log, result)
-    return JobDetails(identifier, run.path, status, rows, config, told, result, log.damaged, doubt)
+    return JobDetails(
+        identifier, run.path, status, rows, config, job_history, result, log.damaged, doubt
+    )
 
 
 def curves(index: Index, key: str, metrics: Sequence[str]) -> list[Point]:

@@ -1,4 +1,4 @@
-"""What the index knows of one study, in the shape that reports start from."""
+"""Results of one study, in the form that reports start from."""
 
 from __future__ import annotations
 

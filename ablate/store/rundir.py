@@ -59,7 +59,7 @@ class AbsentError(StoreError):
 
 
 class DamagedError(StoreError):
-    """Something that is certainly not the file that should be there."""
+    """A file with wrong content, or a link or folder in its place."""
 
 
 class RunDirectory:

@@ -1,4 +1,4 @@
-"""How jobs stand: what the index says, corrected by what processes and upstream jobs say."""
+"""Status of jobs: the index's, corrected by live processes and upstream jobs."""
 
 from __future__ import annotations
 

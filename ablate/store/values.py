@@ -1,4 +1,4 @@
-"""Values from JSON that nobody vouches for: each function gives the value, or None.
+"""Check values from untrusted JSON: each function returns the value, or None.
 
 JSON can carry what a database, a terminal or a float cannot: whole numbers of any size, half
 characters, NaN. What comes out of here is safe to store and to compare.

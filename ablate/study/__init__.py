@@ -1,1 +1,1 @@
-"""Study files and plan documents: read, and told all that is wrong with them at once."""
+"""Read study files, plan documents and settings; report all that is wrong with them at once."""

@@ -33,7 +33,7 @@ def scalar(value: object) -> TomlValue:
 
 
 def _path(value: object) -> str:
-    """A text without what would steer a terminal or end a path."""
+    """A text without control characters and null bytes."""
     if not isinstance(value, str):
         raise ValueError("should be a text in quotes")
     if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in value):

@@ -127,7 +127,7 @@ def _check_decided(study: Study) -> None:
 
 
 def _too_many(data: dict[str, Any], path: Path) -> Iterator[Problem]:
-    """Lists that no person wrote: they are refused unread, so that this takes no time."""
+    """Refuse lists too long for a person to have written, before they take time to check."""
     for key, entries in data.items():
         if isinstance(entries, list) and len(entries) > MOST_ENTRIES and key != "seeds":
             message = f"has {len(entries):,} entries, and a study has at most {MOST_ENTRIES:,}"

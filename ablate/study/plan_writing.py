@@ -127,8 +127,8 @@ def _question(plan: PlannedAblation) -> tuple[str, str]:
     sentences = _SENTENCE_ENDS.split(_printable(plan.rationale)) if plan.rationale else []
     if not sentences:
         return "", ""
-    asked = [sentence for sentence in sentences if sentence.endswith("?")]
-    question = (asked or sentences)[-1]
+    questions = [sentence for sentence in sentences if sentence.endswith("?")]
+    question = (questions or sentences)[-1]
     rest = " ".join(sentence for sentence in sentences if sentence is not question)
     return question, f": {rest}" if rest else ""
 

@@ -1,4 +1,4 @@
-"""How TOML files of the user are read, and what is said of those that are none."""
+"""Read TOML files of the user; errors name the file, the line and what would be right."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _syntax_hint(text: str, error: ValueError) -> str:
 
 
 def _near(path: Path) -> str:
-    """The study that a path may mean: reports know it by its name, without folder and ending."""
+    """The study file that a path may mean: a name without folder and ending is enough."""
     studies = [*_studies(path.parent), *_studies(path.parent / "studies")]
     by_name = {name: str(file) for file in studies for name in (file.stem, file.name)}
     return did_you_mean(path.name, [str(file) for file in studies], by_name)

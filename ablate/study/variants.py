@@ -19,7 +19,7 @@ _MOST_CELLS = 100_000  #: of one grid; a longer one is a slip of the pen
 
 @dataclass(frozen=True)
 class Row:
-    """One variant as the file asks for it; whether it differs from the baseline is seen later."""
+    """A row as the study file declares it; it may turn out to equal the baseline."""
 
     key: str  #: where the file says it, for messages
     label: str
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class BaselineValue:
-    """What the file says of one part of the baseline, and where."""
+    """A value of the baseline that the file sets, and the key that sets it."""
 
     value: Value
     key: str

@@ -1,4 +1,4 @@
-"""BatchNorm statistics that no variant's passes decide.
+"""BatchNorm statistics that do not depend on which passes a variant runs.
 
 A variant that skips a pass of the student leaves it with running statistics of half as many
 batches, which alone moves its accuracy by about as much as some ablations do. So every evaluation

@@ -36,7 +36,7 @@ class EvaluationSplit:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a network makes of a split."""
+    """Metrics and hits of a network on a split."""
 
     metrics: Mapping[str, float]  #: "top1", "top5" in percent, "test_loss": mean cross-entropy
     hits: Tensor  #: (n,), bool: whether an image's largest logit is that of its label

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ablate.errors import JobError
-from ablate.execute.worker.main import check_given
+from ablate.execute.worker.main import check_files
 from ablate.execute.worker.order import Order
 from ablate.matrix.code_digest import file_code
 from ablate.methods.file_digests import file_digest
@@ -88,19 +88,19 @@ def test_files_given_must_be_those_that_the_job_was_planned_with(tmp_path: Path)
     config = replace(CONFIG, inputs={"data": "facts", "checkpoint": file_digest(weights)})
     machine = Machine(files={"checkpoint": weights})
     order = Order(tmp_path, 1, machine, {}, method_file=str(method), method_code=file_code(method))
-    check_given(order, config)
+    check_files(order, config)
     method.write_text("# a remark\nx = 1\n")
-    check_given(order, config)
+    check_files(order, config)
     for path, content in ((method, "x = 2\n"), (method, "x = \n"), (weights, "others")):
         before = path.read_text()
         path.write_text(content)
         with pytest.raises(JobError, match=f"{path.name} has changed since the study was planned"):
-            check_given(order, config)
+            check_files(order, config)
         path.write_text(before)
-    check_given(order, config)
+    check_files(order, config)
     weights.unlink()
     with pytest.raises(JobError, match="has changed"):
-        check_given(order, config)
+        check_files(order, config)
 
 
 def test_a_metric_that_a_method_does_not_measure_is_told(workshop: Workshop) -> None:

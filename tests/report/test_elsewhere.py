@@ -186,10 +186,12 @@ def test_known_metrics_keep_their_words():
 
 
 def test_page_and_figures_are_made_of_it(tmp_path):
-    from ablate.report.publish import Asked, pages_and_figures_from
+    from ablate.report.publish import ReportOptions, pages_and_figures_from
 
     results = read_elsewhere(write(tmp_path / "r.csv", lines()))
-    written = pages_and_figures_from(results, Asked(), tmp_path / "p.html", tmp_path / "figures")
+    written = pages_and_figures_from(
+        results, ReportOptions(), tmp_path / "p.html", tmp_path / "figures"
+    )
     assert [path.suffix for path in written] == [".html", ".pdf", ".png"]
     assert "No row differs" in (tmp_path / "p.html").read_text()
 

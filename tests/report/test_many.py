@@ -13,7 +13,7 @@ import pytest
 
 from ablate.report.many import over_all, over_studies
 from ablate.store.index import Index
-from ablate.store.processes import uncollected
+from ablate.store.processes import garbage_collector_off
 from tests import REPOSITORY
 from tests.execute.toy_workshop import is_running, until
 from tests.report.results_folder import make_results
@@ -72,7 +72,7 @@ def test_a_share_is_not_shared_again():
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_what_one_item_leaves_behind_does_not_stay_through_the_others(shared):
-    with uncollected():  # as it is while a report is made; processes take that over
+    with garbage_collector_off():  # as it is while a report is made; processes take that over
         left = over_all(garbage_left, range(40), shared=shared)
         assert not gc.isenabled()
     assert max(left) < 20 * 50 / 2  # half of what one of two processes makes

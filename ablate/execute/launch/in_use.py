@@ -38,9 +38,11 @@ def devices_in_use(
 
 def runtime_folder() -> Path:
     """A folder of this user alone; OSError if there can be none."""
-    given = os.environ.get("XDG_RUNTIME_DIR")
+    runtime_folder = os.environ.get("XDG_RUNTIME_DIR")
     folder = (
-        Path(given) / "ablate" if given else Path(tempfile.gettempdir(), f"ablate-{os.getuid()}")
+        Path(runtime_folder) / "ablate"
+        if runtime_folder
+        else Path(tempfile.gettempdir(), f"ablate-{os.getuid()}")
     )
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()

@@ -1,4 +1,4 @@
-"""What a container or a batch system lets this process have: cores, memory, and who was killed.
+"""Limits of a container or batch system: cores, memory, and processes killed for memory.
 
 Limits of control groups, version 1 and 2; the narrowest of the process's group and those above it
 counts. Where nothing is limited, or nothing can be read, there is no limit.
@@ -18,7 +18,7 @@ _NO_LIMIT = 2**60  #: version 1 writes a number of about this size where memory 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the process's control groups allow it; None where they allow all there is."""
+    """Limits of the process's control groups; None where there is no limit."""
 
     cores: float | None = None
     memory_bytes: int | None = None

@@ -49,8 +49,8 @@ def _partition_problems(settings: Settings, partitions: dict[str, Partition]) ->
             continue
         if not partition.up:
             yield Problem(_FILE, f"{_KEY}partition", f'partition "{name}" takes no jobs now')
-        limit, asked = partition.max_time_minutes, slurm.time and parse_minutes(slurm.time)
-        if limit is not None and asked and asked > limit:
+        limit, minutes = partition.max_time_minutes, slurm.time and parse_minutes(slurm.time)
+        if limit is not None and minutes and minutes > limit:
             text = f'{slurm.time} is above the limit of partition "{name}"'
             yield Problem(_FILE, f"{_KEY}time", text, f"at most {limit} minutes")
 

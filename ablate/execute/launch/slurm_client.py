@@ -191,8 +191,8 @@ class SlurmClient:
         """
         format_ = _SEPARATOR.join(("%i", "%T", "%r", "%k"))
         command = ["squeue", "--noheader", "--array", "--states=all", f"--format={format_}"]
-        wanted = sorted(set(jobs))
-        command += [f"--jobs={','.join(wanted)}"] if wanted and len(wanted) <= _MANY else []
+        ids = sorted(set(jobs))
+        command += [f"--jobs={','.join(ids)}"] if ids and len(ids) <= _MANY else []
         command += [f"--user={user}"] if user else []
         try:
             answer = self._ask(command)

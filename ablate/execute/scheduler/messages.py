@@ -1,4 +1,4 @@
-"""What the scheduler and its driver tell each other, and the one table of a job's life."""
+"""Events for the scheduler, its instructions, and the table of a job's transitions."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class TasksAdded:
 
 @dataclass(frozen=True)
 class AttemptQueued:
-    """A launched attempt waits for its turn, for the first time or again."""
+    """A launched attempt waits in a queue, for the first time or again."""
 
     job: str
 
@@ -184,7 +184,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class WaitedTooLong:
-    """The machine did not recover in the time that it is given: nothing starts any more."""
+    """The machine did not recover within the time limit: nothing starts any more."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class SameError:
 
 @dataclass(frozen=True)
 class AllSettled:
-    """Nothing runs, and nothing will: said once, at the end."""
+    """Nothing runs and nothing will: the last instruction, sent once."""
 
 
 Event = (

@@ -38,7 +38,7 @@ LOOK_AHEAD = 8  #: kinds of known peak that are offered to the devices in one go
 
 @dataclass(frozen=True)
 class DeviceCapacity:
-    """Something that jobs run on, as the user or a launcher declares it."""
+    """A device and how many jobs may share it, as the user or a launcher declares it."""
 
     name: str
     slots: int | None = 1  #: jobs at once; None packs by memory
@@ -81,7 +81,7 @@ class Load:
 
     @property
     def room(self) -> int:
-        """Free bytes that are promised to nobody; 0 where they are unknown."""
+        """Free bytes that no job has reserved; 0 where they are unknown."""
         if self.free_bytes is None or self.device.slots is not None:
             return 0
         return self.free_bytes - sum(resident.reserved for resident in self.residents.values())

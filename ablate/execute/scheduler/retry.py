@@ -1,4 +1,4 @@
-"""How often an attempt that went wrong is repeated, and after which pause."""
+"""The retry policy: how often a failed attempt is repeated, and after which pause."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ablate.methods.lifecycle import AttemptOutcome
 
 @dataclass(frozen=True)
 class RetryRecord:
-    """What past attempts of a job say about the next."""
+    """Facts from past attempts that decide about the next."""
 
     retries: int = 0  #: attempts without progress since the last that had some
     step: int = 0  #: that checkpoints had reached at the latest end of an attempt
@@ -58,7 +58,7 @@ DETERMINISTIC = (AttemptOutcome.ERROR, AttemptOutcome.REFUSED)
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often an attempt that went wrong is repeated, and after which pause."""
+    """The retry policy: how often a failed attempt is repeated, and after which pause."""
 
     max_retries: int = 3
     first_delay_s: float = 1.0

@@ -52,7 +52,7 @@ class IllegalTransitionError(AblateError):
 
 
 class Scheduler:
-    """Decides which job runs where and when, from nothing but the events it is told.
+    """Decide which job runs where and when, from events alone.
 
     `done`, `failed`, `attempts` and `steps` carry over what earlier runs left, as `TasksAdded`
     does for jobs that come later. `PeakMeasured` and `DeviceChanged` known from before may be

@@ -1,4 +1,4 @@
-"""A job as the scheduler keeps it, and how jobs are linked to what they build on."""
+"""The scheduler's record of a job, linked to the jobs that wait for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 @dataclass(slots=True)
 class TaskState:
-    """A task with its state; the counts spare us from looking at all its neighbours."""
+    """A task with its status; counts of neighbours save walking over them."""
 
     task: Task
     order: int

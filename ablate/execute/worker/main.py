@@ -181,7 +181,7 @@ def attempt(order: Order, stop: StopFlag) -> int:
                 facts=order.facts,
             )
         )
-        check_given(order, session.config)
+        check_files(order, session.config)
         session.check_upstream()
         returned = load_program(session.config.program, order.method_file)(session)
         outcome = check_outcome(returned, session.config.program)
@@ -200,7 +200,7 @@ def attempt(order: Order, stop: StopFlag) -> int:
 
 
 def _tell(session: WorkerSession, error: BaseException) -> None:
-    """Write down what ended the program, as an event and in the log if the disk lets us.
+    """Record the error that ended the program, as an event and in the log if the disk allows it.
 
     Of what only the user can put right the log has the sentence; where it was found, the event.
     """
@@ -216,7 +216,7 @@ def _tell(session: WorkerSession, error: BaseException) -> None:
         sys.stderr.flush()
 
 
-def check_given(order: Order, config: JobConfig) -> None:
+def check_files(order: Order, config: JobConfig) -> None:
     """The user's files must be what the job was planned with, or its id would name another job.
 
     So must the code of a worker on another machine. Raises JobError for the first that differs.
@@ -226,13 +226,13 @@ def check_given(order: Order, config: JobConfig) -> None:
             f"the code on {socket.gethostname()} is not the code that the job was planned with: "
             "install the same version there, or run the study again with this one"
         )
-    given: list[tuple[Path, Callable[[Path], str], str]] = [
+    planned_files: list[tuple[Path, Callable[[Path], str], str]] = [
         (path, partial(input_digest, config, name), config.inputs[name])
         for name, path in order.machine.files.items()
     ]
     if order.method_file:
-        given.append((Path(order.method_file), file_code, order.method_code))
-    for path, digest, planned in given:
+        planned_files.append((Path(order.method_file), file_code, order.method_code))
+    for path, digest, planned in planned_files:
         try:
             now = digest(path)
         except (*_LASTING, SyntaxError, ValueError, InputError):  # gone, or no code any more
@@ -342,12 +342,12 @@ def _is_final(error: BaseException) -> bool:
 def _message(error: BaseException) -> str:
     """An error in a line; of full memory, in the library's own words, too: they may fit another
     cause, such as a broken installation."""
-    said = f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}"
     if isinstance(error, DeviceMemoryError) and error.__cause__ is not None:
-        said += f" ({str(error.__cause__).partition(chr(10))[0]})"
+        text += f" ({str(error.__cause__).partition(chr(10))[0]})"
     if _says_no_gpu(error):
-        said += ' (torch cannot use this GPU: set devices = ["cpu"], or install a torch that can)'
-    return said
+        text += ' (torch cannot use this GPU: set devices = ["cpu"], or install a torch that can)'
+    return text
 
 
 def _says_no_gpu(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""What a worker is told; everything else stands in its run directory."""
+"""The order that starts a worker; everything else stands in its run directory."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _MOST_PULSE = 4096  #: bytes of that note
 
 @dataclass(frozen=True, order=True)
 class Pulse:
-    """How far a job is; noted often and without waiting for the disk."""
+    """Progress of a job, written often and without waiting for the disk."""
 
     step: int
     epoch: int = 0
@@ -79,7 +79,7 @@ class StopFlag:
 
 
 def _log(sentence: str) -> None:
-    """Say something in the job's log, if the disk that it lies on lets us."""
+    """Write a line to the job's log, if the disk allows it."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{sentence}\n")
 
@@ -266,7 +266,7 @@ class WorkerSession:
             _log(f"checkpoint at step {self._saved.step} was saved, but not written down: {error}")
 
     def _beat(self, position: Position) -> None:
-        """Note how far the training is; nobody judges life or death by it."""
+        """Write the progress; it decides nothing about whether the worker is alive."""
         self._beat_at = self._clock()
         with contextlib.suppress(OSError):
             write_pulse(self._run, Pulse(position.step, position.epoch, self.seconds))

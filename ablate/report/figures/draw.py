@@ -82,8 +82,8 @@ def planned_figures(
     """
     used: set[str] = set()
     found = []
-    wanted = plan_metrics(results.plan) if metrics is None else tuple(metrics)
-    for metric in (metric for metric in wanted if not metric.cost):
+    chosen = plan_metrics(results.plan) if metrics is None else tuple(metrics)
+    for metric in (metric for metric in chosen if not metric.cost):
         analysis = analyse(results, metric, selection)
         for kind, words, title, drawing in _planned(results, analysis, curves, footer):
             name = safe_name("-".join([kind, metric.name, *words]), 100)

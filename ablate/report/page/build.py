@@ -149,7 +149,7 @@ def _policy(css: str, script: str) -> str:
     )
 
 
-def _wanted(results: StudyResults, metrics: Sequence[Metric] | None) -> tuple[Metric, ...]:
+def _tested_metrics(results: StudyResults, metrics: Sequence[Metric] | None) -> tuple[Metric, ...]:
     """Metrics that are tested and drawn: costs are neither."""
     chosen = plan_metrics(results.plan) if metrics is None else metrics
     return tuple(metric for metric in chosen if not metric.cost)
@@ -162,10 +162,10 @@ def _findings(
     from ablate.report.tables.analysis import analyse
     from ablate.report.tables.findings import headline, sentences
 
-    wanted = _wanted(results, metrics)
-    if not wanted:
+    tested = _tested_metrics(results, metrics)
+    if not tested:
         return (), ()
-    analysis = analyse(results, wanted[0], selection)
+    analysis = analyse(results, tested[0], selection)
     each = sentences(analysis)
     return headline(analysis), each if len(each) > 1 else ()
 
@@ -207,7 +207,9 @@ def _planned(
 ) -> list[PlannedFigure]:
     from ablate.report.figures.draw import planned_figures
 
-    return planned_figures(results, curves, _wanted(results, metrics), selection, footer=False)
+    return planned_figures(
+        results, curves, _tested_metrics(results, metrics), selection, footer=False
+    )
 
 
 def _pictures(chosen: Sequence[PlannedFigure]) -> list[Picture]:

@@ -77,8 +77,8 @@ def _is_long(table: Table) -> bool:
 def _lines(table: Table, row: TableRow) -> int:
     """Lines that a row takes: those of its label, or of the cell that says most."""
     shown = (show(column, cell) for column, cell in zip(table.columns, row.cells, strict=True))
-    said = (1 + len(one.details) * (not (one.best or one.second)) for one in shown)
-    return max(len(_label_lines(row)), *said, 1)
+    counts = (1 + len(one.details) * (not (one.best or one.second)) for one in shown)
+    return max(len(_label_lines(row)), *counts, 1)
 
 
 def _key(table: Table, used: dict[str, int]) -> str:

@@ -37,7 +37,7 @@ class EffectFamily:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _EffectWeights:
     """A contrast to be estimated: weights of rows on one pair."""
 
     name: str
@@ -55,16 +55,16 @@ def effect_families(analysis: Analysis, grids: Sequence[Grid]) -> list[EffectFam
     for grid in grids:
         for pair in analysis.plan.pairs:
             where = f" on {pair}" if len(analysis.plan.pairs) > 1 else ""
-            wanted = list(_of_grid(analysis, grid, pair))
-            found.append(_family(analysis, f"effects of {grid.group}{where}", wanted))
+            found_effects = list(_of_grid(analysis, grid, pair))
+            found.append(_family(analysis, f"effects of {grid.group}{where}", found_effects))
     return [family for family in found if family.effects]
 
 
-def _contrasts(analysis: Analysis) -> Iterator[_Wanted]:
+def _contrasts(analysis: Analysis) -> Iterator[_EffectWeights]:
     for one in analysis.plan.contrasts:
         for pair in one.pairs:
             name = one.name if len(one.pairs) == 1 else f"{one.name}, {pair}"
-            yield _Wanted(name, pair, _average(one.rows, one.against))
+            yield _EffectWeights(name, pair, _average(one.rows, one.against))
 
 
 def _average(rows: Sequence[str], against: Sequence[str]) -> dict[str, float]:
@@ -76,7 +76,7 @@ def _average(rows: Sequence[str], against: Sequence[str]) -> dict[str, float]:
     return weights
 
 
-def _of_grid(analysis: Analysis, grid: Grid, pair: str) -> Iterator[_Wanted]:
+def _of_grid(analysis: Analysis, grid: Grid, pair: str) -> Iterator[_EffectWeights]:
     """Main effects of every value against the baseline's, and interactions; of full grids only."""
     spots = list(product(grid.row_values, grid.column_values))
     if any(spot not in grid.labels for spot in spots):
@@ -97,24 +97,24 @@ def _of_grid(analysis: Analysis, grid: Grid, pair: str) -> Iterator[_Wanted]:
     ):  # fmt: skip
         for value in values:
             name = f"{part_text(plan, part, value)} against {part_text(plan, part, base)}, averaged"
-            yield _Wanted(name, pair, _average(line(value), line(base)))
+            yield _EffectWeights(name, pair, _average(line(value), line(base)))
     for value, other in product(*others):
         name = (
             f"{part_text(plan, grid.row_part, value)} × {part_text(plan, grid.column_part, other)}"
         )
         corners = {(value, other): 1.0, (value, home[1]): -1.0, (home[0], other): -1.0, home: 1.0}
         weights = {grid.labels[spot]: weight for spot, weight in corners.items()}
-        yield _Wanted(f"{name}, interaction", pair, weights, directed=False)
+        yield _EffectWeights(f"{name}, interaction", pair, weights, directed=False)
 
 
-def _family(analysis: Analysis, name: str, wanted: Sequence[_Wanted]) -> EffectFamily:
-    effects = [_effect(analysis, one, name, len(wanted)) for one in wanted]
+def _family(analysis: Analysis, name: str, specs: Sequence[_EffectWeights]) -> EffectFamily:
+    effects = [_effect(analysis, one, name, len(specs)) for one in specs]
     return EffectFamily(name, tuple(effects))
 
 
-def _effect(analysis: Analysis, wanted: _Wanted, family: str, members: int) -> Effect:
-    cells = [analysis.cells[label, wanted.pair] for label in wanted.weights]
-    weights = list(wanted.weights.values())
+def _effect(analysis: Analysis, effect: _EffectWeights, family: str, members: int) -> Effect:
+    cells = [analysis.cells[label, effect.pair] for label in effect.weights]
+    weights = list(effect.weights.values())
     values = _matrix(cells)
     largest = float(np.nanmax(np.abs(values), initial=0.0)) if values.size else 0.0
     estimate = contrast(values, weights, members=members, smallest_sd=ROUNDING_NOISE * largest)
@@ -124,9 +124,9 @@ def _effect(analysis: Analysis, wanted: _Wanted, family: str, members: int) -> E
             cell.diverged for cell, weight in zip(cells, weights, strict=True) if weight < 0
         ),
     )
-    metric = analysis.metric if wanted.directed else replace(analysis.metric, better=None)
+    metric = analysis.metric if effect.directed else replace(analysis.metric, better=None)
     comparison = _comparison(analysis, estimate, cells, diverged, family, metric)
-    return Effect(wanted.name, wanted.pair, metric, comparison)
+    return Effect(effect.name, effect.pair, metric, comparison)
 
 
 def _matrix(cells: Sequence[Cell]) -> Array:

@@ -168,8 +168,8 @@ def _covers(analysis: Analysis, families: Sequence[PairFamily]) -> str:
         return ""
     what = "seeds (first weights, order, views)" if analysis.plan.profile else "seeds"
     taught = any("/" in family.pair for family in tested)
-    given = "this teacher, split and test set" if taught else "this split and test set"
-    line = f"Intervals cover {what}, given {given}."
+    fixed = "this teacher, split and test set" if taught else "this split and test set"
+    line = f"Intervals cover {what}, given {fixed}."
     bought = [text for family in tested if (text := _pairing(analysis, family, len(families) > 1))]
     return " ".join([line, *bought])
 

@@ -1,4 +1,4 @@
-"""Layouts: which cells stand where. Each takes an analysis and gives tables of one shape."""
+"""Layouts: each turns an analysis into tables of one shape."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def choose(
 
     Without `metrics` all of the plan's are shown. Costs stand together in one table at the end.
     """
-    wanted = plan_metrics(results.plan) if metrics is None else tuple(metrics)
+    chosen = plan_metrics(results.plan) if metrics is None else tuple(metrics)
     tables: list[Table] = []
-    for metric in wanted:
+    for metric in chosen:
         if not metric.cost:
             tables += _of_metric(results, analyse(results, metric, selection), notes)
-    costs = [metric for metric in wanted if metric.cost]
+    costs = [metric for metric in chosen if metric.cost]
     if costs:
         tables += cost_tables(results, [analyse(results, m, selection) for m in costs], notes)
     return tables

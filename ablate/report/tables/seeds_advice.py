@@ -1,4 +1,4 @@
-"""How many seeds intervals of a wanted width would take, as one sentence with its command."""
+"""How many seeds intervals of a target width would take, as one sentence with its command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ablate.statistics.verdict import Verdict
 _USUAL_HALF_WIDTH = 0.5  #: percentage points that papers argue about
 
 
-def wanted_half_width(analysis: Analysis) -> float | None:
+def target_half_width(analysis: Analysis) -> float | None:
     """The half-width that the study asks for by its margin or rule; 0.5 points of a percentage."""
     rule = analysis.plan.seed_rule
     if rule is not None:
@@ -32,7 +32,7 @@ def needed_by(analysis: Analysis, cell: Cell, half_width: float) -> SeedsNeeded 
 
 def seeds_advice(analysis: Analysis, cells: Sequence[Cell]) -> str:
     """What the widest undecided row would take, or nothing if no row is undecided."""
-    wanted = wanted_half_width(analysis)
+    target = target_half_width(analysis)
     undecided = [
         cell
         for cell in cells
@@ -41,15 +41,15 @@ def seeds_advice(analysis: Analysis, cells: Sequence[Cell]) -> str:
         and cell.comparison.low is not None
         and not cell.diverged
     ]
-    if wanted is None or analysis.plan.seed_rule is not None:
+    if target is None or analysis.plan.seed_rule is not None:
         return ""
-    found = [one for cell in undecided if (one := needed_by(analysis, cell, wanted))]
+    found = [one for cell in undecided if (one := needed_by(analysis, cell, target))]
     most = max(found, key=lambda one: one.about or float("inf"), default=None)
     have = len(analysis.plan.seeds)
     unit = " points" if analysis.metric.unit == "%" else f" {analysis.metric.unit}".rstrip()
     if most is None or (most.about is not None and most.about <= have):
         return ""
-    start = f"For intervals within ±{format_value(wanted)}{unit}: about {seeds_text(most)}"
+    start = f"For intervals within ±{format_value(target)}{unit}: about {seeds_text(most)}"
     if most.about is None or most.about > 100 or not analysis.plan.profile:
         return f"{start}."
     return f"{start}, `ablate run {analysis.plan.name} --seeds 0-{most.about - 1}`."

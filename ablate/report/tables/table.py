@@ -1,4 +1,4 @@
-"""The table model: what a table says, without a word on how it looks.
+"""The table model: the content of a table, independent of how it looks.
 
 Layouts build it, renderers only format it. A cell keeps every number unrounded, and what is
 missing and why, so that a terminal, a paper and a JSON file all print from the same source.

@@ -48,7 +48,7 @@ def _move(source: Path, subfolder: str, target: Path) -> None:
 
 @contextmanager
 def _impatient() -> Iterator[None]:
-    """Make connections fail that would otherwise hang for ever."""
+    """Give connections a timeout, so that none hangs for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_SILENCE)
     try:
