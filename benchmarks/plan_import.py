@@ -1,4 +1,7 @@
-"""How long `ablate import --json` takes over 2,000 generated plans, and whether a field changed."""
+"""How long `ablate import --json` takes over generated plans, and whether a field changed.
+
+python -m benchmarks.plan_import [DOCUMENTS]     (2,000 where none is given)
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-DOCUMENTS = 2_000
+DOCUMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
 WORDS = ("momentum", "τ", "L̃_pred", "`code`", "head", "<b>wide</b>", "λ = 0.1", "w/o", "[x](y)")
 
 

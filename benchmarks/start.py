@@ -1,6 +1,6 @@
 """How long a command takes before it says anything: help, status, a preview, a finished study.
 
-    python benchmarks/start.py [--jobs 1000] [--rounds 5] [--dir DIR]
+    python -m benchmarks.start [--jobs 1000] [--rounds 5] [--dir DIR]
 
 Each command runs as a user runs it, start of Python included, `--rounds` times after one that does
 not count. The first study is planned with as many jobs as asked for; its finished copy has three
@@ -27,7 +27,6 @@ PROMISED = {"--help": 0.15, "status": 0.5, "run": 0.8, "preview": 1.0}
 
 def finished_study(folder: Path) -> None:
     """A project whose study is done: every job has a result that no worker computed."""
-    sys.path.insert(0, str(ROOT))
     from ablate.execute.scheduler.placement import DeviceCapacity
     from ablate.matrix.expand import expand
     from ablate.study.parse import read_study

@@ -1,6 +1,6 @@
 """What rendering a batch costs against torchvision's transforms of PIL images, one by one.
 
-    python benchmarks/views.py [--images 10000] [--batches 50] [--threads 1]
+    python -m benchmarks.views [--images 10000] [--batches 50] [--threads 1]
 
 Both make the views of CIFAR's recipe, a crop out of four pixels of padding and a flip, normalised:
 this package for a whole batch from bytes in memory, torchvision for each image as the field's data

@@ -29,7 +29,9 @@ TEACHER_PARTS: tuple[Part, ...] = (
     Part(TEACHER_SEED, "seed of the teacher", "teacher seed", 0, Range(0, 2**31, whole=True)),
     Part("teacher.table", "teacher features from a table", "teacher table", "auto",
          Choice(("auto", "on", "off")),
-         help="auto: the features of all views are computed once, where that fits and pays"),
+         help="auto: the features of all views are computed once, where that fits and one job "
+              "has at least as many epochs as there are views; on: also where only several seeds "
+              "together do"),
     Part("teacher.table_limit_mib", "largest table of teacher features", "table limit", 8192,
          Range(0, whole=True)),
 )  # fmt: skip
@@ -137,7 +139,9 @@ def table_serves(job: JobConfig) -> bool:
     """Whether a table of the teacher's features is asked for, fits, and costs less than it saves.
 
     Filling it shows every image in every view to the teacher once; a job without it shows every
-    image in one view an epoch.
+    image in one view an epoch. One job's epochs have to pay for it, though all seeds and rows
+    share it: were they counted, another seed would give finished jobs another id. A study whose
+    seeds pay together says `teacher.table = "on"`.
     """
     data, views = known_data(job.data), job.settings[AUGMENTATION.name]
     if data is None or table_obstacle(job):

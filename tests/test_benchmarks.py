@@ -1,0 +1,44 @@
+"""Every benchmark runs to its end with small arguments; what it measures is no matter here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import REPOSITORY
+
+#: Benchmark -> arguments that make it small; OUT stands for a file of the test's own.
+SMALL = {
+    "checkpoints": "--epochs 1",
+    "error_rates": "--studies 20",
+    "image_folder": "200",
+    "index": "--jobs 20 --epochs 2 --metrics 2",
+    "plan_import": "3",
+    "report": "--jobs 100 --rows 20 --study-jobs 50",
+    "scheduling": "--jobs 20 --forks 2",
+    "slurm": "--jobs 30 --gpus 4",
+    "start": "--jobs 30 --rounds 1",
+    "step": "--pairs resnet8x4/resnet8 --rounds 1 --threads 1 --out OUT",
+    "views": "--images 100 --batches 1",
+}
+
+
+def test_each_is_tried_and_described() -> None:
+    folder = REPOSITORY / "benchmarks"
+    there = {path.stem for path in folder.glob("[!_]*.py")}
+    assert there == SMALL.keys()
+    described = (folder / "README.md").read_text(encoding="utf-8")
+    assert [name for name in there if f"`{name}.py`" not in described] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_each_runs(name: str, tmp_path: Path) -> None:
+    arguments = SMALL[name].replace("OUT", str(tmp_path / "out.json")).split()
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
