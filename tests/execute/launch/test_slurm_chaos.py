@@ -65,9 +65,11 @@ class Disturber:
 
     def kill_worker(self, _: subprocess.Popen[str]) -> bool:
         living = self.lab.living()
-        if living:
+        try:
             signal_worker(self.random.choice(living))
-        return bool(living)
+        except (IndexError, ProcessLookupError):  # none, or it ended just now
+            return False
+        return True
 
     def stop_controller(self, _: subprocess.Popen[str]) -> bool:
         self.lab.cluster.stop("slurmctld")
