@@ -8,6 +8,7 @@ import typer
 
 from ablate.cli.common import (
     DebugOption,
+    JsonOption,
     ProfileOption,
     ResultsOption,
     SeedsOption,
@@ -15,9 +16,11 @@ from ablate.cli.common import (
     guarded,
     parse_overrides,
     parse_seeds,
+    print_json,
     profile_of,
     results_folder,
     settings_for,
+    tell,
 )
 from ablate.cli.run import ExecutorKind, StudiesArgument, run
 
@@ -32,6 +35,7 @@ def sync(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait if another run holds the results folder.")
     ] = False,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Take in what happened on the cluster, submit what is left, and return.
@@ -51,6 +55,7 @@ def sync(
         yes=True,
         executor=ExecutorKind.SLURM,
         detach=True,
+        as_json=as_json,
         debug=debug,
     )
 
@@ -62,6 +67,7 @@ def cancel(
     profile: ProfileOption = None,
     set_: SetOption = None,
     seeds: SeedsOption = None,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Cancel a study's jobs on the cluster; the next run goes on from their checkpoints.
@@ -77,8 +83,13 @@ def cancel(
     folder = results_folder(results, settings)
     launcher = SlurmLauncher(settings.executor.slurm, folder)
     profile_name, overrides = profile_of(profile, settings), parse_overrides(set_)
+    cancelled: list[dict[str, str | int]] = []
     for study in studies:
         matrix = expand(read_study(study), settings, profile_name, overrides, parse_seeds(seeds))
         count = cancel_attempts(matrix.configs, folder, launcher)
-        jobs = f"{count} job{'s' * (count != 1)}"
-        typer.echo(f"{matrix.plan.name}: {jobs} cancelled" if count else f"{study}: none to cancel")
+        cancelled.append({"study": matrix.plan.name, "key": matrix.plan.key, "jobs": count})
+        if not as_json:
+            jobs = f"{count} job{'s' * (count != 1)} cancelled" if count else "none to cancel"
+            tell(f"{matrix.plan.name}: {jobs}")
+    if as_json:
+        print_json(cancelled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import shlex
 import sys
@@ -150,6 +151,11 @@ def usage_error(error: Exception) -> int:
 def tell(text: str, *, err: bool = False) -> None:
     """Print text for people, with nothing in it that steers their terminal."""
     typer.echo(clean(text), err=err)
+
+
+def print_json(record: object) -> None:
+    """Print a record as JSON; what JSON has no word for is printed as text."""
+    typer.echo(json.dumps(record, indent=2, default=str))
 
 
 def settings_for(study: Path | None = None) -> Settings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from functools import partial
@@ -18,6 +17,7 @@ from ablate.cli.common import (
     ResultsOption,
     existing_results,
     guarded,
+    print_json,
     tell,
 )
 from ablate.console import clean
@@ -61,7 +61,7 @@ def show(
     with Index.open(folder) as index:
         found = query.job(index, find_run(folder, job).id)
     if as_json:
-        typer.echo(json.dumps(job_record(found), indent=2, default=str))
+        print_json(job_record(found))
         return
     tell("\n".join(job_lines(found)))
 
@@ -158,6 +158,7 @@ def retry(
         ),
     ] = False,
     results: ResultsOption = None,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Put failed and diverged jobs back in the queue; the next `ablate run` takes them up.
@@ -177,13 +178,15 @@ def retry(
     with FolderLock(orchestrator_lock(folder), "ablate retry"):
         runs = [find_run(folder, job)] if job is not None else list(run_directories(folder))
         changed = [run for run in runs if (gone and declare_gone(run)) or _requeue(run)]
-        for run in changed:
+        for run in () if as_json else changed:
             typer.echo(f"requeued {short(run.id)}")
         with Index.open(folder, writable=True) as index:
             index.ingest_many(changed)
+    if as_json:
+        print_json({"requeued": [run.id for run in changed]})
     if not changed:
         why = "no job failed or diverged" if job is None else _standing(runs[0], folder)[0]
-        tell(f"nothing to requeue: {why}")
+        tell(f"nothing to requeue: {why}", err=as_json)
 
 
 def _requeue(run: RunDirectory) -> bool:

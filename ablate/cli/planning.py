@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +22,7 @@ from ablate.cli.common import (
     guarded,
     parse_overrides,
     parse_seeds,
+    print_json,
     profile_of,
     results_folder,
     settings_for,
@@ -95,34 +96,34 @@ def preview(
 
     Example: ablate preview studies/lpred_symmetry.toml
     """
+    from ablate.execute.earlier import preview_study
     from ablate.matrix.expand import expand
+    from ablate.matrix.preview_words import long_preview
     from ablate.study.parse import read_study
 
     settings = settings_for(study)
     chosen = profile_of(profile, settings)
     matrix = expand(read_study(study), settings, chosen, parse_overrides(set_), parse_seeds(seeds))
-    print_preview(
-        matrix, results_folder(results, settings), settings, measure=measure, as_json=as_json
-    )
+    folder = results_folder(results, settings)
+    found = preview_study(matrix, folder, settings, _measured(matrix, settings) if measure else ())
+    if as_json:
+        print_json(found.to_json())
+    else:
+        tell(aimed("\n".join(long_preview(found)), folder))
 
 
-def print_preview(
-    matrix: Matrix,
-    results: Path,
-    settings: Settings,
-    *,
-    measure: bool = False,
-    as_json: bool = False,
+def print_previews(
+    matrices: Iterable[Matrix], results: Path, settings: Settings, *, as_json: bool
 ) -> None:
-    """Print what a run would do with every job of a study."""
+    """Print what a run would do with every job of some studies."""
     from ablate.execute.earlier import preview_study
     from ablate.matrix.preview_words import long_preview
 
-    found = preview_study(matrix, results, settings, _measured(matrix, settings) if measure else ())
+    found = [preview_study(matrix, results, settings) for matrix in matrices]
     if as_json:
-        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=2))
-    else:
-        tell(aimed("\n".join(long_preview(found)), results))
+        print_json([one.to_json() for one in found])
+    for one in () if as_json else found:
+        tell(aimed("\n".join(long_preview(one)), results))
 
 
 def _measured(matrix: Matrix, settings: Settings) -> tuple[PaidJob, ...]:

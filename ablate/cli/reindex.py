@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
+from dataclasses import asdict
+
+from ablate.cli.common import (
+    DebugOption,
+    JsonOption,
+    ResultsOption,
+    existing_results,
+    guarded,
+    print_json,
+    tell,
+)
 
 
 @guarded
-def reindex(results: ResultsOption = None, debug: DebugOption = False) -> None:
+def reindex(
+    results: ResultsOption = None, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
     """Rebuild the index from run directories and study documents; nothing else is touched.
 
     Example: ablate reindex --results results
@@ -18,5 +30,8 @@ def reindex(results: ResultsOption = None, debug: DebugOption = False) -> None:
     rebuilt = rebuild_index(folder)
     for sentence in rebuilt.left_out:
         tell(f"left out: {sentence}", err=True)
+    if as_json:
+        print_json({"index": folder / "ablate.db", **asdict(rebuilt)})
+        return
     jobs, studies = counted(rebuilt.jobs, "job"), counted(rebuilt.studies, "study")
     tell(f"{folder / 'ablate.db'}: {jobs}, {studies}")

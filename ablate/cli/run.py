@@ -13,24 +13,26 @@ import typer
 from ablate.cli import complete
 from ablate.cli.common import (
     DebugOption,
+    JsonOption,
     ProfileOption,
     ResultsOption,
     SeedsOption,
     SetOption,
-    elsewhere,
     guarded,
     parse_overrides,
     parse_seeds,
+    print_json,
     profile_of,
     results_folder,
     settings_for,
     study_file,
 )
-from ablate.cli.planning import DryRunOption, YesOption, announce, print_preview
+from ablate.cli.planning import DryRunOption, YesOption, announce, print_previews
 from ablate.errors import Remedy
 
 if TYPE_CHECKING:
     from ablate.execute.stop import StopRequests
+    from ablate.execute.summary import Summary
     from ablate.matrix.plan import Matrix
     from ablate.study.settings import Settings
 
@@ -88,6 +90,7 @@ def run(
     smoke: SmokeOption = False,
     executor: ExecutorOption = None,
     detach: DetachOption = False,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run studies; the same command goes on where an interrupted one stopped.
@@ -117,11 +120,10 @@ def run(
     folder = results_folder(results, settings)
     again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds, executor)))
     if dry_run:
-        for matrix in matrices:
-            print_preview(matrix, folder, settings)
+        print_previews(matrices, folder, settings, as_json=as_json)
         return
     if smoke:
-        raise typer.Exit(_try_rows(matrices, settings, folder))
+        raise typer.Exit(_try_rows(matrices, settings, folder, as_json=as_json))
     announce(matrices, folder, settings, yes=yes)
     stop, live = StopRequests(), Live(folder)
     with listening(stop):
@@ -130,11 +132,13 @@ def run(
     for matrix in matrices:
         rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
         if any(summary.statuses.get(job) is JobStatus.DONE for job in rows):
-            live.say(f"the table: ablate report {matrix.plan.name}{elsewhere(folder)}")
+            live.say("the table", Remedy("report", (matrix.plan.name,)))
+    if as_json:
+        print_json(_record(matrices, summary))
     raise typer.Exit(summary.exit_code)
 
 
-def _try_rows(matrices: list[Matrix], settings: Settings, folder: Path) -> int:
+def _try_rows(matrices: list[Matrix], settings: Settings, folder: Path, *, as_json: bool) -> int:
     """Run two steps of every row of each study; returns the exit code."""
     from ablate.cli.live import Live
     from ablate.execute.smoke import smoke
@@ -144,7 +148,30 @@ def _try_rows(matrices: list[Matrix], settings: Settings, folder: Path) -> int:
     with listening(stop):
         ends = [smoke(matrix, settings, live, stop=stop) for matrix in matrices]
     live.say("a trial of every row: nothing was kept")
+    if as_json:
+        print_json([_record([one], end) for one, end in zip(matrices, ends, strict=True)])
     return max(summary.exit_code for summary in ends)
+
+
+def _record(matrices: Sequence[Matrix], summary: Summary) -> dict[str, object]:
+    """How a run ended, as docs/json.md describes it."""
+    return {
+        "studies": [{"study": one.plan.name, "key": one.plan.key} for one in matrices],
+        "exit_code": summary.exit_code,
+        "attempts": summary.launched,
+        "resumed": summary.resumed,
+        "stopped": summary.stopped,
+        "detached": summary.detached,
+        "jobs": [
+            {
+                "id": job,
+                "status": status,
+                "error": summary.messages.get(job),
+                "left_alone": summary.held.get(job),
+            }
+            for job, status in summary.statuses.items()
+        ],
+    }
 
 
 def _options(

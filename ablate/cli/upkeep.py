@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ablate.cli.common import DebugOption, ResultsOption, existing_results, guarded, tell
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+from ablate.cli.common import (
+    DebugOption,
+    JsonOption,
+    ResultsOption,
+    existing_results,
+    guarded,
+    in_command,
+    print_json,
+    tell,
+)
+from ablate.errors import Remedy
 
 
 @guarded
 def forget(
     study: Annotated[str, typer.Argument(help="Name of a study, or its key.")],
     results: ResultsOption = None,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Forget a study that nobody wants any more; its jobs' results stay until `ablate clean`.
@@ -34,8 +43,12 @@ def forget(
         FolderLock(orchestrator_lock(folder), "ablate forget"),
         Index.open(folder, writable=True) as index,
     ):
-        for key in tidying.forget(index, study):
-            tell(f"forgot {key}; `ablate clean` shows what no study needs now")
+        keys = tidying.forget(index, study)
+    if as_json:
+        print_json({"forgotten": keys})
+        return
+    for key in keys:
+        tell(in_command(f"forgot {key}; what no study needs now", (Remedy("clean"),), folder))
 
 
 @guarded
@@ -61,7 +74,7 @@ def clean(
     waste = tidying.find_waste(folder)
     if as_json:
         rows = [{"path": str(one.path), "what": one.what, "bytes": one.size} for one in waste]
-        typer.echo(json.dumps(rows, indent=2))
+        print_json(rows)
     else:
         for one in waste:
             tell(f"{one.size / 2**20:10,.1f} MiB  {one.path}  ({one.what})")
@@ -71,15 +84,17 @@ def clean(
                 tidying.remove(one, folder)
             Index.open(folder, writable=True).close()
     total = sum(one.size for one in waste) / 2**20
-    done = "removed" if yes else "`ablate clean --yes` removes it"
-    words = f"{total:,.1f} MiB in all; {done}" if waste else "nothing that no study needs"
-    tell(words, err=as_json)
+    words = f"{total:,.1f} MiB in all" if waste else "nothing that no study needs"
+    remedies = (Remedy("clean", ("--yes",)),) if waste and not yes else ()
+    done = "; removed" if waste and yes else "; to remove it" if remedies else ""
+    tell(in_command(f"{words}{done}", remedies, folder), err=as_json)
 
 
 @guarded
 def merge(
     other: Annotated[Path, typer.Argument(help="The other results folder.")],
     results: ResultsOption = None,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Take over finished jobs, studies and looks of another results folder.
@@ -99,8 +114,11 @@ def merge(
         merged = merge_results(folder, other)
     for sentence in merged.refused:
         tell(f"not taken over: {sentence}", err=True)
-    tell(
-        f"{folder}: {merged.jobs} jobs taken over, {merged.known} known already, "
-        f"{merged.unfinished} not finished there, {merged.studies} studies added or extended"
-    )
+    if as_json:
+        print_json(asdict(merged))
+    else:
+        tell(
+            f"{folder}: {merged.jobs} jobs taken over, {merged.known} known already, "
+            f"{merged.unfinished} not finished there, {merged.studies} studies added or extended"
+        )
     raise typer.Exit(1 if merged.refused else 0)

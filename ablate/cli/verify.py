@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 
 from ablate.cli.common import (
     DebugOption,
+    JsonOption,
     ProfileOption,
     ResultsOption,
     SeedsOption,
@@ -19,6 +21,7 @@ from ablate.cli.common import (
     guarded,
     parse_overrides,
     parse_seeds,
+    print_json,
     profile_of,
     results_folder,
     settings_for,
@@ -42,6 +45,7 @@ def verify(
     profile: ProfileOption = None,
     set_: SetOption = None,
     seeds: SeedsOption = None,
+    as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run one job twice in a scratch folder, whole and killed at random, and compare digests.
@@ -82,8 +86,11 @@ def verify(
             seed,
             lambda part, where: _whole(run_study(part, where, patient, Live(where), stop=stop)),
         )
-        tell(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
-        _show(proof)
+        if as_json:
+            print_json({**asdict(proof), "interrupted": proof.broke, "equal": proof.agrees})
+        else:
+            tell(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
+            _show(proof)
         if proof.broke and not proof.agrees:
             typer.echo("DIFFERENT: resuming changed the result", err=True)
             raise typer.Exit(1)
@@ -91,9 +98,9 @@ def verify(
         typer.echo("the job was over before it could be killed, which proves nothing", err=True)
         raise typer.Exit(1)
     if proof.has_weights:
-        typer.echo("equal to the bit: weights and all metrics")
+        tell("equal to the bit: weights and all metrics", err=as_json)
     else:
-        typer.echo("metrics equal to the bit; this method reports no weights")
+        tell("metrics equal to the bit; this method reports no weights", err=as_json)
 
 
 def _show(proof: Proof) -> None:

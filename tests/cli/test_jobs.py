@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,9 +170,21 @@ def test_verify_takes_a_job_of_two_rows_for_one(
     settings = load_settings(Path("ablate.toml"))
     planned = [job.id for job in expand(read_study(study), settings, "quick").plan.jobs]
     (twice,) = {job for job in planned if planned.count(job) == 2}
-    told = CliRunner().invoke(app, ["verify", str(study), "--profile", "quick", "--job", twice])
+    command = ["verify", str(study), "--profile", "quick", "--job", twice]
+    told = CliRunner().invoke(app, command)
     assert told.exit_code == 0, told.output
     assert asked == [twice]
+    record = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert record.keys() == {"job", "whole", "broken", "interrupted", "equal"}
+    assert record["whole"] == {"digest": "d", "metrics": {}, "attempts": 2, "resumed_from": [1]}
+    assert record["equal"]
+
+
+def test_a_method_without_weights_is_compared_by_its_metrics() -> None:
+    first, same = (Trial("", {"auc": 0.5}, count, (1,) * (count - 1)) for count in (1, 2))
+    assert Proof("j", first, same).agrees
+    assert not Proof("j", first, same).has_weights
+    assert not Proof("j", first, replace(same, metrics={"auc": 0.25})).agrees
 
 
 def test_verify_says_so_where_nothing_could_be_proved(workshop: Workshop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,11 @@ def test_the_hint_leads_to_the_results_from_where_it_is_read(
     told = CliRunner().invoke(app, ["run", str(study), *options])
     assert told.exit_code == 0, told.output
     said = told.stderr.splitlines()[-1]
-    assert said == f"the table: ablate report study{where.format(project=project)}"
+    assert said == f"the table: `ablate report study{where.format(project=project)}`"
+    record = json.loads(CliRunner().invoke(app, ["run", str(study), *options, "--json"]).stdout)
+    assert record["exit_code"] == 0
+    assert {job["status"] for job in record["jobs"]} == {"done"}
+    assert [one["study"] for one in record["studies"]] == ["study"]
 
 
 def test_no_table_is_named_where_no_row_is_done(

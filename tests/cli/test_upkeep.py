@@ -53,3 +53,17 @@ def test_merging_says_what_it_took_and_what_it_did_not(lab: Lab, tmp_path: Path)
     assert "not taken over" in refused.output
     assert "1 known already" in refused.output
     assert ablate(lab, "merge", lab.results).exit_code == 2
+
+
+def test_what_upkeep_did_as_json(lab: Lab, tmp_path: Path) -> None:
+    other = Lab(tmp_path / "other")
+    other.finish(other.configs()[1])
+    merged = json.loads(ablate(lab, "merge", other.results, "--json").stdout)
+    assert merged == {"jobs": 1, "known": 0, "unfinished": 0, "studies": 0, "refused": []}
+    rebuilt = json.loads(ablate(lab, "reindex", "--json").stdout)
+    assert rebuilt == {
+        "index": str(lab.results / "ablate.db"), "studies": 1, "jobs": 2, "left_out": [],
+    }  # fmt: skip
+    assert json.loads(ablate(lab, "retry", "--json").stdout) == {"requeued": []}
+    forgotten = json.loads(ablate(lab, "forget", "tau", "--json").stdout)
+    assert forgotten == {"forgotten": [lab.plan().key]}

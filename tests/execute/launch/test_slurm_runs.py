@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
@@ -212,8 +213,11 @@ def test_the_orchestrator_may_leave(lab: OnCluster, tmp_path: Path) -> None:
 
 def test_cancel_takes_a_studys_jobs_off_the_cluster(lab: OnCluster, tmp_path: Path) -> None:
     lab.run(lab.slow_study(), *lab.pace, "--detach")
-    cancelled = lab.ablate("cancel", "study.toml", *lab.pace)
+    cancelled = lab.ablate("cancel", "study.toml", *lab.pace, "--json")
     assert cancelled.returncode == 0
+    (record,) = json.loads(cancelled.stdout)
+    assert record.keys() == {"study", "key", "jobs"}
+    assert record["jobs"] > 0
     until(lambda: not lab.tasks(), "an empty queue")
     lab.run("study.toml", *lab.pace)
     assert lab.outcomes() == lab.expected(tmp_path / "local")
