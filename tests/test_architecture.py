@@ -7,8 +7,8 @@ never the reverse. So the order here is methods, study, matrix, store, execute, 
 differences from the design's drawing are meant:
 
 * `methods` comes before `study`: what can be ablated is known before a file is read.
-* `report` reads the store by what it tells (results, queries, states, artifacts) and writes its own
-  files as atomically; it never sees the schema, the locks, or what ingests run directories.
+* `report` reads the store by what it tells (results, queries, extracts of a study) and writes its
+  own files as atomically; it never sees the schema, the locks, or what ingests run directories.
 
 `errors` and `console` serve all rooms; `statistics` are pure functions that know no other room.
 """
@@ -30,7 +30,7 @@ MOST_LINES = 400
 #: Of the store, what a report may ask.
 TOLD = (
     "results", "query", "index", "history", "events", "job_result", "rundir", "files", "find",
-    "processes", "looks",
+    "processes", "looks", "extract",
 )  # fmt: skip
 
 #: Room -> what it may import of the package, besides itself; a longer name allows that part only.

@@ -9,6 +9,8 @@ import typer
 
 import ablate
 from ablate.cli.begin import init, new
+from ablate.cli.bundle import bundle
+from ablate.cli.check import check
 from ablate.cli.cluster import cancel, sync
 from ablate.cli.doctor import doctor
 from ablate.cli.export import export
@@ -32,7 +34,7 @@ app = typer.Typer(
 app.command("import")(import_plan)
 _COMMANDS: tuple[Callable[..., None], ...] = (
     init, new, parts, run, status, report, export, show, logs, retry, verify, reindex, preview,
-    schema, doctor, forget, clean, merge, sync, cancel,
+    schema, doctor, forget, clean, merge, sync, cancel, bundle, check,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command()(command)
