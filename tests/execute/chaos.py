@@ -31,6 +31,8 @@ class Chaos:
     command: tuple[str, ...]
     seed: int
     longest_s: float  #: between two kills
+    codes: tuple[int, ...] = (0, -signal.SIGKILL)  #: with which a run may end before its time
+    output: int = subprocess.DEVNULL  #: of runs that will be killed
     kills: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -53,15 +55,13 @@ class Chaos:
         self._moments()
 
     def _run_until_killed(self, kills: int) -> None:
-        run = self.workshop.start(
-            *self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        run = self.workshop.start(*self.command, stdout=self.output, stderr=self.output)
         until(lambda: self.workshop.living() or run.poll() is not None, "a worker")
         while run.poll() is None and self.total < kills:
             time.sleep(self._rng.uniform(0.0, self.longest_s))
-            self._kill(run)
+            self._disturb(run)
         code = run.wait(timeout=PATIENCE_S) if run.poll() is not None else 0
-        assert code in (0, -signal.SIGKILL), code
+        assert code in self.codes, code
         if self.total < kills:
             assert code, f"done after {self.total} kills: too little work for so many"
         else:
@@ -69,7 +69,7 @@ class Chaos:
             run.wait()
         self._moments()
 
-    def _kill(self, run: subprocess.Popen[str]) -> None:
+    def _disturb(self, run: subprocess.Popen[str]) -> None:
         whom = self._rng.choice(["worker", "worker", "orchestrator", "both", "fork server"])
         if whom == "fork server":
             for server in fork_servers(run):
