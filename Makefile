@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run plan test check chaos slurm bench benchmarks clean
+.PHONY: run plan test check chaos hostile slurm bench benchmarks clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablate run studies/lpred_symmetry.toml
@@ -27,6 +27,11 @@ check: $(VENV)/.installed-test
 # Long: kills workers and orchestrators at random moments and compares every digest.
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -m slow tests/execute
+
+# Results folders as strangers could send them (100 more than the suite has, or as many as
+# HOSTILE_MUTATIONS says), and chaos on a machine that fails; needs root, for a cage.
+hostile: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -m slow tests/hostile
 
 # On a real Slurm of two nodes that the tests start on this machine; needs root, slurm-wlm and munge.
 slurm: $(VENV)/.installed-test

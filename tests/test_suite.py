@@ -24,6 +24,7 @@ ACROSS_MODULES = {
     "whole studies of real training, own methods and own data": (
         "execute/test_own_data.py", "execute/test_own_method.py", "execute/test_training.py",
     ),
+    "results folders from strangers, in a cage": ("hostile/test_hostile.py",),
     "random histories against all rules of the scheduler": ("execute/scheduler/test_histories.py",),
     "from a study's text to its rows": (
         "matrix/test_any_study.py", "matrix/test_bad_input.py", "matrix/test_computed.py",
