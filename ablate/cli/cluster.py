@@ -14,15 +14,13 @@ from ablate.cli.common import (
     SeedsOption,
     SetOption,
     guarded,
-    parse_overrides,
-    parse_seeds,
     print_json,
-    profile_of,
     results_folder,
     settings_for,
     tell,
 )
 from ablate.cli.run import ExecutorKind, StudiesArgument, run
+from ablate.cli.study_options import StudyOptions
 
 
 @guarded
@@ -76,16 +74,15 @@ def cancel(
     """
     from ablate.execute.cancel import cancel_attempts
     from ablate.execute.launch.slurm import SlurmLauncher
-    from ablate.matrix.expand import expand
     from ablate.study.parse import read_study
 
     settings = settings_for(studies[0])
     folder = results_folder(results, settings)
     launcher = SlurmLauncher(settings.executor.slurm, folder)
-    profile_name, overrides = profile_of(profile, settings), parse_overrides(set_)
+    options = StudyOptions.parse(settings, profile=profile, set_=set_, seeds=seeds)
     cancelled: list[dict[str, str | int]] = []
     for study in studies:
-        matrix = expand(read_study(study), settings, profile_name, overrides, parse_seeds(seeds))
+        matrix = options.expand(read_study(study))
         count = cancel_attempts(matrix.configs, folder, launcher)
         cancelled.append({"study": matrix.plan.name, "key": matrix.plan.key, "jobs": count})
         if not as_json:

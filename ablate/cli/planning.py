@@ -20,14 +20,12 @@ from ablate.cli.common import (
     StudyArgument,
     aimed,
     guarded,
-    parse_overrides,
-    parse_seeds,
     print_json,
-    profile_of,
     results_folder,
     settings_for,
     tell,
 )
+from ablate.cli.study_options import StudyOptions
 from ablate.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -97,13 +95,12 @@ def preview(
     Example: ablate preview studies/lpred_symmetry.toml
     """
     from ablate.execute.earlier import preview_study
-    from ablate.matrix.expand import expand
     from ablate.matrix.preview_words import long_preview
     from ablate.study.parse import read_study
 
     settings = settings_for(study)
-    chosen = profile_of(profile, settings)
-    matrix = expand(read_study(study), settings, chosen, parse_overrides(set_), parse_seeds(seeds))
+    options = StudyOptions.parse(settings, profile=profile, set_=set_, seeds=seeds)
+    matrix = options.expand(read_study(study))
     folder = results_folder(results, settings)
     found = preview_study(matrix, folder, settings, _measured(matrix, settings) if measure else ())
     if as_json:

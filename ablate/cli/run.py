@@ -19,15 +19,13 @@ from ablate.cli.common import (
     SeedsOption,
     SetOption,
     guarded,
-    parse_overrides,
-    parse_seeds,
     print_json,
-    profile_of,
     results_folder,
     settings_for,
     study_file,
 )
 from ablate.cli.planning import DryRunOption, YesOption, announce, print_previews
+from ablate.cli.study_options import StudyOptions
 from ablate.errors import Remedy
 
 if TYPE_CHECKING:
@@ -100,7 +98,6 @@ def run(
     from ablate.cli.live import Live
     from ablate.execute.run_study import Options, run_studies
     from ablate.execute.stop import StopRequests
-    from ablate.matrix.expand import expand
     from ablate.methods.lifecycle import JobStatus
     from ablate.study.parse import read_study
 
@@ -108,14 +105,13 @@ def run(
     if executor is not None:
         kind = settings.executor.model_copy(update={"kind": executor.value})
         settings = settings.model_copy(update={"executor": kind})
-    profile_name, overrides = profile_of(profile, settings), parse_overrides(set_)
-    chosen = parse_seeds(seeds)
+    chosen = StudyOptions.parse(settings, profile=profile, set_=set_, seeds=seeds)
     read = [read_study(study) for study in studies]
-    matrices = [expand(study, settings, profile_name, overrides, chosen) for study in read]
+    matrices = [chosen.expand(study) for study in read]
     by_key = {matrix.plan.key: study for matrix, study in zip(matrices, read, strict=True)}
 
     def with_seeds(matrix: Matrix, more: Sequence[int]) -> Matrix:
-        return expand(by_key[matrix.plan.key], settings, profile_name, overrides, more)
+        return chosen.expand(by_key[matrix.plan.key], more)
 
     folder = results_folder(results, settings)
     again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds, executor)))

@@ -19,20 +19,19 @@ from ablate.cli.common import (
     SetOption,
     StudyArgument,
     guarded,
-    parse_overrides,
-    parse_seeds,
     print_json,
-    profile_of,
     results_folder,
     settings_for,
     tell,
 )
+from ablate.cli.study_options import StudyOptions
 from ablate.errors import InputError, Interrupted, JobError, Problem
 from ablate.methods.lifecycle import JobStatus
 
 if TYPE_CHECKING:
     from ablate.execute.resume_proof import Proof
     from ablate.execute.summary import Summary
+    from ablate.matrix.plan import Matrix
 
 
 @guarded
@@ -58,20 +57,12 @@ def verify(
     from ablate.execute.resume_proof import prove
     from ablate.execute.run_study import run_study
     from ablate.execute.stop import StopRequests
-    from ablate.matrix.expand import expand
     from ablate.study.parse import read_study
 
     settings = settings_for(study)
-    profile_name = profile_of(profile, settings)
-    matrix = expand(
-        read_study(study), settings, profile_name, parse_overrides(set_), parse_seeds(seeds)
-    )
-    # A job may stand in several rows of the table, as a student alone does with several teachers.
-    own = dict.fromkeys(planned.id for planned in matrix.plan.jobs if planned.variant is not None)
-    chosen = [name for name in own if name.startswith(job)]
-    if not chosen or (job and len(chosen) > 1):
-        wrong = f'no job "{job}"' if not chosen else f'{len(chosen)} jobs start with "{job}"'
-        raise InputError(Problem("--job", "", f"{wrong} in {study}", "see ablate status"))
+    options = StudyOptions.parse(settings, profile=profile, set_=set_, seeds=seeds)
+    matrix = options.expand(read_study(study))
+    chosen = _chosen_job(matrix, job, study)
     often = settings.execution.model_copy(update={"max_retries": kills, "retry_delay_s": 0.0})
     patient = settings.model_copy(update={"execution": often})
     folder = results_folder(results, settings)
@@ -79,7 +70,7 @@ def verify(
     with _scratch() as scratch, listening(stop):
         proof = prove(
             matrix,
-            chosen[0],
+            chosen,
             folder,
             scratch,
             kills,
@@ -101,6 +92,17 @@ def verify(
         tell("equal to the bit: weights and all metrics", err=as_json)
     else:
         tell("metrics equal to the bit; this method reports no weights", err=as_json)
+
+
+def _chosen_job(matrix: Matrix, start: str, study: Path) -> str:
+    """Id of the one job of a row that starts so; the first job if `start` is empty."""
+    # A job may stand in several rows of the table, as a student alone does with several teachers.
+    own = dict.fromkeys(planned.id for planned in matrix.plan.jobs if planned.variant is not None)
+    chosen = [name for name in own if name.startswith(start)]
+    if not chosen or (start and len(chosen) > 1):
+        wrong = f'no job "{start}"' if not chosen else f'{len(chosen)} jobs start with "{start}"'
+        raise InputError(Problem("--job", "", f"{wrong} in {study}", "see ablate status"))
+    return chosen[0]
 
 
 def _show(proof: Proof) -> None:

@@ -59,6 +59,7 @@ from ablate.matrix.plan import Matrix
 from ablate.methods.lifecycle import BROKEN, AttemptOutcome, JobStatus
 from ablate.store import checkpoints
 from ablate.store.index import Index
+from ablate.study.settings import Execution
 
 TICK_S = 0.2  #: how often signals, timers and the display are looked after
 SUBMISSIONS = 100  #: how often a run that leaves tries to hand over what is left
@@ -66,6 +67,14 @@ INGEST_S = 1.0  #: how often running jobs' epochs go into the index
 
 #: Asked when all jobs of a study have ended: the same study with more seeds, or None.
 MoreSeeds = Callable[[Matrix], Matrix | None]
+
+
+def _policy(execution: Execution) -> RetryPolicy:
+    return RetryPolicy(
+        execution.max_retries,
+        execution.retry_delay_s,
+        machine_wait_s=60 * execution.machine_wait_minutes,
+    )
 
 
 class Orchestrator:
@@ -97,13 +106,7 @@ class Orchestrator:
         self._facts, self._more_seeds, self._lost, self._clock = facts, more_seeds, lost, clock
         self._detach = detach
         self._memory = MemoryWatch(devices := list(devices), free_bytes)
-        execution = agenda.settings.execution
-        policy = RetryPolicy(
-            execution.max_retries,
-            execution.retry_delay_s,
-            machine_wait_s=60 * execution.machine_wait_minutes,
-        )
-        self._scheduler = Scheduler((), devices, policy=policy)
+        self._scheduler = Scheduler((), devices, policy=_policy(agenda.settings.execution))
         self._watch = LogWatch(display)
         self._complaints = Complaints(display.say)
         self._handles: dict[str, Handle] = {}
