@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ablate.errors import DeviceMemoryError
-from ablate.execute.worker.main import describe_error
+from ablate.execute.worker.describe_error import describe_error
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.session import Machine
 from ablate.training.device_setup import memory_errors, peak_memory, prepare, tf32_allowed

@@ -8,7 +8,6 @@ when it is asked to (SIGTERM, SIGINT) or when its orchestrator is gone.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import math
 import multiprocessing
@@ -18,7 +17,6 @@ import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -29,16 +27,14 @@ from typing import TextIO
 
 from ablate.errors import (
     BusyError,
-    CrashError,
-    DeviceMemoryError,
     DivergedError,
     InputError,
     Interrupted,
     JobError,
     StoreError,
-    says_out_of_memory,
 )
 from ablate.execute.machine_faults import is_machine_fault
+from ablate.execute.worker.describe_error import LASTING, describe_error
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag, WorkerSession
 from ablate.matrix.code_digest import file_code, job_code
@@ -48,8 +44,8 @@ from ablate.methods.registry import import_file, is_script
 from ablate.methods.script_file import read_script
 from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
-from ablate.store.artifacts import ArtifactError, measure
-from ablate.store.events import Failed, Finished, Started
+from ablate.store.artifacts import measure
+from ablate.store.events import Finished, Started
 from ablate.store.history import history
 from ablate.store.job_result import JobResult
 from ablate.store.lease import BEATS_EVERY_S, EXPIRES_S
@@ -65,18 +61,6 @@ EXIT_FAILED = 1
 EXIT_BUSY = 76  #: another worker holds the job
 EXIT_MACHINE = 74  #: EX_IOERR: the machine failed us, and perhaps let us write down nothing
 ORPHANED = "orchestrator gone"  #: why an orphan stops
-
-#: What torch says of a GPU that the driver sees and it cannot use.
-_NO_GPU = (
-    "no cuda gpus are available",
-    "found no nvidia driver",
-    "driver on your system is too old",
-    "not compiled with cuda enabled",
-    "no kernel image is available",
-)
-
-#: What a file system says of a file as long as nobody changes that; the rest may be a moment's.
-_LASTING = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 def main(order: Order) -> None:
@@ -235,7 +219,7 @@ def check_files(order: Order, config: JobConfig) -> None:
     for path, digest, planned in planned_files:
         try:
             now = digest(path)
-        except (*_LASTING, SyntaxError, ValueError, InputError):  # gone, or no code any more
+        except (*LASTING, SyntaxError, ValueError, InputError):  # gone, or no code any more
             now = ""
         if now != planned:
             raise JobError(f"{path} has changed since the study was planned: run the study again")
@@ -288,69 +272,3 @@ def _result(outcome: Outcome, seconds: float) -> JobResult:
         facts={name: str(text) for name, text in outcome.facts.items()},
         costs={"train_seconds": seconds, "peak_memory_mib": outcome.peak_memory / 2**20},
     )
-
-
-def describe_error(error: BaseException, attempt: int) -> Failed:
-    """The event that says what ended a program.
-
-    The fingerprint is the hash of where it was raised and what type it was; a message may differ
-    from attempt to attempt in an address or a count. A full disk has none: it is nobody's bug.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
-    outcome = _outcome(error)
-    fingerprint = " ".join([type(error).__name__, *places])
-    nobodys = outcome is AttemptOutcome.MACHINE
-    return Failed(
-        attempt=attempt,
-        time=time.time(),
-        outcome=outcome,
-        message=_message(error),
-        traceback="".join(traceback.format_exception(error)),
-        fingerprint="" if nobodys else hashlib.sha256(fingerprint.encode()).hexdigest(),
-    )
-
-
-def _outcome(error: BaseException) -> AttemptOutcome:
-    if isinstance(error, DivergedError):
-        return AttemptOutcome.DIVERGED
-    if isinstance(error, CrashError):
-        return AttemptOutcome.CRASHED
-    if isinstance(error, MemoryError | DeviceMemoryError) or says_out_of_memory(error):
-        return AttemptOutcome.OUT_OF_MEMORY
-    if is_machine_fault(error):
-        return AttemptOutcome.MACHINE
-    if _says_no_gpu(error):
-        return AttemptOutcome.REFUSED
-    return AttemptOutcome.REFUSED if _is_final(error) else AttemptOutcome.ERROR
-
-
-def _is_final(error: BaseException) -> bool:
-    """Whether an error is about what the user gave, which no other attempt finds otherwise.
-
-    What the system did not give for a moment, as a network file system does, it may give later.
-    """
-    if isinstance(error, ArtifactError):  # the next run puts the upstream job back
-        return True
-    if not isinstance(error, InputError | JobError):
-        return False
-    cause = error.__cause__
-    of_the_system = isinstance(cause, OSError) and cause.errno is not None
-    return not of_the_system or isinstance(cause, _LASTING)
-
-
-def _message(error: BaseException) -> str:
-    """An error in a line; of full memory, in the library's own words, too: they may fit another
-    cause, such as a broken installation."""
-    text = f"{type(error).__name__}: {error}"
-    if isinstance(error, DeviceMemoryError) and error.__cause__ is not None:
-        text += f" ({str(error.__cause__).partition(chr(10))[0]})"
-    if _says_no_gpu(error):
-        text += ' (torch cannot use this GPU: set devices = ["cpu"], or install a torch that can)'
-    return text
-
-
-def _says_no_gpu(error: BaseException) -> bool:
-    """Whether torch says that it cannot use the GPU that the driver told of."""
-    text = str(error).lower()
-    return isinstance(error, RuntimeError | AssertionError) and any(w in text for w in _NO_GPU)

@@ -14,7 +14,8 @@ import pytest
 
 from ablate.errors import DivergedError, InputError, JobError, Problem
 from ablate.execute.worker import main as worker
-from ablate.execute.worker.main import EXIT_FAILED, attempt, describe_error
+from ablate.execute.worker.describe_error import describe_error
+from ablate.execute.worker.main import EXIT_FAILED, attempt
 from ablate.execute.worker.order import Order
 from ablate.execute.worker.worker_session import StopFlag
 from ablate.methods.lifecycle import AttemptOutcome
