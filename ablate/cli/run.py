@@ -29,6 +29,7 @@ from ablate.cli.study_options import StudyOptions
 from ablate.errors import Remedy
 
 if TYPE_CHECKING:
+    from ablate.execute.run_study import Options
     from ablate.execute.stop import StopRequests
     from ablate.execute.summary import Summary
     from ablate.matrix.plan import Matrix
@@ -95,10 +96,7 @@ def run(
 
     Example: ablate run studies/lpred_symmetry.toml --profile paper --seeds 0-4
     """
-    from ablate.cli.live import Live
-    from ablate.execute.run_study import Options, run_studies
-    from ablate.execute.stop import StopRequests
-    from ablate.methods.lifecycle import JobStatus
+    from ablate.execute.run_study import Options
     from ablate.study.parse import read_study
 
     settings = settings_for(studies[0])
@@ -110,9 +108,6 @@ def run(
     matrices = [chosen.expand(study) for study in read]
     by_key = {matrix.plan.key: study for matrix, study in zip(matrices, read, strict=True)}
 
-    def with_seeds(matrix: Matrix, more: Sequence[int]) -> Matrix:
-        return chosen.expand(by_key[matrix.plan.key], more)
-
     folder = results_folder(results, settings)
     again = Remedy("run", (*map(str, studies), *_options(profile, set_, seeds, executor)))
     if dry_run:
@@ -121,9 +116,26 @@ def run(
     if smoke:
         raise typer.Exit(_try_rows(matrices, settings, folder, as_json=as_json))
     announce(matrices, folder, settings, yes=yes)
+    options = Options(
+        wait=wait,
+        again=again,
+        with_seeds=lambda matrix, more: chosen.expand(by_key[matrix.plan.key], more),
+        detach=detach,
+    )
+    raise typer.Exit(_carry_out(matrices, settings, folder, options, as_json=as_json))
+
+
+def _carry_out(
+    matrices: list[Matrix], settings: Settings, folder: Path, options: Options, *, as_json: bool
+) -> int:
+    """Run all jobs that are left, and show them; returns the exit code."""
+    from ablate.cli.live import Live
+    from ablate.execute.run_study import run_studies
+    from ablate.execute.stop import StopRequests
+    from ablate.methods.lifecycle import JobStatus
+
     stop, live = StopRequests(), Live(folder)
     with listening(stop):
-        options = Options(wait=wait, again=again, with_seeds=with_seeds, detach=detach)
         summary = run_studies(matrices, folder, settings, live, stop=stop, options=options)
     for matrix in matrices:
         rows = {job.id for job in matrix.plan.jobs if job.variant is not None}
@@ -131,7 +143,7 @@ def run(
             live.say("the table", Remedy("report", (matrix.plan.name,)))
     if as_json:
         print_json(_record(matrices, summary))
-    raise typer.Exit(summary.exit_code)
+    return summary.exit_code
 
 
 def _try_rows(matrices: list[Matrix], settings: Settings, folder: Path, *, as_json: bool) -> int:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ablate.execute.resume_proof import Proof
     from ablate.execute.summary import Summary
     from ablate.matrix.plan import Matrix
+    from ablate.study.settings import Settings
 
 
 @guarded
@@ -63,8 +64,7 @@ def verify(
     options = StudyOptions.parse(settings, profile=profile, set_=set_, seeds=seeds)
     matrix = options.expand(read_study(study))
     chosen = _chosen_job(matrix, job, study)
-    often = settings.execution.model_copy(update={"max_retries": kills, "retry_delay_s": 0.0})
-    patient = settings.model_copy(update={"execution": often})
+    patient = _patient(settings, kills)
     folder = results_folder(results, settings)
     stop = StopRequests()
     with _scratch() as scratch, listening(stop):
@@ -85,13 +85,24 @@ def verify(
         if proof.broke and not proof.agrees:
             typer.echo("DIFFERENT: resuming changed the result", err=True)
             raise typer.Exit(1)
+    _conclude(proof, err=as_json)
+
+
+def _conclude(proof: Proof, *, err: bool) -> None:
+    """Say what the proof shows; exit code 1 if it shows nothing."""
     if not proof.broke:
         typer.echo("the job was over before it could be killed, which proves nothing", err=True)
         raise typer.Exit(1)
     if proof.has_weights:
-        tell("equal to the bit: weights and all metrics", err=as_json)
+        tell("equal to the bit: weights and all metrics", err=err)
     else:
-        tell("metrics equal to the bit; this method reports no weights", err=as_json)
+        tell("metrics equal to the bit; this method reports no weights", err=err)
+
+
+def _patient(settings: Settings, kills: int) -> Settings:
+    """Settings under which a job survives so many kills, without pauses."""
+    often = settings.execution.model_copy(update={"max_retries": kills, "retry_delay_s": 0.0})
+    return settings.model_copy(update={"execution": often})
 
 
 def _chosen_job(matrix: Matrix, start: str, study: Path) -> str:
