@@ -148,3 +148,44 @@ def test_the_method_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with ablate.open_results("results") as results:
         assert len(results.frame().query("metric == 'distance'")) == 4
         assert "uniform" in results.table("walk")
+
+
+def blocks(page: str) -> list[str]:
+    """The blocks of TOML that a page shows."""
+    return re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
+
+
+def test_the_script_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declaration, study, _ = blocks("own_script.md")
+    example = ROOT / "examples" / "script"
+    assert declaration == (example / "letters.toml").read_text()
+    assert study == (example / "context.toml").read_text()
+    for name, text in {"letters.toml": declaration, "context.toml": study}.items():
+        (tmp_path / name).write_text(text)
+    shutil.copy(example / "train.py", tmp_path)
+    (tmp_path / "ablate.toml").write_text('[profiles.quick]\ndata = "digits"\n')
+    monkeypatch.chdir(tmp_path)
+    matrix = ablate.expand("context.toml", overrides={"epochs": 2}, seeds=[0, 1])
+    assert ablate.run(matrix, "results").exit_code == 0
+    with ablate.open_results("results") as results:
+        assert "Perplexity" in results.table("context")
+
+
+def test_the_stages_of_the_docs_are_read(tmp_path: Path) -> None:
+    from ablate.methods.script_file import read_script
+
+    path = tmp_path / "stages.toml"
+    metric = '[[metric]]\nname = "f1"\npattern = "f1=(.+)"\n'
+    path.write_text(f'title = "T"\ncode = ["*.py"]\n{blocks("own_script.md")[2]}{metric}')
+    script = read_script(path).script
+    assert list(script.stages) == ["pretrain", "main"]
+    assert script.needed("main") == ["pretrain"]
+
+
+def test_the_study_of_the_docs_is_planned(tmp_path: Path) -> None:
+    [study] = blocks("own_method.md")
+    shutil.copy(ROOT / "examples" / "plain_torch.py", tmp_path)
+    (tmp_path / "ablate.toml").write_text('[profiles.quick]\ndata = "digits"\n')
+    (tmp_path / "dropout.toml").write_text(study)
+    matrix = ablate.expand(tmp_path / "dropout.toml", settings=tmp_path / "ablate.toml")
+    assert [row.label for row in matrix.plan.variants][1:] == ["w/o dropout"]

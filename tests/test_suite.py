@@ -22,7 +22,8 @@ ACROSS_MODULES = {
         "execute/launch/test_slurm_runs.py",
     ),
     "whole studies of real training, own methods and own data": (
-        "execute/test_own_data.py", "execute/test_own_method.py", "execute/test_training.py",
+        "execute/test_own_data.py", "execute/test_own_method.py", "execute/test_own_script.py",
+        "execute/test_own_examples.py", "execute/test_training.py",
     ),
     "results folders from strangers, in a cage": ("hostile/test_hostile.py",),
     "random histories against all rules of the scheduler": ("execute/scheduler/test_histories.py",),

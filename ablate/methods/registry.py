@@ -64,9 +64,15 @@ def _from_plugin(entry: EntryPoint) -> Method:
         raise NotFoundError(f'the plug-in "{entry.name}" is no ablate Method', entry.value)
     # Its whole package counts as code that trains: nobody else knows which part of it does.
     package = sys.modules[entry.module.partition(".")[0]]
-    file = Path(package.__file__ or "")
-    code = file.parent if file.name == "__init__.py" else file
-    return replace(method, name=entry.name, file=str(code) if package.__file__ else "")
+    place = Path(package.__file__ or "")
+    code = place.parent if place.name == "__init__.py" else place
+    # A method of a file may be installed as it is: its program is a function of the same module.
+    program = method.program if ":" in method.program else f"{entry.module}:{method.program}"
+    if ":" not in method.program and not hasattr(sys.modules[entry.module], method.program):
+        text = f'the plug-in "{entry.name}" has no function "{method.program}", its program'
+        raise NotFoundError(text, entry.value)
+    file = str(code) if package.__file__ else ""
+    return replace(method, name=entry.name, program=program, file=file)
 
 
 def _from_file(name: str, folder: Path) -> Method:

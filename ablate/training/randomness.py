@@ -7,17 +7,20 @@ of other devices give other numbers.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Generator, Tensor
 
+from ablate.training.seeding import hashed
+
 
 def generator(seed: int, purpose: str, epoch: int = 0) -> Generator:
     """Return a fresh CPU generator for one purpose in one epoch (0: not bound to an epoch)."""
-    return Generator().manual_seed(_hash(seed, purpose, epoch))
+    # torch's CPU generator takes up the low 32 bits only. Two keys that meet by chance, one pair
+    # in four thousand million, would be a view that looks like another's of another epoch.
+    return Generator().manual_seed(hashed(seed, purpose, epoch))
 
 
 def order(seed: int, epoch: int, n: int, purpose: str = "order") -> Tensor:
@@ -34,7 +37,7 @@ def initialising(seed: int, purpose: str) -> Iterator[None]:
     """
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed, which would also reseed the GPUs, and those are not forked.
-        torch.default_generator.manual_seed(_hash(seed, purpose, 0))
+        torch.default_generator.manual_seed(hashed(seed, purpose, 0))
         yield
 
 
@@ -43,12 +46,4 @@ def seed_layers(seed: int, step: int) -> None:
 
     Without it a run that resumes would drop other units than one that was not interrupted.
     """
-    torch.manual_seed(_hash(seed, "layers", step))
-
-
-def _hash(seed: int, purpose: str, epoch: int) -> int:
-    # The newline keeps (1, "x", 23) and (12, "x", 3) apart; repr keeps newlines out of purposes.
-    text = f"{seed}\n{purpose!r}\n{epoch}"
-    # torch's CPU generator takes up the low 32 bits only. Two keys that meet by chance, one pair
-    # in four thousand million, would be a view that looks like another's of another epoch.
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+    torch.manual_seed(hashed(seed, "layers", step))

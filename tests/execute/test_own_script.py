@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from toy_workshop import Workshop, signal_worker, until
+
+from tests.execute.toy_workshop import Workshop, signal_worker, until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "script"
 
