@@ -65,6 +65,8 @@ TICK_S = 0.2  #: how often signals, timers and the display are looked after
 SUBMISSIONS = 100  #: how often a run that leaves tries to hand over what is left
 INGEST_S = 1.0  #: how often running jobs' epochs go into the index
 
+_OVER = BROKEN | {JobStatus.DONE}  #: a job of this status starts no more
+
 #: Asked when all jobs of a study have ended: the same study with more seeds, or None.
 MoreSeeds = Callable[[Matrix], Matrix | None]
 
@@ -132,7 +134,8 @@ class Orchestrator:
             self._carry_out(self._scheduler.start())
             self._show_blocked()  # by what failed in an earlier run
             while not self._settled or self._grow():
-                self._turn()
+                if self._turn():
+                    self._grow()  # a study need not wait for the jobs of others
                 if self._detach and self._launcher.submitted():
                     self._submit_waiting()
                     break
@@ -161,7 +164,8 @@ class Orchestrator:
                     result = self.agenda.run(job).result()
                     self._learn_peak(job, result.peak_bytes if result else 0)
 
-    def _turn(self) -> None:
+    def _turn(self) -> bool:
+        """Wait for reports and act on them and on the time; whether any attempt ended."""
         reports = self._unstarted or self._launcher.wait(TICK_S)
         self._unstarted = []
         exits = [report for report in reports if isinstance(report, Exit)]
@@ -182,6 +186,7 @@ class Orchestrator:
         if now >= self._next_ingest:
             self._next_ingest = now + INGEST_S
             self._look_at_running()
+        return bool(exits)
 
     def _look_for_stops(self) -> None:
         if not self._stops_seen and (why := self._lost()):
@@ -325,7 +330,11 @@ class Orchestrator:
         """Ask for more seeds of studies whose jobs have all ended; whether there are any."""
         if self._more_seeds is None or self._stop.count:
             return False
-        asked = [m for m in self.agenda.matrices if m.plan.key not in self._final]
+        asked = [
+            matrix
+            for matrix in self.agenda.matrices
+            if matrix.plan.key not in self._final and (self._settled or self._is_over(matrix))
+        ]
         grown = {m.plan.key: self._more_seeds(m) for m in asked}
         new = {key: matrix for key, matrix in grown.items() if matrix is not None}
         self._final |= grown.keys() - new.keys()
@@ -339,9 +348,15 @@ class Orchestrator:
             for matrix in new.values():
                 self._index.register(matrix.plan)
         past = read_past(added, self.agenda.run)
-        self._settled = not any(past.is_open(job) for job in added)  # an earlier run did them
+        if any(past.is_open(job) for job in added):  # else an earlier run did them
+            self._settled = False
         self._take_on(added, past)
         return True
+
+    def _is_over(self, matrix: Matrix) -> bool:
+        """Whether every job of a study has ended, for good or ill, while others may still run."""
+        jobs = matrix.configs.keys() - self.agenda.left_out
+        return all(self._scheduler.status(job) in _OVER for job in jobs)
 
     def _show_blocked(self) -> None:
         for job in self.agenda.configs:

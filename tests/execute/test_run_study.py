@@ -50,6 +50,22 @@ def test_studies_run_together_and_share_what_they_have_in_common(tmp_path: Path)
     assert any("two" in sentence for sentence in openings)
 
 
+def test_a_study_asks_for_more_seeds_while_others_still_run(tmp_path: Path) -> None:
+    small, long = make_matrix(1), other_study(make_matrix(6, kind="long"), name="long")
+    launcher, asked = FakeLauncher(), list[tuple[str, int]]()
+
+    def more(matrix: Matrix) -> Matrix | None:
+        asked.append((matrix.plan.name, len(launcher.launched)))
+        return make_matrix(2) if len(matrix.configs) == 1 else None
+
+    summary = run_studies(
+        [small, long], tmp_path, CPU, Lines(), options=options(launcher, more_seeds=more)
+    )
+    assert (summary.count(JobStatus.DONE), len(launcher.launched)) == (8, 8)
+    assert sorted(name for name, _ in asked) == ["fake", "fake", "long"], "each once a set of seeds"
+    assert (asked[0][0], asked[0][1] < 7) == ("fake", True), "long had jobs left"
+
+
 def test_a_display_that_fails_ends_no_run(tmp_path: Path) -> None:
     class Broken(Lines):
         def say(self, sentence: str, *remedies: Remedy) -> None:
