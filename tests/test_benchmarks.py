@@ -21,7 +21,7 @@ SMALL = {
     "scheduling": "--jobs 20 --forks 2",
     "slurm": "--jobs 30 --gpus 4",
     "start": "--jobs 30 --rounds 1",
-    "step": "--pairs resnet8x4/resnet8 --rounds 1 --threads 1 --out OUT",
+    "step": "--pairs resnet14/resnet8 --rounds 1 --threads 1 --out OUT",
     "views": "--images 100 --batches 1",
 }
 
