@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ class Format(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
 
 
 ENDINGS = {".json": Format.JSON, ".csv": Format.CSV, ".parquet": Format.PARQUET}
@@ -40,7 +42,9 @@ def export(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="File; its ending says the format. Or folder for tensorboard."),
+        typer.Option(
+            "--out", help="File; its ending says the format. Or folder for tensorboard or mlflow."
+        ),
     ] = None,
     results: ResultsOption = None,
     debug: DebugOption = False,
@@ -55,6 +59,9 @@ def export(
     if out is None and format_ in (Format.PARQUET, Format.TENSORBOARD):
         what = "a file" if format_ is Format.PARQUET else "a folder"
         raise InputError(Problem("--format", format_.value, f"needs {what}", "--out PATH"))
+    if format_ is Format.MLFLOW:
+        _to_mlflow(study, results, out)
+        return
     chosen = format_ or (Format.JSON if out is None else format_of(out, ENDINGS))
     folder = existing_results(results)
     with Index.open(folder) as index:
@@ -63,6 +70,25 @@ def export(
         typer.echo(_text(records, chosen), nl=False)
     else:
         typer.echo(_write(records, chosen, folder, out))
+
+
+def _to_mlflow(study: str | None, results: str | None, out: Path | None) -> None:
+    """Write runs to --out, or to the server of MLFLOW_TRACKING_URI, and say how many."""
+    from ablate.report.exports.mlflow import write_mlflow
+    from ablate.store.index import Index
+    from ablate.store.query import export as export_records
+
+    target = os.environ.get("MLFLOW_TRACKING_URI", "") if out is None else out.resolve().as_uri()
+    if not target:
+        raise InputError(
+            Problem("--format", "mlflow", "needs a folder or a server",
+                    "--out FOLDER, or MLFLOW_TRACKING_URI")
+        )  # fmt: skip
+    folder = existing_results(results)
+    with Index.open(folder) as index:
+        records = export_records(index, study)
+    written, left = write_mlflow(records, folder, target)
+    typer.echo(f"{target}: {written} runs written, {left} there already")
 
 
 def _text(records: list[dict[str, Any]], format_: Format) -> str:

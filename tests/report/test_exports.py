@@ -139,3 +139,35 @@ def test_a_missing_package_names_its_extra(records, results, tmp_path, monkeypat
             write_parquet(records, tmp_path / "x.parquet")
         else:
             write_tensorboard(records, results, tmp_path)
+
+
+def test_mlflow_has_a_run_per_job_and_a_second_export_changes_nothing(records, results, tmp_path):
+    mlflow = pytest.importorskip("mlflow", reason="the extra ablate[mlflow] is not installed")
+    from ablate.report.exports.mlflow import write_mlflow
+
+    target = (tmp_path / "runs").as_uri()
+    assert write_mlflow(records, results, target) == (10, 0)
+    assert write_mlflow(records, results, target) == (0, 10)
+    client = mlflow.MlflowClient(tracking_uri=target)
+    [study] = [one for one in client.search_experiments() if one.name == "symmetry"]
+    runs = client.search_runs([study.experiment_id])
+    assert len(runs) == 10
+    record = next(r for r in records if r["variant"] == "L_pred only" and r["seed"] == 1)
+    [run] = [run for run in runs if run.data.tags["ablate.id"] == record["id"]]
+    curve = client.get_metric_history(run.info.run_id, "top1")
+    assert [(one.step, one.value) for one in curve] == [
+        (epoch, pytest.approx(value)) for epoch, value in enumerate((87.99, 89.99, 91.99, 93.99), 1)
+    ]
+    assert run.data.params["seed"] == "1"
+    assert run.info.status == "FINISHED"
+    changed = [{**one, "status": "failed"} if one is record else one for one in records]
+    assert write_mlflow(changed, results, target) == (1, 9)
+    assert len(client.search_runs([study.experiment_id])) == 10
+
+
+def test_mlflow_without_its_package_names_the_extra(records, results, tmp_path, monkeypatch):
+    from ablate.report.exports.mlflow import write_mlflow
+
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(InputError, match=r'pip install "ablate\[mlflow\]"'):
+        write_mlflow(records, results, tmp_path.as_uri())

@@ -41,7 +41,7 @@ def write_tensorboard(records: Sequence[Record], results: Path, folder: Path) ->
         raise missing_extra("tensorboard", "tensorboard") from None
     folders = []
     for record in {run_name(record): record for record in records}.values():  # of several studies
-        epochs = _epochs(RunDirectory.of(results, record["id"]))
+        epochs = epochs_of(RunDirectory.of(results, record["id"]))
         if not epochs:
             continue
         place = folder / run_name(record)
@@ -61,7 +61,7 @@ def run_name(record: Record) -> str:
     return f"{top}/{pair}-seed{int(record['seed'])}-{short(record['id'])}"
 
 
-def _epochs(run: RunDirectory) -> list[EpochEnded]:
+def epochs_of(run: RunDirectory) -> list[EpochEnded]:
     """The last event of each epoch: what was lost with a crash and trained again counts once."""
     found = {e.epoch: e for e in run.events().events if isinstance(e, EpochEnded)}
     return [found[epoch] for epoch in sorted(found)]
