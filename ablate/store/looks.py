@@ -21,6 +21,7 @@ from typing import Any
 from ablate.matrix.identity import canonical
 from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.lifecycle import BROKEN, JobStatus
+from ablate.store import values
 from ablate.store.folders import Folder
 from ablate.store.results import StudyResults
 
@@ -54,7 +55,7 @@ class Look:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Look:
-        """Read what `to_json` gave; KeyError, TypeError or ValueError for anything else."""
+        """Read what `to_json` gave; one of `values.MISSHAPEN` for anything else."""
         rows = {str(row): tuple(map(int, seeds)) for row, seeds in document["rows"].items()}
         metrics = tuple(map(str, document["metrics"]))
         return cls(str(document["pair"]), metrics, str(document["baseline"]), rows)
@@ -120,7 +121,7 @@ def read_looks(folder: Path) -> tuple[Look, ...]:
         try:
             content = place.read(name, most_bytes=_MOST_BYTES)
             found.append(Look.from_json(json.loads(content)))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, *values.MISSHAPEN):
             continue
     return tuple(found)
 

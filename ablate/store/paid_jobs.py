@@ -98,4 +98,4 @@ def _seconds(connection: Connection) -> dict[int, float]:
 
 def _bytes(costs: object) -> int | None:
     mib = costs.get(_MEMORY) if isinstance(costs, dict) else None
-    return int(mib * 2**20) if isinstance(mib, int | float) and mib > 0 else None
+    return int(mib * 2**20) if isinstance(mib, int | float) and 0 < mib < 2**40 else None

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from ablate.errors import StoreError
+from ablate.store import values
 from ablate.store.folders import Folder
 
 FORMAT = 1
@@ -30,7 +31,7 @@ def check_format(results: Path) -> None:
         return
     except OSError as error:
         raise StoreError(f"{results / FILE}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except values.MISSHAPEN:
         version = None
     if type(version) is not int or version < 1:
         raise StoreError(f'{results / FILE}: damaged; it should say {{"format": {FORMAT}}}')

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ablate.errors import StoreError
 from ablate.matrix.plan import PlannedJob, StudyPlan
+from ablate.store import values
 from ablate.store.folders import MIB, Folder
 from ablate.store.results_format import write_format
 
@@ -46,7 +47,7 @@ def read_document(path: Path) -> StudyDocument:
         return StudyDocument(StudyPlan.from_json(content["plan"]), float(content["registered"]))
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except values.MISSHAPEN as error:
         raise StoreError(f"{path}: damaged: {error}") from error
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+#: What reading a document raises whose values are of other types than it should have.
+MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+
 MOST_ENTRIES = 10_000  #: of a mapping or list in an event or a result
 
 

@@ -80,7 +80,9 @@ def test_two_seeds_are_no_look(tmp_path: Path) -> None:
 
 def test_what_is_no_look_is_passed_over(tmp_path: Path) -> None:
     record_looks(tmp_path, study(3))
-    for name, text in (("a", "{}"), ("b", "[1]"), ("c", '{"rows": 3}'), ("d", "no")):
+    endless = '{"pair": "", "metrics": [], "baseline": "", "rows": {"a": [Infinity]}}'
+    texts = ("{}", "[1]", '{"rows": 3}', "no", endless)
+    for name, text in zip("abcdf", texts, strict=True):
         (tmp_path / "looks" / f"{name}.json").write_text(text)
     (tmp_path / "looks" / "e.json").symlink_to("/etc/passwd")
     assert len(read_looks(tmp_path)) == 1

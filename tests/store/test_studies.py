@@ -96,3 +96,13 @@ def test_documents_from_before_jobs_named_what_they_wait_for_can_be_read(lab):
     ]
     plan = StudyPlan.from_json(json.loads(json.dumps(document)))
     assert all(job.upstream == () for job in plan.jobs)
+
+
+@pytest.mark.parametrize("moment", ["1" + "0" * 400, '"yesterday"', "[]", "null"])
+def test_a_document_of_no_moment_is_named(lab, moment):
+    plan = lab.plan()
+    write_document(lab.results, StudyDocument(plan, 12.5))
+    path = document_path(lab.results, plan.key)
+    path.write_text(path.read_text().replace("12.5", moment))
+    with pytest.raises(StoreError, match=plan.key):
+        read_document(path)
