@@ -38,7 +38,7 @@ from ablate.execute.scheduler.messages import (
 )
 from ablate.execute.scheduler.placement import DeviceCapacity, Placement, Request
 from ablate.execute.scheduler.retry import DETERMINISTIC, USUAL, RetryPolicy
-from ablate.execute.scheduler.task_state import ACTIVE, TaskState, check_job, linked
+from ablate.execute.scheduler.scheduled_task import ACTIVE, ScheduledTask, check_job, linked
 from ablate.methods.lifecycle import BROKEN, AttemptOutcome, JobStatus
 
 
@@ -72,7 +72,7 @@ class Scheduler:
     ) -> None:
         self._policy = policy
         self._placement = Placement(devices)
-        self._jobs: dict[str, TaskState] = {}
+        self._jobs: dict[str, ScheduledTask] = {}
         self._counts = dict.fromkeys(JobStatus, 0)
         self._running: dict[str, str] = {}
         self._backoff: dict[str, None] = {}  # an ordered set
@@ -208,7 +208,7 @@ class Scheduler:
         self._paused = job
         return [Pause(job, seconds)]
 
-    def _same_error(self, job: TaskState, end: Ended) -> list[Instruction]:
+    def _same_error(self, job: ScheduledTask, end: Ended) -> list[Instruction]:
         """Stop where an error that ended a job of one row has ended one of another row, too."""
         if not end.fingerprint or self._stopping or end.outcome not in DETERMINISTIC:
             return []
@@ -233,14 +233,14 @@ class Scheduler:
         for name in list(self._backoff):
             self._move(self._jobs[name], Trigger.STOP)
 
-    def _look_upstream(self, job: TaskState) -> None:
+    def _look_upstream(self, job: ScheduledTask) -> None:
         """Move a waiting job on if its upstream jobs let it, or never will."""
         if job.status is JobStatus.WAITING and job.broken:
             self._move(job, Trigger.UPSTREAM_BROKEN)
         elif job.status is JobStatus.WAITING and not job.unfinished:
             self._move(job, Trigger.UPSTREAM_DONE)
 
-    def _break_downstream(self, job: TaskState) -> None:
+    def _break_downstream(self, job: ScheduledTask) -> None:
         """Block all that builds on a job; a loop, since chains can be longer than the stack."""
         spreading = [job]
         while spreading:
@@ -250,7 +250,7 @@ class Scheduler:
                     self._move(below, Trigger.UPSTREAM_BROKEN)
                     spreading.append(below)
 
-    def _move(self, job: TaskState, trigger: Trigger, why: str = "") -> JobStatus:
+    def _move(self, job: ScheduledTask, trigger: Trigger, why: str = "") -> JobStatus:
         target = TRANSITIONS.get((job.status, trigger))
         if target is None:
             raise self._illegal(job, f'"{trigger}" while it is {_described(job)}')
@@ -266,12 +266,12 @@ class Scheduler:
             self._placement.add(Request(job.order, task.id, task.kind, job.record.alone))
         return target
 
-    def _job(self, name: str) -> TaskState:
+    def _job(self, name: str) -> ScheduledTask:
         if name not in self._jobs:
             raise IllegalTransitionError(name, "no such job")
         return self._jobs[name]
 
-    def _illegal(self, job: TaskState, what: str) -> IllegalTransitionError:
+    def _illegal(self, job: ScheduledTask, what: str) -> IllegalTransitionError:
         return IllegalTransitionError(job.task.id, what, job.history)
 
     def check_invariants(self) -> None:
@@ -300,5 +300,5 @@ class Scheduler:
             assert not self._running and not self._backoff
 
 
-def _described(job: TaskState) -> str:
+def _described(job: ScheduledTask) -> str:
     return f"{job.status}, latest attempt {job.attempt}" if job.attempt else str(job.status)

@@ -16,7 +16,7 @@ ACTIVE = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 @dataclass(slots=True)
-class TaskState:
+class ScheduledTask:
     """A task with its status; counts of neighbours save walking over them."""
 
     task: Task
@@ -28,18 +28,18 @@ class TaskState:
     ended: int = 0
     unfinished: int = 0  #: upstream jobs that are not DONE
     broken: int = 0  #: upstream jobs that are BROKEN
-    downstream: list[TaskState] = field(default_factory=list, repr=False)
+    downstream: list[ScheduledTask] = field(default_factory=list, repr=False)
     history: deque[str] = field(default_factory=lambda: deque(maxlen=8))
 
 
-def linked(added: TasksAdded, known: Mapping[str, TaskState]) -> dict[str, TaskState]:
+def linked(added: TasksAdded, known: Mapping[str, ScheduledTask]) -> dict[str, ScheduledTask]:
     """New jobs, linked to each other and to those that are known; ValueError for a wrong graph."""
-    new: dict[str, TaskState] = {}
+    new: dict[str, ScheduledTask] = {}
     for order, task in enumerate(added.tasks, start=len(known)):
         if task.id in new or task.id in known:
             raise ValueError(f"two tasks are called {task.id}")
         record = RetryRecord(step=added.steps.get(task.id, 0))
-        new[task.id] = TaskState(task, order, added.attempts.get(task.id, 0), record=record)
+        new[task.id] = ScheduledTask(task, order, added.attempts.get(task.id, 0), record=record)
         if task.id in added.done:
             new[task.id].status = JobStatus.DONE
         elif task.id in added.failed:
@@ -61,7 +61,7 @@ def linked(added: TasksAdded, known: Mapping[str, TaskState]) -> dict[str, TaskS
     return new
 
 
-def check_job(job: TaskState, jobs: Mapping[str, TaskState]) -> None:
+def check_job(job: ScheduledTask, jobs: Mapping[str, ScheduledTask]) -> None:
     """Assert what must always hold of one job; for tests."""
     upstream = [jobs[name].status for name in dict.fromkeys(job.task.upstream) if name in jobs]
     assert job.unfinished == sum(status is not JobStatus.DONE for status in upstream), job
