@@ -182,7 +182,10 @@ def _base(character: str) -> str:
 
 def _foreign(character: str) -> str:
     decomposed = unicodedata.normalize("NFD", character)
-    if len(decomposed) > 1 and all(mark in _ACCENTS for mark in decomposed[1:]):
+    settable = (
+        decomposed[0].isascii() or decomposed[0] in _KNOWN
+    )  # an accent on a code says nothing
+    if settable and len(decomposed) > 1 and all(mark in _ACCENTS for mark in decomposed[1:]):
         return _character(decomposed[0], decomposed[1:])
     similar = unicodedata.normalize("NFKD", character)
     above, bar, below = similar.partition(_FRACTION)
