@@ -22,7 +22,7 @@ test: $(VENV)/.installed-test
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy -p ablate -p tests -p benchmarks
 
 # Long: kills workers and orchestrators at random moments and compares every digest.
 chaos: $(VENV)/.installed-test

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ablate.matrix.identity import canonical, job_id
@@ -24,7 +25,7 @@ from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.metrics import CLASSIFICATION, COSTS, TOP1
 from ablate.methods.session import JobConfig
 from ablate.store import ingest
-from ablate.store.events import CheckpointSaved, EpochEnded, Finished, Started, to_line
+from ablate.store.events import CheckpointSaved, EpochEnded, Event, Finished, Started, to_line
 from ablate.store.history import Attempt, JobHistory
 from ablate.store.index import Index
 from ablate.store.job_result import JobResult, to_text
@@ -81,7 +82,7 @@ def epoch_metrics(epoch: int, count: int) -> dict[str, float]:
 
 
 def events(epochs: int, metrics: int) -> bytes:
-    lines = [
+    lines: list[Event] = [
         Started(attempt=1, time=1.0, pid=1, process_start=1.0, host="h", device=Device(), threads=1)
     ]
     for epoch in range(1, epochs + 1):
@@ -112,7 +113,7 @@ def put_rows(index: Index, jobs: dict[str, JobConfig], epochs: int, metrics: int
     values = {epoch: epoch_metrics(epoch, metrics) for epoch in range(1, epochs + 1)}
     attempt = Attempt(1, 1.0, 2.0, AttemptOutcome.FINISHED, device=Device(), host="h", threads=1)
     told = JobHistory(JobStatus.DONE, (attempt,), finished=2.0, epochs=values)
-    epoch_rows = [
+    epoch_rows: list[tuple[int, str, float | None]] = [
         (epoch, name, value) for epoch, row in values.items() for name, value in row.items()
     ]
     items = list(jobs.items())
@@ -129,7 +130,7 @@ def put_rows(index: Index, jobs: dict[str, JobConfig], epochs: int, metrics: int
             )
             for job, config in items[start : start + ingest.BATCH]
         ]
-        index.write(lambda connection, new=records: ingest.write(connection, new))
+        index.write(partial(ingest.write, records=records))
 
 
 def time_writing(results: Path, index: Index, runs: list[RunDirectory], plan: StudyPlan) -> None:

@@ -57,7 +57,7 @@ def study(number: int, jobs: int) -> tuple[StudyPlan, dict[str, JobConfig]]:
         f"study{number:03d}", "Sensitivity to τ", "How sharp should the contrast be?", "", "quick",
         "digits", (TOP1, CLASSIFICATION[2]), pairs, tuple(range(SEEDS)),
         {"temperature": BASELINE, "epochs": 20}, {}, tuple(variants), tuple(planned),
-        {"temperature": "τ"},
+        part_labels={"temperature": "τ"},
     )  # fmt: skip
     return plan, configs
 

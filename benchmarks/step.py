@@ -67,8 +67,9 @@ def plain(pair: str) -> Run:
     hyper = Hyperparameters(teacher_head_momentum=0.999 if alike else 1.0)
     dictionary = nn.functional.normalize(torch.randn(2048, 2048), dim=1)
     oracle = Oracle(parts, dictionary, hyper, lr=0.05)
-    views, labels = [images() for _ in "qkt"], torch.randint(CLASSES, (BATCH,))
-    return lambda: oracle.step(*views, labels)
+    q, k, t = (images() for _ in "qkt")
+    labels = torch.randint(CLASSES, (BATCH,))
+    return lambda: oracle.step(q, k, t, labels)
 
 
 def product(pair: str, precision: str, *, table: bool, direction: str = "both") -> Run:

@@ -19,14 +19,16 @@ ACROSS_MODULES = {
     "whole studies in real processes, disturbed": (
         "execute/test_chaos.py", "execute/test_faults.py", "execute/test_hand_overs.py",
         "execute/test_interruption.py", "execute/test_kills.py", "execute/test_policy.py",
-        "execute/launch/test_slurm_runs.py",
+        "execute/launch/test_slurm_chaos.py", "execute/launch/test_slurm_runs.py",
     ),
     "whole studies of real training, own methods and own data": (
         "execute/test_own_data.py", "execute/test_own_method.py", "execute/test_own_script.py",
         "execute/test_own_examples.py", "execute/test_training.py",
     ),
     "results folders from strangers, in a cage": ("hostile/test_hostile.py",),
-    "random histories against all rules of the scheduler": ("execute/scheduler/test_histories.py",),
+    "histories of thousands of jobs, against all rules at once": (
+        "execute/launch/test_slurm_simulation.py", "execute/scheduler/test_histories.py",
+    ),
     "from a study's text to its rows": (
         "matrix/test_any_study.py", "matrix/test_bad_input.py", "matrix/test_computed.py",
         "matrix/test_own_data.py", "matrix/test_own_method.py", "matrix/test_shipped_studies.py",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from ablate.errors import Remedy
 from ablate.execute.agenda import Agenda
@@ -39,7 +40,7 @@ SETTINGS = Settings(
 
 def finish(run: RunDirectory, order: Order, peak_mib: float = 0.0) -> None:
     """What a worker leaves that gets to its end."""
-    stamp = {"time": time.time(), "attempt": order.attempt}
+    stamp: Any = {"time": time.time(), "attempt": order.attempt}
     run.append(Started(device=Device(), host="h", **stamp), durable=False)
     run.write_result(
         JobResult(

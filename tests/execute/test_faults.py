@@ -246,6 +246,9 @@ def test_a_clock_that_jumps(workshop: Workshop, whole: Outcomes) -> None:
     assert workshop.orders_left() == []
     assert workshop.outcomes() == whole
     ends = [a.outcome for h in workshop.histories() for a in h.attempts]
-    assert sorted(ends) == ["crashed", *["finished"] * 5], "none was declared dead but the killed"
+    assert sorted(map(str, ends)) == ["crashed", *["finished"] * 5], (
+        "none was declared dead but the killed"
+    )
     (lost,) = (e.lost_seconds for e in workshop.events(Resumed))
+    assert lost is not None
     assert 0 <= lost < 60

@@ -33,7 +33,7 @@ def test_short_jobs_stand_for_one_seed_of_every_row_and_for_its_upstream_work(la
         assert job_id(config) == identifier
         assert identifier not in matrix.configs, "no short job is taken for a real one"
         assert config.data.startswith("digits[")
-        assert config.settings.get("epochs", 0) <= 2
+        assert int(config.settings.get("epochs", 0)) <= 2
         assert all(upstream in small.configs for upstream in config.upstream.values())
     known = CostTable([])
     assert known.cost(next(iter(originals.values()))).seconds is None

@@ -36,7 +36,7 @@ from ablate.store.history import (
 )
 from ablate.store.job_result import JobResult
 from ablate.store.locks import FolderLock
-from ablate.store.rundir import RunDirectory
+from ablate.store.rundir import EventLog, RunDirectory
 from tests.execute.fake_launcher import (
     MIB,
     SETTINGS,
@@ -280,7 +280,7 @@ def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Pat
 
     teachers = make_matrix(2, "teacher")
     first, second = teachers.configs
-    student = make_matrix(1).configs.popitem()[1]
+    student = next(iter(make_matrix(1).configs.values()))
     table = replace(student, kind="teacher_table", upstream={"teacher": second})
     students = {
         job_id(config): config
@@ -290,7 +290,7 @@ def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Pat
             replace(student, seed=1, upstream={"table": job_id(table)}),
         )
     }
-    matrix = replace(teachers, configs=teachers.configs | students)
+    matrix = replace(teachers, configs={**teachers.configs, **students})
     _, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [DeviceCapacity("cpu", 1)])
     blocked = [(job, detail) for job, status, detail in lines.statuses if status == "blocked"]
     culprits, names = [first, second, second], job_names(teachers)
@@ -304,7 +304,7 @@ def test_jobs_that_wait_for_one_that_failed_earlier_are_shown_as_blocked(tmp_pat
     teacher, other = make_matrix(1, "teacher"), make_matrix(1)
     ((failed, config),) = teacher.configs.items()
     student = replace(next(iter(other.configs.values())), upstream={"teacher": failed})
-    configs = teacher.configs | {job_id(student): student} | other.configs
+    configs = {**teacher.configs, job_id(student): student, **other.configs}
     RunDirectory.of(tmp_path, failed).create(config).append(
         AttemptEnded(attempt=1, time=1.0, outcome=AttemptOutcome.ERROR, status=JobStatus.FAILED)
     )
@@ -323,8 +323,9 @@ def test_where_a_job_goes_on_is_told_while_it_runs_and_once_an_attempt(tmp_path:
     def resume(run: RunDirectory, order: Order) -> None:
         orders.append(order)
         run.append(Started(attempt=order.attempt, time=0.0, host="h"))
-        told = {"attempt": order.attempt, "time": 0.0, "step": 10 * order.attempt, "epoch": 1}
-        run.append(Resumed(rejected=(), **told))
+        run.append(
+            Resumed(rejected=(), attempt=order.attempt, time=0.0, step=10 * order.attempt, epoch=1)
+        )
 
     def ends(job: str) -> bool:
         if len(lines.notes) < len(orders):
@@ -384,7 +385,12 @@ def test_a_log_is_read_again_when_it_has_grown_and_only_then(
     read: list[str] = []
     reads: list[int] = []  #: so far, as time goes by after the last epoch
     events = RunDirectory.events
-    monkeypatch.setattr(RunDirectory, "events", lambda run: read.append(run.id) or events(run))
+
+    def counted(run: RunDirectory) -> EventLog:
+        read.append(run.id)
+        return events(run)
+
+    monkeypatch.setattr(RunDirectory, "events", counted)
     launcher, lines = FakeLauncher(start, ends), Lines()
     summary, _ = orchestrate(
         tmp_path, make_matrix(1), launcher, [DeviceCapacity("cpu", 1)], lines=lines

@@ -78,7 +78,7 @@ def test_a_method_file_that_changes_while_its_study_runs(workshop: Workshop) -> 
     assert "Traceback" not in said
 
 
-CONFIG = JobConfig("teacher", "teacher", "a:b", "digits", "resnet8", "", 0, "quick", {})
+CONFIG = JobConfig("teacher", "teacher", "a:b", seed=0, settings={}, data="digits")
 
 
 def test_files_given_must_be_those_that_the_job_was_planned_with(tmp_path: Path) -> None:

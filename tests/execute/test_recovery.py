@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_a_job_that_begins_anew_gets_on_though_it_got_further_before(
     """Attempts that each get a little further are no retries, also below the step of before."""
 
     def work(run: RunDirectory, order: Order) -> None:
-        stamp = {"attempt": order.attempt, "time": 1.0}
+        stamp: Any = {"attempt": order.attempt, "time": 1.0}
         run.append(Started(**stamp))
         if order.attempt == 2 and lost == "checkpoints":
             run.append(CheckpointsRejected(rejected=("step-100.ckpt.corrupt",), **stamp))

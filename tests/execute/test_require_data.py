@@ -49,7 +49,7 @@ def test_all_missing_sets_are_named_at_once_and_no_job_starts(
         text = '[{"where": "data", "key": "x", "message": "no network", "right": "put it there"}]'
         return subprocess.CompletedProcess(command, 0, f"Downloading\n{text}\n", "")
 
-    monkeypatch.setattr(require_data.subprocess, "run", answer)
+    monkeypatch.setattr("ablate.execute.require_data.subprocess.run", answer)
     settings = SETTINGS.model_copy(
         update={"data_dir": str(tmp_path / "data"), "execution": ONLY_CPU}
     )
@@ -77,7 +77,7 @@ def test_a_program_that_dies_without_a_word_is_told_and_ctrl_c_is_no_fault(
     def answer(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, code, "", "some words\nMemoryError")
 
-    monkeypatch.setattr(require_data.subprocess, "run", answer)
+    monkeypatch.setattr("ablate.execute.require_data.subprocess.run", answer)
     with pytest.raises(InputError, match="MemoryError"):
         require_data.require_data(configs, tmp_path, said.append)
     code = -2
@@ -88,7 +88,7 @@ def test_a_program_that_dies_without_a_word_is_told_and_ctrl_c_is_no_fault(
 def test_data_that_is_there_costs_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(require_data.subprocess, "run", None)
+    monkeypatch.setattr("ablate.execute.require_data.subprocess.run", None)
     said: list[str] = []
     for name in ("digits", "digits[100]", "", "folder:/nowhere@32"):
         require_data.require_data(

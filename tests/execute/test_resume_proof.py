@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from ablate.execute.resume_proof import saboteur
 from ablate.store.events import EpochEnded, Started, Stopped
@@ -17,8 +18,8 @@ from tests.execute.fake_launcher import make_matrix
 
 def attempt(run: RunDirectory, number: int, process: subprocess.Popen[bytes]) -> None:
     """An attempt with something to lose."""
-    stamp = {"time": time.time(), "attempt": number}
-    worker = {"host": socket.gethostname(), "pid": process.pid}
+    stamp: dict[str, Any] = {"time": time.time(), "attempt": number}
+    worker: dict[str, Any] = {"host": socket.gethostname(), "pid": process.pid}
     run.append(Started(**worker, process_start=process_start(process.pid), **stamp))
     run.append(EpochEnded(epoch=number, step=number, metrics={}, **stamp))
 

@@ -93,6 +93,6 @@ def test_training_on_a_gpu_resumes_to_the_bit(workshop: Workshop, tmp_path: Path
     signal_worker(victim)
     assert workshop.finish(run).returncode == 0
     assert workshop.outcomes() == whole.outcomes()
-    assert {a.device for h in workshop.histories() for a in h.attempts} == {"cuda:0"}
+    assert {str(a.device) for h in workshop.histories() for a in h.attempts} == {"cuda:0"}
     consistent(workshop)
     whole.close()

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ablate.errors import DeviceMemoryError, DivergedError
 from ablate.methods.method import Method, Recipe
@@ -61,7 +62,9 @@ def train(session: Session) -> Outcome:
     """Hash on from the newest checkpoint to the last epoch."""
     settings, config = session.config.settings, session.config
     saved = session.resume()
-    state = json.loads(saved) if saved else {"step": 0, "digest": _first_digest(session)}
+    state: dict[str, Any] = (
+        json.loads(saved) if saved else {"step": 0, "digest": _first_digest(session)}
+    )
     fault = str(settings["fault"])
     if fault == "ignore_sigterm":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -65,7 +65,7 @@ def record(inputs: Arrays, hyper: Mapping[str, Any]) -> Arrays:
     oracle = start(inputs, hyper)
     views = [torch.from_numpy(inputs[f"view/{view}"]).double() for view in "qkt"]
     labels = torch.from_numpy(inputs["labels"])
-    steps = [oracle.step(*(v[step] for v in views), labels[step]) for step in range(len(labels))]
+    steps = [oracle.step(q, k, t, y) for q, k, t, y in zip(*views, labels, strict=True)]
     arrays = {
         f"loss/{name}": torch.stack([losses[name] for losses in steps]).numpy()
         for name in (*TERMS, "total")
@@ -93,7 +93,7 @@ def start(inputs: Arrays, hyper: Mapping[str, Any]) -> Oracle:
         }
         net.load_state_dict(state, strict=False)
         net.double()
-    weights = dict(zip(TERMS, map(hyper.get, ("w_ctr", "w_cls", "w_pred", "w_pred")), strict=True))
+    weights = {term: float(hyper[f"w_{term.removesuffix('_sym')}"]) for term in TERMS}
     parameters = Hyperparameters(
         hyper["temperature"], hyper["teacher_head_momentum"], hyper["slow_momentum"], weights
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable
+from typing import Any
 
 from ablate.methods.method import Conflict, Method
 from ablate.methods.metrics import Better, Metric
@@ -41,7 +42,7 @@ def walk(session: Session) -> Outcome:
     """Draw as a function of seed and step, so that a resumed walk ends where it would have."""
     settings, seed = session.config.settings, session.config.seed
     saved = session.resume()
-    state = json.loads(saved) if saved else {"step": 0, "place": 0.0}
+    state: dict[str, Any] = json.loads(saved) if saved else {"step": 0, "place": 0.0}
     while state["step"] < int(settings["steps"]):
         draw = random.Random(f"{seed} {state['step']}").choice((-1, 1))
         state["place"] += draw * float(settings["stride"]) + (settings["wind"] == "east")

@@ -12,15 +12,17 @@ import torch
 from ablate.matrix.expand import expand
 from ablate.matrix.identity import job_id
 from ablate.methods.catalog import NETWORKS
+from ablate.methods.cocord_config import CoCoRDConfig
 from ablate.methods.parts import Choice, Part, Value
+from ablate.methods.reference_configs import CRDConfig
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
 from ablate.study.parse import read_study
 from ablate.study.settings import load_settings
 from ablate.training import data, networks
 from ablate.training.checkpoint import digest
-from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
-from ablate.training.crd import CRD, CRDConfig
+from ablate.training.cocord_step import CoCoRD
+from ablate.training.crd import CRD
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.precision import Precision

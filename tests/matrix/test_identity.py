@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def test_ids_follow_the_settings(one: dict[str, object], other: dict[str, object
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(JobConfig)])
 def test_every_field_counts(name: str) -> None:
     value = getattr(CONFIG, name)
-    changed = {**value, "x": 1} if isinstance(value, dict) else value + type(value)(1)
+    changed: Any = {**value, "x": 1} if isinstance(value, dict) else value + type(value)(1)
     assert job_id(dataclasses.replace(CONFIG, **{name: changed})) != job_id(CONFIG)
 
 

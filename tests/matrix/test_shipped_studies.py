@@ -156,7 +156,7 @@ def test_no_row_is_as_published_under_another_recipe(lab: Lab, overrides: dict[s
 
 def test_how_it_is_computed_is_no_part_of_the_recipe(lab: Lab) -> None:
     study = read_study(ROOT / "studies" / "projection_head.toml")
-    same = {"deterministic": False, "teacher.table": "off", "teacher.seed": 3}
+    same: dict[str, Any] = {"deterministic": False, "teacher.table": "off", "teacher.seed": 3}
     assert list(expand(study, lab.settings, "paper", same).plan.published) == ["CoCoRD"]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ablate.methods.catalog import DATASETS, NETWORKS
 from ablate.methods.method import Method, NotFoundError
 from ablate.methods.metrics import COSTS, Metric
-from ablate.methods.parts import Part, Range, Value, plain
+from ablate.methods.parts import Part, Range, plain
 from ablate.methods.registry import BUILT_IN, find_method
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import TEACHER, table_mib, teacher_of
@@ -18,7 +19,7 @@ from ablate.methods.teachers import TEACHER, table_mib, teacher_of
 COCORD = BUILT_IN["cocord"]
 
 
-def job(method: str = "cocord", pair: str = "resnet14/resnet8", **changes: Value) -> JobConfig:
+def job(method: str = "cocord", pair: str = "resnet14/resnet8", **changes: Any) -> JobConfig:
     """A job of a built-in method on digits; double underscores stand for dots in parts."""
     teacher, _, student = pair.partition("/")
     declared = BUILT_IN[method]
@@ -147,15 +148,17 @@ def test_metrics_come_back_from_json_as_they_were() -> None:
     ],
 )
 def test_the_teacher_is_needed_where_a_loss_looks_at_it(
-    changes: dict[str, Value], needed: bool
+    changes: dict[str, Any], needed: bool
 ) -> None:
     made = job(**changes)
     assert ("teacher" in COCORD.upstream(made, lambda m, n: m.baseline({"teacher": n}))) is needed
 
 
 def test_a_teacher_depends_on_nothing_that_a_variant_sets() -> None:
-    changes = {"lr": 0.3, "batch_size": 8, "epochs": 3, "views__augmentation": "none",
-               "weight_decay": 0.0, "precision": "bf16", "temperature": 1.0}  # fmt: skip
+    changes: dict[str, Any] = {
+        "lr": 0.3, "batch_size": 8, "epochs": 3, "views__augmentation": "none",
+        "weight_decay": 0.0, "precision": "bf16", "temperature": 1.0,
+    }  # fmt: skip
     one, other = (
         COCORD.upstream(made, lambda m, n: m.baseline({"teacher": n}))["teacher"]
         for made in (job(), job(**changes))
@@ -183,7 +186,7 @@ def test_a_teachers_seed_is_a_part() -> None:
 
 
 def test_tables_are_made_where_views_are_few_and_fit() -> None:
-    def roles(**changes: Value) -> set[str]:
+    def roles(**changes: Any) -> set[str]:
         return set(COCORD.upstream(job(**changes), lambda m, n: m.baseline({"teacher": n})))
 
     assert roles() == {"teacher", "teacher_table"}
@@ -245,7 +248,7 @@ def test_tables_are_made_where_views_are_few_and_fit() -> None:
          {"teacher__table": "on", "views__augmentation": "crop-flip-blur"}, "teacher.table"),
     ],
 )  # fmt: skip
-def test_conflicts(method: str, pair: str, changes: dict[str, Value], conflict: str | None) -> None:
+def test_conflicts(method: str, pair: str, changes: dict[str, Any], conflict: str | None) -> None:
     found = [c.part for c in BUILT_IN[method].conflicts(job(method, pair, **changes))]
     assert found == ([conflict] if conflict else [])
 
@@ -305,7 +308,7 @@ NO_VIEWS = {"views__augmentation": "none"}
     ],
 )  # fmt: skip
 def test_what_changes_nothing_is_known(
-    method: str, pair: str, changes: dict[str, Value], inert: set[str]
+    method: str, pair: str, changes: dict[str, Any], inert: set[str]
 ) -> None:
     inert = inert | {"fast"}  # a path that is equal to the bit is no other computation
     assert set(BUILT_IN[method].inert(job(method, pair, **changes))) == inert
@@ -314,7 +317,7 @@ def test_what_changes_nothing_is_known(
 
 
 def test_footnotes_name_the_mismatch_rule_where_widths_differ() -> None:
-    def notes(pair: str, **changes: Value) -> list[str]:
+    def notes(pair: str, **changes: Any) -> list[str]:
         return [n for n in COCORD.footnotes(job(pair=pair, **changes)) if "mismatch" in n]
 
     assert notes("resnet14/resnet8") == []
@@ -324,7 +327,7 @@ def test_footnotes_name_the_mismatch_rule_where_widths_differ() -> None:
 
 
 def test_footnotes_say_where_the_paper_freezes_the_teacher_head() -> None:
-    def notes(pair: str = "resnet8x4/resnet8", **changes: Value) -> list[str]:
+    def notes(pair: str = "resnet8x4/resnet8", **changes: Any) -> list[str]:
         return [n for n in COCORD.footnotes(job(pair=pair, **changes)) if "freezes" in n]
 
     (note,) = notes(momentum__teacher_head=0.999)
@@ -363,7 +366,7 @@ def test_names_and_aliases_of_parts_are_told_apart(method: Method) -> None:
 
 @pytest.mark.parametrize("method", ["cocord", "crd"])
 def test_footnotes_say_that_nothing_trains_the_classifier(method: str) -> None:
-    def notes(**changes: Value) -> list[str]:
+    def notes(**changes: Any) -> list[str]:
         return [n for n in BUILT_IN[method].footnotes(job(method, **changes)) if "classifier" in n]
 
     assert notes() == []

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_a_file_that_does_not_import_is_told(path: Path, text: str, words: str) 
 
 
 def test_an_own_network_is_its_name_wherever_it_goes(path: Path) -> None:
-    facts = {"path": path, "function": "build", "code": "abc", "width": 8}
+    facts: dict[str, Any] = {"path": path, "function": "build", "code": "abc", "width": 8}
     network = OwnNetwork.of("narrow", **facts)
     assert network == "narrow"
     assert json.dumps({"student": network}) == '{"student": "narrow"}'

@@ -10,7 +10,7 @@ import pytest
 
 from ablate.errors import InputError, Problem
 from ablate.methods.metrics import Better
-from ablate.methods.parts import Choice, Range
+from ablate.methods.parts import Choice, Range, Value
 from ablate.methods.registry import find_method
 from ablate.methods.script import MAIN, Passing, Way, arguments, variables
 from ablate.methods.script_code import code_files, script_digests
@@ -57,7 +57,7 @@ baseline = "x"
 choices = ["x", "y z"]
 variable = "WORD"
 """
-SETTINGS = {"lr": 0.5, "layers": 4, "kind": "b,c", "deep": True, "word": "y z"}
+SETTINGS: dict[str, Value] = {"lr": 0.5, "layers": 4, "kind": "b,c", "deep": True, "word": "y z"}
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ def sweep(values, part: str, symbol: str, base: float, failed: float | None = No
     rows = [variant(f"{symbol} = {base:g}", "baseline")]
     rows += [variant(f"{symbol} = {v:g}", group=symbol, **{part: v}) for v in values]
     rng = random.Random(3)
+    columns: list[list[float | str]]
     columns = [[71 + rng.gauss(0, 0.3) + 0.4 * (i % 3) for _ in range(4)] for i in range(len(rows))]
     if failed is not None:
         columns[1 + list(values).index(failed)] = ["failed"] * 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ablate.report.page.build import page
 from ablate.store.query import JobState, Resumption
 from ablate.store.results import StudyResults
@@ -42,6 +44,7 @@ def five_pairs() -> StudyResults:
         "ResNet50/MobileNetV2",
     )  # fmt: skip
     columns = {BOTH: [71.0, 71.3, 70.9, 71.2], PRED: [72.0, 72.2, 71.8, 72.1]}
+    scores: dict[tuple[str, str], list[Any]]
     scores = {(row, pair): column for row, column in columns.items() for pair in pairs}
     scores |= {(SYM, pair): [70.0, "failed", "diverged", "running"] for pair in pairs}
     return build({"top1": scores}, pairs=pairs, seeds=range(4))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ablate.methods.cocord import COCORD
 from ablate.store.results import StudyResults
 from tests.report.results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
@@ -18,7 +20,7 @@ def two_pairs(**changes) -> StudyResults:
     """Four seeds on two pairs with a reference row; one variant is in trouble."""
     rows = (*SYMMETRY, variant("KD", "reference", "kd"))
     first, second = PAIRS
-    top1 = {
+    top1: dict[tuple[str, str], list[Any]] = {
         ("KD", first): [71.2, 71.5, 71.1, 71.4],
         ("KD", second): [67.2, 67.9, 67.5, 67.1],
         (BOTH, first): [72.4, 72.1, 72.8, 72.5],
@@ -69,7 +71,7 @@ def momentum_grid() -> StudyResults:
     columns = [[72.0, 72.4, 71.9, 72.2]]
     for (m_c, m_r), top1 in cells.items():
         changes = {"momentum__teacher_head": m_c, "momentum__slow_student": m_r}
-        kept = {
+        kept: dict[str, Any] = {
             name: value
             for name, value in changes.items()
             if value != {"momentum__teacher_head": 0.999, "momentum__slow_student": 0.9}[name]

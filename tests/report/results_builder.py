@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ablate.matrix.plan import PlannedJob, Role, StudyPlan, Variant
 from ablate.methods.cocord import COCORD
@@ -53,7 +54,8 @@ def build(
     """
     facts = changes.pop("facts", {"device": ("cpu",), "torch": ("2.14.0",), "threads": ("1",)})
     teachers = changes.pop("teachers", None)
-    jobs, rows = [], []
+    jobs: list[Any] = []
+    rows: list[Any] = []
     for row in variants:
         for pair in pairs:
             for index, seed in enumerate(seeds):

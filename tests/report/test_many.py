@@ -52,7 +52,9 @@ def garbage_left(item: int) -> int:
 class _Circle:
     def __init__(self) -> None:
         self.itself = self
-        self.load = [[] for _ in range(200)]  # enough of them to make Python look
+        self.load: list[list[object]] = [
+            [] for _ in range(200)
+        ]  # enough of them to make Python look
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -105,7 +105,10 @@ def mount_read_only() -> Iterator[Callable[[Path], None]]:
     mounted: list[Path] = []
 
     def mount(folder: Path) -> None:
-        for command in (["--bind", folder, folder], ["-o", "remount,ro,bind", folder]):
+        for command in (
+            ["--bind", str(folder), str(folder)],
+            ["-o", "remount,ro,bind", str(folder)],
+        ):
             made = subprocess.run(["mount", *command], capture_output=True, check=False)
             if made.returncode:
                 pytest.skip("mounting is not permitted here")

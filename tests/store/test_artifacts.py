@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,11 @@ def _flip(path):
     path.write_bytes(content)
 
 
+def _pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
     "harm",
     [
@@ -41,7 +47,7 @@ def _flip(path):
         lambda path: path.write_bytes(path.read_bytes() + b"\0"),
         lambda path: path.unlink(),
         lambda path: (path.unlink(), path.symlink_to("/etc/hostname")),
-        lambda path: (path.unlink(), os.mkfifo(path)),
+        _pipe,
         lambda path: (path.unlink(), path.mkdir()),
     ],
     ids=["a bit", "emptied", "longer", "missing", "a link", "a pipe", "a folder"],

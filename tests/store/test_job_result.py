@@ -1,6 +1,7 @@
 """A result is read by its schema and checksum, or refused by the name of what is wrong."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -65,7 +66,7 @@ def test_what_is_no_result(content):
         from_bytes(content)
 
 
-WRONG = {
+WRONG: dict[str, list[Any]] = {
     "metrics": [None, [], "x", {"top1": "5"}, {"top1": None}, {"top1": True}, {"top1": 1e999},
                 {"top1": 10**400}],
     "best": [0, {"top1": []}],

@@ -43,6 +43,18 @@ class FakeSession:
     epochs: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
 
+    @property
+    def stop_requested(self) -> bool:
+        return False
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"
+
+    @property
+    def own_checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
     def upstream(self, role: str) -> Path:
         return self.upstreams[role]
 
@@ -52,10 +64,10 @@ class FakeSession:
     def log_epoch(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         self.epochs.append((epoch, step, dict(metrics)))
 
-    def step_done(self, position: Position, snapshot: Callable[[], bytes]) -> None:
+    def step_done(self, position: Position, snapshot: Callable[[], bytes] | None) -> None:
         self.positions.append(position)
         if position.step == self.stop_after:
-            self.checkpoint = snapshot()
+            self.checkpoint = snapshot() if snapshot else None
             raise Interrupted("asked to stop")
 
     def save_artifact(self, name: str, content: bytes) -> None:

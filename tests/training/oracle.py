@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,7 @@ class Oracle:
 
     def __init__(
         self,
-        nets: Mapping[str, nn.Module],
+        nets: Mapping[str, Any],
         dictionary: Tensor,
         hyper: Hyperparameters,
         *,
@@ -49,7 +50,7 @@ class Oracle:
     ) -> None:
         """`nets`: student, teacher, student_head, predictor, from which the rest is copied."""
         self.hyper = hyper
-        self.nets = dict(nets)
+        self.nets: dict[str, Any] = dict(nets)
         self.nets["slow_student"] = copy.deepcopy(nets["student"])
         self.nets["slow_head"] = copy.deepcopy(nets["student_head"])
         self.nets.setdefault("teacher_head", copy.deepcopy(nets["student_head"]))

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ablate.training import checkpoint
 
 
 def test_packing_keeps_every_bit() -> None:
-    state = {"a": torch.randn(3), "b": torch.randn(2).bfloat16(), "n": 3, "names": ["x"], "s": ""}
+    state: dict[str, Any] = {
+        "a": torch.randn(3),
+        "b": torch.randn(2).bfloat16(),
+        "n": 3,
+        "names": ["x"],
+        "s": "",
+    }
     again = checkpoint.unpack(checkpoint.pack(state))
     assert torch.equal(again["a"], state["a"])
     assert torch.equal(again["b"], state["b"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
+from ablate.methods.reference_configs import CRDConfig
 from ablate.training import losses, networks
-from ablate.training.crd import CRD, CRDConfig
+from ablate.training.crd import CRD
 from ablate.training.negatives import Negatives
 from ablate.training.step import Batch
 
@@ -21,7 +23,7 @@ CONFIG = CRDConfig(
 )  # fmt: skip
 
 
-def crd(**changes: float) -> CRD:
+def crd(**changes: Any) -> CRD:
     torch.manual_seed(0)
     student, teacher = networks.build("resnet8", 4, 1), networks.build("wrn_16_2", 4, 1)
     config = replace(CONFIG, **changes)
@@ -42,12 +44,12 @@ def test_loss_is_the_papers_over_its_own_rows(negatives: int) -> None:
     rows = torch.cat([one.index[:, None], one.negatives], dim=1)
     v_s = losses.unit(module.embed_student(module.student.features(one.views["q"])))
     v_t = losses.unit(module.embed_teacher(module.teacher.features(one.views["q"])))
-    expected, c = 0.0, negatives / len(LABELS)
+    expected, c = torch.tensor(0.0), negatives / len(LABELS)
     for v, memory in ((v_s, module.memory_teacher), (v_t, module.memory_student)):
         e = torch.exp((memory[rows] * v[:, None]).sum(dim=-1) / 0.07)
         e = e / (e.mean() * len(LABELS))  # the normaliser, from the first batch
         h = e / (e + c)
-        expected -= (h[:, 0].log() + (1 - h[:, 1:]).log().sum(dim=1)).mean()
+        expected = expected - (h[:, 0].log() + (1 - h[:, 1:]).log().sum(dim=1)).mean()
     again = crd(negatives=negatives)
     torch.testing.assert_close(again(one).terms["crd"], expected, rtol=1e-4, atol=1e-4)
 

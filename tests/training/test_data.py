@@ -22,8 +22,12 @@ from ablate.methods.catalog import DATASETS, data_info
 from ablate.training.data import ImageData, load
 from ablate.training.data.images import rows
 
-IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
-IDX += ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+IDX = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 NOWHERE = "http://127.0.0.1:9/"  # nothing listens on the discard port
 
 

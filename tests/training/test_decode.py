@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ VALUES = np.random.default_rng(0).integers(0, 256, (24, 24), dtype=np.uint8)
 BYTES = np.stack([VALUES[2:23, 2:23]] * 3)
 
 
-def saved(path: Path, image: Image.Image, **options: object) -> NDArray[np.uint8]:
+def saved(path: Path, image: Image.Image, **options: Any) -> NDArray[np.uint8]:
     image.save(path, **options)
     return decode(path, SIZE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from ablate.training.step import Batch, OptimizerStep
 from tests.training.fake_session import Workshop
 
 PAIR = ("resnet14", "resnet8")
-SHORT: dict[str, Value] = {"batch_size": 64, "epochs": 2}
+SHORT: dict[str, Any] = {"batch_size": 64, "epochs": 2}
 
 
 class Fake:
@@ -89,7 +90,7 @@ def nudge(step: OptimizerStep, by: float = 2.0**-20) -> None:
 
 def nudge_queue(step: OptimizerStep) -> None:
     """Change what no loss of these few steps shows."""
-    step.method.queue[-1, -1] += 1e-6  # type: ignore[operator]
+    step.method.queue[-1, -1] += 1e-6  # type: ignore[index, operator]
 
 
 @pytest.mark.parametrize("spoil", [nudge, nudge_queue])

@@ -12,14 +12,16 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from ablate.methods.cocord_config import CoCoRDConfig
 from ablate.training import networks
-from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD
 from ablate.training.step import Batch
 
 FOLDERS = [Path(__file__).parents[1] / "golden"]
@@ -27,7 +29,7 @@ if os.environ.get("ABLATE_GOLDEN"):
     FOLDERS.append(Path(os.environ["ABLATE_GOLDEN"]))
 FILES = sorted(file for folder in FOLDERS for file in folder.glob("*.npz"))
 
-CLOSE = {"rtol": 1e-9, "atol": 1e-9}
+CLOSE: Any = {"rtol": 1e-9, "atol": 1e-9}
 TERMS = ("pred", "pred_sym")
 
 
@@ -103,7 +105,7 @@ class Recording:
         call = ast.parse(self.hyper["optimizer"], mode="eval").body
         assert isinstance(call, ast.Call)
         assert ast.unparse(call.func).endswith("SGD")
-        options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+        options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
         learned = [p for p in module.parameters() if p.requires_grad]
         return torch.optim.SGD(learned, **{"lr": self.hyper["lr"], **options})
 

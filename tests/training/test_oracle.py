@@ -9,13 +9,15 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from ablate.methods.cocord_config import CoCoRDConfig
 from ablate.training import data, networks
-from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.loop import TrainingRun
@@ -25,7 +27,7 @@ from tests.training.fake_session import FakeSession, Workshop
 from tests.training.oracle import Hyperparameters, Oracle
 
 Floats = dict[str, float]
-CLOSE = {"rtol": 1e-9, "atol": 1e-9}
+CLOSE: Any = {"rtol": 1e-9, "atol": 1e-9}
 TRAINED, TESTED = 75, 60  # images; three batches of 32, the last of 11, an epoch
 EPOCHS = 8  # so that the learning rate falls after epochs 5, 6 and 7
 HYPER = Hyper(
@@ -60,7 +62,7 @@ def digits() -> data.ImageData:
 def pair(config: CoCoRDConfig) -> tuple[CoCoRD, Oracle]:
     """The package's method and the oracle, from the same weights and the same dictionary."""
     torch.manual_seed(1)
-    nets = [networks.build(name, 10, 1) for name in ("resnet8", "resnet14")]
+    nets = networks.build("resnet8", 10, 1), networks.build("resnet14", 10, 1)
     method = CoCoRD(config, *nets, nets[1].feature_dim, seed=3).double()
     names = "student", "teacher", "student_head", "predictor"
     copied = {name: copy.deepcopy(method.get_submodule(name)) for name in names}
@@ -105,7 +107,7 @@ def one_epoch(oracle: Oracle, feed: Feed, epoch: int) -> tuple[Floats, Floats]:
     oracle.set_learning_rate(HYPER.lr * 0.1 ** sum(epoch > last for last in (5, 6, 7)))
     sums: dict[str, float] = {}
     for batch in feed.epoch(epoch):
-        losses = oracle.step(*(batch.views[view] for view in "qkt"), batch.labels)
+        losses = oracle.step(**batch.views, labels=batch.labels)
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value.item() * len(batch.labels)
     means = {name: value / TRAINED for name, value in sums.items()}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,10 @@ from tests.training.fake_session import FakeSession, Workshop
 
 PAIR = ("resnet14", "resnet8")
 ACROSS = ("wrn_16_1", "resnet8x4")  # 64 and 256 features
-SHORT = {"batch_size": 299, "epochs": 2}  # 2 steps an epoch, and one image left over
+SHORT: dict[str, Any] = {
+    "batch_size": 299,
+    "epochs": 2,
+}  # 2 steps an epoch, and one image left over
 OF_TRAINING = {"loss", "train_top1", "top1_reestimated"}
 TEST_METRICS = {"top1", "top5", "test_loss"}
 
@@ -230,7 +234,7 @@ def test_a_weight_that_is_not_finite_is_told_with_its_epoch(
     session = workshop.session(job, f"spoiled {ended}")
     step_done = session.step_done
 
-    def spoil(position: Position, snapshot: Callable[[], bytes]) -> None:
+    def spoil(position: Position, snapshot: Callable[[], bytes] | None) -> None:
         if position.epoch_ended == ended:
             run: TrainingRun = snapshot.__self__  # type: ignore[attr-defined]
             next(run.trainable.parameters()).data.fill_(math.nan)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from ablate.methods.catalog import NETWORKS
+from ablate.methods.cocord_config import CoCoRDConfig
 from ablate.training import networks
-from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD
 from ablate.training.step import Batch
 
 ROWS = csv.DictReader((files("ablate.report.tables") / "published.csv").read_text().splitlines())
@@ -32,7 +33,7 @@ def test_all_thirteen_are_there() -> None:
 @pytest.mark.parametrize(("teacher", "student", "rule"), CASES)
 def test_a_published_pair_takes_optimizer_steps(teacher: str, student: str, rule: str) -> None:
     torch.manual_seed(0)
-    nets = [networks.build(name, CLASSES) for name in (student, teacher)]
+    nets = networks.build(student, CLASSES), networks.build(teacher, CLASSES)
     config = CoCoRDConfig(mismatch=rule, dictionary=8, width=32, embedding=16, predictor_width=16)
     cocord = CoCoRD(config, *nets, nets[1].feature_dim, seed=0)
     before = {name: p.detach().clone() for name, p in cocord.named_parameters()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ablate.methods.parts import Value
@@ -22,7 +24,7 @@ def same(one: Outcome, other: Outcome) -> None:
 #: the quick profile; then heads and adapter across widths, and views whose draws have parameters.
 METHODS = ("cocord", "cocord+kd", "kd", "crd", "student")
 TABLE: dict[str, Value] = {"teacher__table": "on"}
-CASES: list[tuple[str, tuple[str, str], dict[str, Value]]] = [
+CASES: list[tuple[str, tuple[str, str], dict[str, Any]]] = [
     *((method, PAIR, {"precision": p}) for method in METHODS for p in ("fp32", "bf16")),
     ("cocord", PAIR, TABLE | {"val": 0.02}),  # with every metric that there is
     ("crd", PAIR, TABLE | {"loss__kd": 1.0}),
@@ -38,7 +40,7 @@ def test_resume_is_bit_identical(
     workshop: Workshop,
     method: str,
     pair: tuple[str, str],
-    changes: dict[str, Value],
+    changes: dict[str, Any],
 ) -> None:
     job = workshop.job(method, *pair, **changes)
     name = f"{method} {list(changes.values())}"

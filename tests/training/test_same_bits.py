@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
 
 from ablate.errors import Interrupted
-from ablate.methods.parts import Value
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import Machine
 from ablate.training import checkpoint
@@ -29,7 +29,7 @@ PRECISIONS = ("fp32", "bf16")
 TEACHER = "resnet14"
 STEPS = 2
 
-Case = tuple[str, str, dict[str, Value]]
+Case = tuple[str, str, dict[str, Any]]
 EVERYTHING: list[Case] = [
     *(
         (method, network, {"precision": precision})

@@ -57,8 +57,8 @@ infos = st.builds(
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
 def test_a_draw_is_a_function_of_seed_view_and_epoch(augmentation):
-    def key(*key: object) -> dict[str, Tensor]:
-        return tensors(draw(augmentation, CIFAR, 500, *key, "cpu"))  # type: ignore[arg-type]
+    def key(seed: int, view: str, epoch: int) -> dict[str, Tensor]:
+        return tensors(draw(augmentation, CIFAR, 500, seed, view, epoch, "cpu"))
 
     first, again = key(1, "q", 1), key(1, "q", 1)
     assert all(torch.equal(first[name], again[name]) for name in first)

@@ -89,7 +89,7 @@ class Cluster:
 
     def start_node(self, name: str) -> None:
         """Start the slurmd of one node."""
-        command = ["slurmd", "-N", name, "-f", self.config]
+        command = ["slurmd", "-N", name, "-f", str(self.config)]
         subprocess.run(command, env=self.environment, check=True)
 
     def stop(self, daemon: str, number: int = signal.SIGTERM) -> None:

@@ -85,5 +85,6 @@ def sabotage_ingest():
 
 
 if ORDERS:
-    os.write, os.replace, time.time = write, replace, lambda: _time() + clock["jump"]
+    os.write, os.replace = write, replace  # type: ignore[assignment]
+    time.time = lambda: _time() + clock["jump"]
     sabotage_ingest()

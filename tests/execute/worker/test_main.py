@@ -86,7 +86,7 @@ def test_a_result_is_an_outcome_of_finite_numbers(
 def test_numbers_of_any_library_are_numbers(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    metrics = {"top1": np.float32(90.5), "whole": 3, "count": np.int64(7)}
+    metrics: dict[str, Any] = {"top1": np.float32(90.5), "whole": 3, "count": np.int64(7)}
     assert ends(run, monkeypatch, lambda session: Outcome(metrics, metrics)) == 0
     result = run.result()
     assert result is not None

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ def positions(first: int, last: int) -> Iterator[Position]:
         yield Position((step - 1) // STEPS + 1, step, step % STEPS == 0)
 
 
+def state_of(step: int) -> bytes:
+    return f"state {step}".encode()
+
+
 def train(order: Order, first: int, last: int, clock: Clock, stop: StopFlag | None = None) -> None:
     """A program that takes a second a step."""
     session = WorkerSession(order, stop or StopFlag(), clock)
@@ -57,7 +62,7 @@ def train(order: Order, first: int, last: int, clock: Clock, stop: StopFlag | No
         clock.now += 1.0
         if position.epoch_ended:
             session.log_epoch(position.epoch, position.step, {})
-        session.step_done(position, lambda step=position.step: f"state {step}".encode())
+        session.step_done(position, partial(state_of, position.step))
 
 
 def resumptions(order: Order) -> list[Resumed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def orders_given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     starts: list[int] = []
     ask = decoded._ask
 
-    def noted(idle: object, order: dict[str, object]) -> object:
+    def noted(idle: Any, order: dict[str, Any]) -> object:
         starts.append(order["start"])
         return ask(idle, order)
 

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from ablate.methods.cocord_config import CoCoRDConfig
 from ablate.training import losses, networks
-from ablate.training.cocord_step import CoCoRD, CoCoRDConfig
+from ablate.training.cocord_step import CoCoRD
 from ablate.training.precision import Precision
 from ablate.training.step import Batch, Needs, OptimizerStep
 
@@ -26,10 +28,10 @@ def config(**changes: object) -> CoCoRDConfig:
     return CoCoRDConfig(**{**tiny, **changes})  # type: ignore[arg-type]
 
 
-def module(teacher: str = "resnet14", **changes: object) -> CoCoRD:
+def module(teacher: str = "resnet14", **changes: Any) -> CoCoRD:
     torch.manual_seed(1)
-    nets = [networks.build(name, CLASSES, 1) for name in (NARROW, teacher)]
-    return CoCoRD(config(**changes), *nets, nets[1].feature_dim, seed=3)
+    student, taught_by = (networks.build(name, CLASSES, 1) for name in (NARROW, teacher))
+    return CoCoRD(config(**changes), student, taught_by, taught_by.feature_dim, seed=3)
 
 
 def batch(step: int = 0, views: Iterable[str] = "qkt") -> Batch:
@@ -108,7 +110,7 @@ ALL = {"student": 2, "slow_student": 2, "teacher": 1, "student_head": 2, "slow_h
     ],
 )  # fmt: skip
 def test_cost_follows_the_variant(
-    changes: dict[str, object], expected: dict[str, int], views: str
+    changes: dict[str, Any], expected: dict[str, int], views: str
 ) -> None:
     ran, rendered = passes(module(**changes))
     assert ran == {name: count for name, count in expected.items() if count}
@@ -191,7 +193,7 @@ def test_teacher_head_moves_by_the_mismatch_rule(
     ],
 )
 def test_averages_follow_only_where_a_loss_looks_at_them(
-    changes: dict[str, object], followed: set[str]
+    changes: dict[str, Any], followed: set[str]
 ) -> None:
     averages = "teacher_head", "slow_student", "slow_head"
     assert {part for part in averages if moved(module(**changes), part)} == followed
@@ -217,7 +219,7 @@ def test_at_equal_widths_both_mismatch_rules_are_the_published_update() -> None:
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9, 1.0])
 def test_slow_student_is_the_average_of_weights_before_the_step(momentum: float) -> None:
-    cocord = module(slow_momentum=momentum)
+    cocord: Any = module(slow_momentum=momentum)
     slow = cocord.slow_student.conv1.weight.clone()
     for step in range(3):
         fast = cocord.student.conv1.weight.detach().clone()
@@ -310,8 +312,8 @@ def test_contrastive_accuracy_counts_the_own_key() -> None:
 
 
 def test_seed_decides_heads_and_dictionary() -> None:
-    nets = [networks.build(name, CLASSES, 1) for name in (NARROW, "resnet14")]
-    queues = [CoCoRD(config(), *nets, 64, seed=seed).queue for seed in (0, 0, 1)]
+    student, teacher = (networks.build(name, CLASSES, 1) for name in (NARROW, "resnet14"))
+    queues = [CoCoRD(config(), student, teacher, 64, seed=seed).queue for seed in (0, 0, 1)]
     assert torch.equal(queues[0], queues[1])
     assert not torch.equal(queues[0], queues[2])
 
