@@ -38,3 +38,9 @@ def test_private_characters_of_a_text_are_no_codes() -> None:
 def test_a_superscript_is_never_a_digit_beside_its_base() -> None:
     assert "210" not in tex("2¹⁰")
     assert "12" not in tex("½")
+
+
+def test_a_letter_of_another_script_is_one_code_with_its_accent() -> None:
+    assert tex("Ёй") == "[U+0401][U+0439]"
+    assert tex("Ёй", Engine.LUALATEX) == "Ёй"
+    assert "[U+" not in tex("ά é ŷ")
