@@ -170,7 +170,7 @@ def test_a_teacher_depends_on_nothing_that_a_variant_sets() -> None:
 @pytest.mark.parametrize("method", sorted(BUILT_IN))
 def test_seeds_that_are_said_to_share_upstream_work_do(method: str) -> None:
     declared = BUILT_IN[method]
-    on = {"loss__kd": 1.0} if declared.has_part("loss.kd") else {}
+    on: dict[str, Any] = {"loss__kd": 1.0} if declared.has_part("loss.kd") else {}
     made = job(method, **on)
     each = [
         declared.upstream(replace(made, seed=seed), lambda m, n: m.baseline({"teacher": n}))

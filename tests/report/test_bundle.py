@@ -190,9 +190,10 @@ def test_every_flipped_byte_of_a_results_file_is_found(bundle: Path) -> None:
     files = unpacked(bundle)
     name = next(name for name in files if name.endswith("result.json"))
     for place in range(0, len(files[name]), 97):
-        wrong = bytearray(files[name])
-        wrong[place] ^= 1
-        path = changed(bundle, lambda files, wrong=wrong: files.update({name: bytes(wrong)}))
+        flipped = bytearray(files[name])
+        flipped[place] ^= 1
+        wrong = {name: bytes(flipped)}
+        path = changed(bundle, lambda files: files.update(wrong))  # noqa: B023 - called at once
         assert check_bundle(path).differences
 
 
