@@ -26,7 +26,7 @@ check: $(VENV)/.installed-test
 
 # Long: kills workers and orchestrators at random moments and compares every digest.
 chaos: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -m slow tests/execute
+	$(BIN)/python -m pytest -q -m "slow and not slurm" tests/execute
 
 # Results folders as strangers could send them (100 more than the suite has, or as many as
 # HOSTILE_MUTATIONS says), and chaos on a machine that fails; needs root, for a cage.

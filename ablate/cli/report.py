@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -22,6 +22,28 @@ from ablate.cli.common import (
     guarded,
     tell,
 )
+from ablate.cli.report_options import (
+    ENDINGS,
+    AllOption,
+    BaselineOption,
+    CaptionsOption,
+    ColumnOption,
+    Engine,
+    EngineOption,
+    Epoch,
+    EpochOption,
+    FiguresOption,
+    Format,
+    FormatOption,
+    FromOption,
+    HtmlOption,
+    MetricOption,
+    Notes,
+    NotesOption,
+    OutOption,
+    PowerOption,
+    TableOption,
+)
 from ablate.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
@@ -31,109 +53,6 @@ if TYPE_CHECKING:
     from ablate.store.results import StudyResults
 
 _MANY_JOBS = 10_000  #: from here on the tables are made by several processes
-
-
-class Format(StrEnum):
-    """What a table can be printed as."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    LATEX = "latex"
-    CSV = "csv"
-    JSON = "json"
-    HTML = "html"
-
-
-class Notes(StrEnum):
-    """How much is said below a table."""
-
-    SHORT = "short"
-    FULL = "full"
-
-
-class Engine(StrEnum):
-    """What compiles LaTeX."""
-
-    PDFLATEX = "pdflatex"
-    LUALATEX = "lualatex"
-
-
-class Epoch(StrEnum):
-    """Which epoch's metrics are shown."""
-
-    LAST = "last"
-    BEST = "best"
-
-
-ENDINGS = {
-    ".txt": Format.TERMINAL,
-    ".md": Format.MARKDOWN,
-    ".tex": Format.LATEX,
-    ".csv": Format.CSV,
-    ".json": Format.JSON,
-    ".html": Format.HTML,
-}
-
-
-TableOption = Annotated[bool, typer.Option("--table", help="Print tables (the default).")]
-FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Of the tables; default: terminal.")
-]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", help="File for the tables; its ending says the format.")
-]
-MetricOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metric",
-        help='Only this metric. With --from: "NAME:UNIT:higher" (or lower), also repeated.',
-    ),
-]
-EpochOption = Annotated[
-    Epoch, typer.Option("--epoch", help="last, or the best on the test set (optimistic).")
-]
-PowerOption = Annotated[
-    float | None, typer.Option("--power", help="Seeds needed for intervals of this half-width.")
-]
-HtmlOption = Annotated[
-    Path | None, typer.Option("--html", help="Write a self-contained page per study.")
-]
-FiguresOption = Annotated[
-    Path | None, typer.Option("--figures", help="Folder for figures, as PDF and PNG.")
-]
-CaptionsOption = Annotated[
-    bool,
-    typer.Option("--captions", help="Write captions beside the figures (.tex, .txt), not in them."),
-]
-NotesOption = Annotated[
-    Notes, typer.Option("--notes", help="Below a table: at most four lines, or all.")
-]
-FromOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--from",
-        help="Report a file of other tools: .csv, .parquet or .jsonl with columns variant, seed, "
-        "one per metric, and if need be pair, group, status.",
-    ),
-]
-EngineOption = Annotated[
-    Engine,
-    typer.Option("--latex-engine", help="Of --format latex: lualatex prints scripts of any kind."),
-]
-BaselineOption = Annotated[
-    str | None,
-    typer.Option("--baseline", help="With --from: the reference row; default: the first."),
-]
-ColumnOption = Annotated[
-    list[str] | None,
-    typer.Option("--column", help="With --from: a column's name there, variant=run_name."),
-]
-AllOption = Annotated[
-    bool,
-    typer.Option(
-        "--all", help="All studies, also those that were run again since, under the same name."
-    ),
-]
 
 
 @guarded
@@ -168,22 +87,13 @@ def report(
     if captions and figures is None:
         raise InputError(Problem("--captions", "", "is about figures", "add --figures FOLDER"))
     chosen = format_of_tables if tables_too else None
+    options = ReportOptions(power=power, notes=notes.value, engine=engine.value, captions=captions)
     if from_ is not None:
-        options = ReportOptions(
-            power=power, notes=notes.value, engine=engine.value, captions=captions
-        )
         found = _elsewhere(from_, baseline, metric, column)
         _report_elsewhere(found, options, chosen, out, html=html, figures=figures)
         return
     _check_only_from(baseline, column, metric)
-    options = ReportOptions(
-        metric=metric[0] if metric else None,
-        selection=epoch.value,
-        power=power,
-        notes=notes.value,
-        engine=engine.value,
-        captions=captions,
-    )
+    options = replace(options, metric=metric[0] if metric else None, selection=epoch.value)
     folder = existing_results(results)
     found_here, many = _found(folder, study, everything=everything)
     written = _tables(folder, found_here, options, chosen, out, shared=many)

@@ -99,10 +99,7 @@ def run(
     from ablate.execute.run_study import Options
     from ablate.study.parse import read_study
 
-    settings = settings_for(studies[0])
-    if executor is not None:
-        kind = settings.executor.model_copy(update={"kind": executor.value})
-        settings = settings.model_copy(update={"executor": kind})
+    settings = _with_executor(settings_for(studies[0]), executor)
     chosen = StudyOptions.parse(settings, profile=profile, set_=set_, seeds=seeds)
     read = [read_study(study) for study in studies]
     matrices = [chosen.expand(study) for study in read]
@@ -123,6 +120,14 @@ def run(
         detach=detach,
     )
     raise typer.Exit(_carry_out(matrices, settings, folder, options, as_json=as_json))
+
+
+def _with_executor(settings: Settings, kind: ExecutorKind | None) -> Settings:
+    """The settings with the place that --executor names, if it names one."""
+    if kind is None:
+        return settings
+    executor = settings.executor.model_copy(update={"kind": kind.value})
+    return settings.model_copy(update={"executor": executor})
 
 
 def _carry_out(

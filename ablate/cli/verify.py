@@ -63,10 +63,8 @@ def verify(
     settings = settings_for(study)
     options = StudyOptions.parse(settings, profile=profile, set_=set_, seeds=seeds)
     matrix = options.expand(read_study(study))
-    chosen = _chosen_job(matrix, job, study)
-    patient = _patient(settings, kills)
-    folder = results_folder(results, settings)
-    stop = StopRequests()
+    chosen, folder = _chosen_job(matrix, job, study), results_folder(results, settings)
+    patient, stop = _patient(settings, kills), StopRequests()
     with _scratch() as scratch, listening(stop):
         proof = prove(
             matrix,
@@ -77,15 +75,20 @@ def verify(
             seed,
             lambda part, where: _whole(run_study(part, where, patient, Live(where), stop=stop)),
         )
-        if as_json:
-            print_json({**asdict(proof), "interrupted": proof.broke, "equal": proof.agrees})
-        else:
-            tell(f"job {proof.job[:10]}: {job_names(matrix)[proof.job]}")
-            _show(proof)
+        _show_proof(proof, job_names(matrix)[proof.job], as_json=as_json)
         if proof.broke and not proof.agrees:
             typer.echo("DIFFERENT: resuming changed the result", err=True)
             raise typer.Exit(1)
     _conclude(proof, err=as_json)
+
+
+def _show_proof(proof: Proof, job: str, *, as_json: bool) -> None:
+    """Print what both runs came to, for people or for programs."""
+    if as_json:
+        print_json({**asdict(proof), "interrupted": proof.broke, "equal": proof.agrees})
+    else:
+        tell(f"job {proof.job[:10]}: {job}")
+        _show(proof)
 
 
 def _conclude(proof: Proof, *, err: bool) -> None:

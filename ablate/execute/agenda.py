@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,10 +10,12 @@ from ablate.execute.display import Work
 from ablate.execute.launch.devices import visible_name
 from ablate.execute.recovery import Past
 from ablate.execute.scheduler.messages import Task
+from ablate.execute.scheduler.retry import RetryPolicy
 from ablate.execute.worker.order import Order
 from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
 from ablate.methods.device import Device, DeviceKind
+from ablate.methods.lifecycle import BROKEN, JobStatus
 from ablate.methods.session import JobConfig, Machine
 from ablate.store.rundir import RunDirectory
 from ablate.study.settings import Settings
@@ -65,6 +67,27 @@ class Agenda:
         config = self.config(job)
         kind = f"{config.kind} {config.method} {config.pair} {config.data}"
         return Task(job, kind, tuple(config.upstream.values()), self.rows[job])
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """How often attempts that went wrong are repeated."""
+        execution = self.settings.execution
+        return RetryPolicy(
+            execution.max_retries,
+            execution.retry_delay_s,
+            machine_wait_s=60 * execution.machine_wait_minutes,
+        )
+
+    def blocked_by(self, job: str, status_of: Callable[[str], JobStatus]) -> str:
+        """Which job, of all that a blocked one waits for, failed itself."""
+        while (status := status_of(job)) is JobStatus.BLOCKED:
+            needed = self.config(job).upstream.values()
+            job = next(name for name in needed if status_of(name) in BROKEN)
+        return f"waits for {self.name(job)}, which {status}"
+
+    def name(self, job: str) -> str:
+        """What people call a job."""
+        return self.names().get(job, short(job))
 
     def names(self) -> dict[str, str]:
         """What people call each job: variant, networks where there are any, and seed."""

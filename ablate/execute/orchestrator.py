@@ -14,15 +14,7 @@ from dataclasses import replace
 from ablate.execute.agenda import Agenda
 from ablate.execute.attempt_end import read_end, write_end
 from ablate.execute.display import Complaints, Display
-from ablate.execute.launch.base import (
-    Began,
-    Exit,
-    Handle,
-    Launcher,
-    Queued,
-    Report,
-    in_words,
-)
+from ablate.execute.launch.base import Began, Exit, Handle, Launcher, Queued, Report, in_words
 from ablate.execute.launch.devices import free_gpu_bytes
 from ablate.execute.launch.memory import MemoryWatch, ReadFree, taken_bytes
 from ablate.execute.machine_faults import machine_trouble
@@ -47,36 +39,21 @@ from ablate.execute.scheduler.messages import (
     WakeAfter,
 )
 from ablate.execute.scheduler.placement import DeviceCapacity
-from ablate.execute.scheduler.retry import RetryPolicy
-from ablate.execute.scheduler.scheduler import (
-    Scheduler,
-)
+from ablate.execute.scheduler.scheduler import Scheduler
 from ablate.execute.stop import StopRequests
-from ablate.execute.summary import Summary
+from ablate.execute.summary import Summary, pause_words, stop_words
 from ablate.execute.watching import LogWatch
-from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
-from ablate.methods.lifecycle import BROKEN, AttemptOutcome, JobStatus
+from ablate.methods.lifecycle import BROKEN, OVER, AttemptOutcome, JobStatus
 from ablate.store import checkpoints
 from ablate.store.index import Index
-from ablate.study.settings import Execution
 
 TICK_S = 0.2  #: how often signals, timers and the display are looked after
 SUBMISSIONS = 100  #: how often a run that leaves tries to hand over what is left
 INGEST_S = 1.0  #: how often running jobs' epochs go into the index
 
-_OVER = BROKEN | {JobStatus.DONE}  #: a job of this status starts no more
-
 #: Asked when all jobs of a study have ended: the same study with more seeds, or None.
 MoreSeeds = Callable[[Matrix], Matrix | None]
-
-
-def _policy(execution: Execution) -> RetryPolicy:
-    return RetryPolicy(
-        execution.max_retries,
-        execution.retry_delay_s,
-        machine_wait_s=60 * execution.machine_wait_minutes,
-    )
 
 
 class Orchestrator:
@@ -108,7 +85,7 @@ class Orchestrator:
         self._facts, self._more_seeds, self._lost, self._clock = facts, more_seeds, lost, clock
         self._detach = detach
         self._memory = MemoryWatch(devices := list(devices), free_bytes)
-        self._scheduler = Scheduler((), devices, policy=_policy(agenda.settings.execution))
+        self._scheduler = Scheduler((), devices, policy=agenda.retry_policy)
         self._watch = LogWatch(display)
         self._complaints = Complaints(display.say)
         self._handles: dict[str, Handle] = {}
@@ -122,8 +99,7 @@ class Orchestrator:
         self._timers: list[tuple[float, str]] = []
         self._kill_at: dict[str, float] = {}
         self._next_ingest = 0.0
-        self._stops_seen = 0
-        self._launched = 0
+        self._stops_seen = self._launched = 0
         self._settled = False
 
     def run(self, past: Past) -> Summary:
@@ -200,15 +176,9 @@ class Orchestrator:
 
     def _acknowledge(self, running: int) -> None:
         """Acknowledge a request to stop at once, and say what happens next."""
-        jobs = f"{running} running job{'s' * (running != 1)}"
-        if self._stops_seen > 1:
-            self._display.say(f"ending {jobs} at once")
-        elif running:
-            grace = self.agenda.settings.execution.grace_s
-            self._display.say(
-                f"stopping: {jobs} may take {grace:g} s to write a checkpoint; "
-                "a second Ctrl-C ends them at once, back to their last checkpoint"
-            )
+        if running or self._stops_seen > 1:
+            grace_s = self.agenda.settings.execution.grace_s
+            self._display.say(stop_words(running, self._stops_seen, grace_s=grace_s))
 
     def _handle(self, event: Event) -> None:
         self._carry_out(self._scheduler.handle(event))
@@ -233,8 +203,7 @@ class Orchestrator:
                 case WaitedTooLong():
                     self._display.say("the machine did not recover: nothing is started any more")
                 case SameError(jobs):
-                    names = self.agenda.names()
-                    rows = " and ".join(names.get(job, short(job)) for job in jobs)
+                    rows = " and ".join(map(self.agenda.name, jobs))
                     self._display.say(f"the same error in different rows ({rows}): stopping")
                 case AllSettled():
                     self._settled = True
@@ -255,10 +224,7 @@ class Orchestrator:
     def _announce_pause(self, job: str) -> None:
         """Say once per fault of the machine why the run waits, and how long at most."""
         minutes = self.agenda.settings.execution.machine_wait_minutes
-        self._complaints.tell(
-            f"{self._messages.get(job) or 'the machine cannot go on'}: waiting until that is "
-            f"over, at most {minutes:g} min (machine_wait_minutes); no attempt is counted"
-        )
+        self._complaints.tell(pause_words(self._messages.get(job, ""), minutes=minutes))
 
     def _look_at_machine(self) -> PauseOver:
         trouble = machine_trouble(self.agenda.results)
@@ -330,12 +296,8 @@ class Orchestrator:
         """Ask for more seeds of studies whose jobs have all ended; whether there are any."""
         if self._more_seeds is None or self._stop.count:
             return False
-        asked = [
-            matrix
-            for matrix in self.agenda.matrices
-            if matrix.plan.key not in self._final and (self._settled or self._is_over(matrix))
-        ]
-        grown = {m.plan.key: self._more_seeds(m) for m in asked}
+        ended = [m for m in self.agenda.matrices if m.plan.key not in self._final]
+        grown = {m.plan.key: self._more_seeds(m) for m in ended if self._is_over(m)}
         new = {key: matrix for key, matrix in grown.items() if matrix is not None}
         self._final |= grown.keys() - new.keys()
         if not new:
@@ -356,20 +318,14 @@ class Orchestrator:
     def _is_over(self, matrix: Matrix) -> bool:
         """Whether every job of a study has ended, for good or ill, while others may still run."""
         jobs = matrix.configs.keys() - self.agenda.left_out
-        return all(self._scheduler.status(job) in _OVER for job in jobs)
+        return self._settled or all(self._scheduler.status(job) in OVER for job in jobs)
 
     def _show_blocked(self) -> None:
         for job in self.agenda.configs:
             if job not in self._blocked and self._scheduler.status(job) is JobStatus.BLOCKED:
                 self._blocked.add(job)
-                self._display.job(job, JobStatus.BLOCKED, self._blocked_by(job))
-
-    def _blocked_by(self, job: str) -> str:
-        """Which job, of all that a blocked one waits for, failed itself."""
-        while (status := self._scheduler.status(job)) is JobStatus.BLOCKED:
-            needed = self.agenda.config(job).upstream.values()
-            job = next(name for name in needed if self._scheduler.status(name) in BROKEN)
-        return f"waits for {self.agenda.names().get(job, short(job))}, which {status}"
+                why = self.agenda.blocked_by(job, self._scheduler.status)
+                self._display.job(job, JobStatus.BLOCKED, why)
 
     def _learn_peak(self, job: str, peak: int) -> None:
         if self._memory and peak:

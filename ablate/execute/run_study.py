@@ -104,9 +104,7 @@ def run_studies(
     _take(lock, agenda, options, display)
     own = devices if settings.executor.kind == "local" else ()
     with lock:
-        modules = _modules(agenda, display)
-        made = options.launcher(modules) if options.launcher else None
-        launcher = made or choose_launcher(settings, results, modules)
+        launcher = _launcher(agenda, options, display)
         past = _take_up(agenda, launcher, stop, display)
         to_run = past.open(agenda.configs)
         _require_room_and_data(agenda, to_run, display)
@@ -136,6 +134,14 @@ def _more_seeds(
     if grown is not None or options.more_seeds is None:
         return grown
     return options.more_seeds(matrix)
+
+
+def _launcher(agenda: Agenda, options: Options, display: Display) -> Launcher:
+    """Make what starts attempts: the caller's own, or what the settings say."""
+    modules = _modules(agenda, display)
+    if options.launcher is not None:
+        return options.launcher(modules)
+    return choose_launcher(agenda.settings, agenda.results, modules)
 
 
 def _modules(agenda: Agenda, display: Display) -> list[str]:

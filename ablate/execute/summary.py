@@ -52,6 +52,25 @@ class Summary:
         return 130 if self.stopped else 1
 
 
+def stop_words(running: int, requests: int, *, grace_s: float) -> str:
+    """What a request to stop does to the jobs that run: the first is gentle, the second is not."""
+    jobs = f"{running} running job{'s' * (running != 1)}"
+    if requests > 1:
+        return f"ending {jobs} at once"
+    return (
+        f"stopping: {jobs} may take {grace_s:g} s to write a checkpoint; "
+        "a second Ctrl-C ends them at once, back to their last checkpoint"
+    )
+
+
+def pause_words(trouble: str, *, minutes: float) -> str:
+    """Why a run waits for its machine, and how long at most."""
+    return (
+        f"{trouble or 'the machine cannot go on'}: waiting until that is over, at most "
+        f"{minutes:g} min (machine_wait_minutes); no attempt is counted"
+    )
+
+
 def opening(matrix: Matrix, past: Past) -> Line:
     """Opening line: what the run will do for a study, and which jobs it leaves alone."""
     plan, jobs = matrix.plan, matrix.configs.keys()

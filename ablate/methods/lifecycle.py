@@ -46,6 +46,9 @@ class JobStatus(StrEnum):
 #: Nothing can build on these.
 BROKEN = frozenset({JobStatus.FAILED, JobStatus.DIVERGED, JobStatus.BLOCKED})
 
+#: A job of this status starts no more.
+OVER = BROKEN | {JobStatus.DONE}
+
 #: What a run directory alone can tell, with what processes and upstream jobs say.
 RECORDED: tuple[JobStatus, ...] = tuple(
     status
