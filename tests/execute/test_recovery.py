@@ -121,7 +121,11 @@ def test_a_job_that_begins_anew_gets_on_though_it_got_further_before(
     assert summary.count(JobStatus.DONE) == 1
 
 
-@pytest.mark.parametrize("pid", [1, 0, -1, -2, os.getpid(), os.getppid(), 2**31, 2**62])
+@pytest.mark.parametrize(
+    "pid",
+    [1, 0, -1, -2, os.getpid(), os.getppid(), 2**31, 2**62],
+    ids=["init", "own group", "all", "group 2", "own", "parent", "too large", "huge"],
+)
 def test_a_number_in_a_log_ends_no_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pid: int
 ) -> None:
