@@ -40,6 +40,14 @@ def test_a_damaged_document_is_named(lab, damage):
         read_document(path)
 
 
+def test_a_document_of_another_study_is_named(lab):
+    write_document(lab.results, StudyDocument(lab.plan(), 12.5))
+    path = document_path(lab.results, lab.plan().key)
+    other = path.rename(path.with_name("study-toy-000000000000.json"))
+    with pytest.raises(StoreError, match="study-toy-000000000000"):
+        read_document(other)
+
+
 @pytest.mark.parametrize("key", ["", "../x", ".hidden", "a/b", "a\0"])
 def test_a_key_that_leads_elsewhere_is_refused(lab, key):
     with pytest.raises(StoreError, match="cannot name a study"):

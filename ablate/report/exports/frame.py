@@ -85,7 +85,8 @@ def to_csv(records: Sequence[Record]) -> str:
     """All rows as CSV, with a head, numbers in full precision."""
     table = frame(records)
     for name in table.columns[table.dtypes == "string"]:
-        table[name] = table[name].map(without_controls, na_action="ignore")
+        shown = table[name].map(without_controls, na_action="ignore")
+        table[name] = shown.astype("string")  # an empty column has lost its type by then
         formulas = table[name].str.startswith(_FORMULA).fillna(value=False)
         table.loc[formulas, name] = table.loc[formulas, name].map(no_formula)
     return table.to_csv(index=False, lineterminator="\n")
