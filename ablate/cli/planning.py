@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,8 +70,9 @@ def announce(matrices: Sequence[Matrix], results: Path, settings: Settings, *, y
         if is_done(matrix, results):
             continue
         found = preview_study(matrix, results, settings)
-        for line in short_preview(found):
-            tell(aimed(line, results), err=True)
+        with suppress(OSError):  # a reader that went away ends the words, not the run
+            for line in short_preview(found):
+                tell(aimed(line, results), err=True)
         if yes or not sys.stdin.isatty():
             continue
         if found.needs_consent(settings.execution.ask_above_hours) and not typer.confirm(

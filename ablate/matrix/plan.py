@@ -130,14 +130,15 @@ class StudyPlan:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> StudyPlan:
-        """Read what `to_json` gave, as parsed from its JSON text."""
+        """Read what `to_json` gave, as parsed from its JSON text.
+
+        Raises ValueError, TypeError or KeyError for what is no plan: it may be a stranger's.
+        """
         fields = dict(document)
         fields["variants"] = tuple(
             Variant(**{**v, "role": Role(v["role"])}) for v in document["variants"]
         )
-        fields["jobs"] = tuple(
-            PlannedJob(**{**j, "upstream": tuple(j.get("upstream", ()))}) for j in document["jobs"]
-        )
+        fields["jobs"] = tuple(map(_planned_job, document["jobs"]))
         if document.get("seed_rule") is not None:
             fields["seed_rule"] = SeedRule(**document["seed_rule"])
         fields["contrasts"] = _tuples(Contrast, document.get("contrasts", ()))
@@ -145,7 +146,19 @@ class StudyPlan:
         fields["metrics"] = tuple(map(Metric.from_json, document["metrics"]))
         for name in ("pairs", "seeds", "footnotes"):
             fields[name] = tuple(document[name])
-        return cls(**fields)
+        plan = cls(**fields)
+        if not all(type(seed) is int for seed in plan.seeds):
+            raise ValueError("a seed is no whole number")
+        return plan
+
+
+def _planned_job(document: Mapping[str, Any]) -> PlannedJob:
+    """Read a job of a plan; ValueError for a field of a wrong type."""
+    job = PlannedJob(**{**document, "upstream": tuple(document.get("upstream", ()))})
+    texts = (job.id, job.kind, job.pair, "" if job.variant is None else job.variant, *job.upstream)
+    if type(job.seed) is not int or not all(type(text) is str for text in texts):
+        raise ValueError(f"job {job.id} has a field of a wrong type")
+    return job
 
 
 def _tuples(kind: type[Any], documents: Iterable[Mapping[str, Any]]) -> tuple[Any, ...]:

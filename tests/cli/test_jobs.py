@@ -146,7 +146,7 @@ def test_verify_proves_it_and_leaves_nothing(workshop: Workshop, scratch: Path) 
     assert "equal to the bit: weights and all metrics" in done.stdout
     assert "attempts 3" in done.stdout
     assert not workshop.results.exists()
-    assert not list(scratch.glob("ablate-verify-*"))
+    assert not list(scratch.glob("ablate-scratch-*"))
     workshop.nothing_runs()
 
 
@@ -205,7 +205,7 @@ def test_verify_leaves_what_a_failure_names(workshop: Workshop, scratch: Path) -
     study = workshop.study("fault", '["none"]')
     done = workshop.ablate("verify", study, "--set", "fault=diverge")
     assert done.returncode == 1
-    (kept,) = scratch.glob("ablate-verify-*")
+    (kept,) = scratch.glob("ablate-scratch-*")
     assert f"the runs are kept for a look: {kept}\n" in done.stderr
     (log,) = kept.glob("*/runs/*/log.txt")
     assert str(log) in done.stderr
@@ -222,7 +222,7 @@ def test_verify_finds_a_program_that_does_not_resume(workshop: Workshop, scratch
     done = workshop.ablate("verify", study, "--set", "pause=25", "--kills", "1")
     assert done.returncode == 1, done.stdout
     assert "DIFFERENT" in done.stderr
-    (kept,) = scratch.glob("ablate-verify-*")
+    (kept,) = scratch.glob("ablate-scratch-*")
     assert f"the runs are kept for a look: {kept}\n" in done.stderr
     assert sorted(path.name for path in kept.iterdir()) == ["broken", "whole"]
 

@@ -204,7 +204,7 @@ def test_a_file_of_other_tools(tmp_path):
     path.write_text("variant,seed,F1\n" + "\n".join([*values[:-1], "b,3,80.9"]))
     told = CliRunner().invoke(app, ["report", "--from", str(path), "--metric", "F1:%:higher"])
     assert told.exit_code == 0, told.output
-    assert "better by " in told.stdout
+    assert "10.60 points above the baseline" in " ".join(told.stdout.split())
     assert "baseline: a, the first row" in told.stderr
     found = CliRunner().invoke(
         app, ["report", "--from", str(path), "--baseline", "b", "--format", "json"]

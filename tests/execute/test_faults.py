@@ -252,3 +252,12 @@ def test_a_clock_that_jumps(workshop: Workshop, whole: Outcomes) -> None:
     (lost,) = (e.lost_seconds for e in workshop.events(Resumed))
     assert lost is not None
     assert 0 <= lost < 60
+
+
+def test_nobody_reads_the_output_from_the_start(workshop: Workshop) -> None:
+    run = workshop.start("run", workshop.study())
+    for pipe in (run.stdout, run.stderr):
+        assert pipe is not None
+        pipe.close()
+    assert run.wait(timeout=60) == 0
+    assert len(workshop.outcomes()) == 4

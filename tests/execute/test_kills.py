@@ -15,6 +15,7 @@ from tests.execute.toy_workshop import Workshop, fork_server, is_running, signal
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 
 SLOW = ("--set", "pause=15")
+SLOWER = ("--set", "pause=100")  # so that a job outlasts a look at the index
 
 
 def test_a_killed_worker_is_replaced(workshop: Workshop, whole: Outcomes) -> None:
@@ -54,7 +55,7 @@ def test_the_orchestrator_is_killed_and_orphans_leave_with_a_checkpoint(
 
 def test_both_are_killed(workshop: Workshop, whole: Outcomes) -> None:
     study = workshop.study(method="TAUGHT")
-    run = workshop.start("run", study, *SLOW)
+    run = workshop.start("run", study, *SLOWER)
     victim, *_ = workshop.workers(saved=True)
     until(workshop.indexed, "an index that knows of it")
     signal_worker(victim, signal.SIGSTOP)  # so that it can't notice the other's death
@@ -64,7 +65,7 @@ def test_both_are_killed(workshop: Workshop, whole: Outcomes) -> None:
     workshop.nothing_runs()
     status = json.loads(workshop.ablate("status", "--json").stdout)
     assert status[0]["counts"]["interrupted"] == 1, "its process is gone"
-    workshop.run(study, *SLOW)
+    workshop.run(study, *SLOWER)
     assert workshop.outcomes() == whole
     lost = next(h.attempts[0] for h in workshop.histories() if h.resumed_from)
     assert (lost.outcome, lost.error) == ("lost", "lost with its orchestrator")

@@ -188,7 +188,7 @@ def test_a_problem_names_key_and_remedy(
         ('question = "\\u001b[31m"', "question", "has a control character", ""),
         ('answers = ["a"]', "answers", 'should be a text in quotes, not ["a"]', ""),
         ('references = ["kdd"]', "references[0]", 'no method "kdd"',
-         'did you mean "kd"? or your own: "file.py:NAME"'),
+         'did you mean "kd"? or your own: "file.py:NAME" or "file.toml"'),
         ('references = ["kd", "kd"]', "references[1]", '"kd" is listed twice', "each method once"),
         ('references = ["cocord"]', "references[0]",
          '"cocord" is the study\'s own method: the baseline', "another one"),

@@ -23,6 +23,7 @@ from ablate.methods.cocord_config import CoCoRDConfig
 from ablate.training import networks
 from ablate.training.cocord_step import CoCoRD
 from ablate.training.step import Batch
+from tests import REPOSITORY
 
 FOLDERS = [Path(__file__).parents[1] / "golden"]
 if os.environ.get("ABLATE_GOLDEN"):
@@ -183,9 +184,10 @@ def test_golden_folder_holds_recordings() -> None:
 @pytest.mark.parametrize("seed", [None, 7])
 def test_the_script_makes_recordings_that_are_reproduced(tmp_path: Path, seed: int | None) -> None:
     """Without a seed: the recording of the authors' code, made again from the algorithm."""
-    script = FOLDERS[0] / "make_cocord_steps.py"
+    script = [sys.executable, "-m", "tests.golden.make_cocord_steps"]
     options = [] if seed is None else ["--seed", str(seed)]
-    subprocess.run([sys.executable, script, *options, "--out", tmp_path / "x.npz"], check=True)
+    command = [*script, *options, "--out", str(tmp_path / "x.npz")]
+    subprocess.run(command, check=True, cwd=REPOSITORY)
     made, recorded = Recording(tmp_path / "x.npz"), Recording(FOLDERS[0] / "cocord_steps.npz")
     assert replay(made, made.config()) == []
     assert made.arrays.keys() == recorded.arrays.keys()
