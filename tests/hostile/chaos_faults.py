@@ -95,7 +95,7 @@ def main() -> None:
     workshop = Workshop(folder)
     workshop.settings(checkpoint_every="2 steps", max_retries=1000, retry_delay_s=0.0)
     study = workshop.study(method="TAUGHT")
-    options = ("--set", "work=20", "--set", "pause=900")
+    options = ("--set", "work=20", "--set", "pause=400")
     quiet = workshop.ablate("run", study, *options[:2], "--results", "quiet")
     assert quiet.returncode == 0, quiet.stdout + quiet.stderr
     expected = outcomes_of(workshop, "quiet")
