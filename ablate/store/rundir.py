@@ -166,7 +166,12 @@ class RunDirectory:
             wrong = f"lacks {', '.join(lacks)}" if lacks else f"has {', '.join(odd)}, unknown here"
             right = "`ablate run` of its study writes it anew"
             raise DamagedError(f"{file}: damaged: {wrong} ({right})")
-        return JobConfig(**found)
+        config = JobConfig(**found)
+        try:
+            job_id(config)
+        except (TypeError, ValueError, RecursionError) as error:  # an infinite number has no id
+            raise DamagedError(f"{file}: damaged: {error}") from error
+        return config
 
     def append(self, event: Event, *, durable: bool = True) -> None:
         """Add one line to the event log; if `durable`, it survives power loss once this returns.

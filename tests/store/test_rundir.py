@@ -52,6 +52,8 @@ def test_only_full_ids_name_run_directories(tmp_path, name):
 def test_a_config_that_has_no_id_is_mended(run_directory, make_config, value):
     content = json.dumps({**vars(make_config()), "settings": {"a": value}})
     (run_directory.path / "config.json").write_text(content)
+    with pytest.raises(StoreError, match=r"config\.json: damaged"):
+        run_directory.config()
     assert run_directory.mend_config(make_config())
     assert run_directory.config() == make_config()
     assert not run_directory.mend_config(make_config())
