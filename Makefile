@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run plan test check chaos hostile slurm bench benchmarks clean
+.PHONY: run plan test check chaos hostile slow slurm bench benchmarks clean
 
 run: $(VENV)/.installed
 	$(BIN)/ablate run studies/lpred_symmetry.toml
@@ -32,6 +32,10 @@ chaos: $(VENV)/.installed-test
 # HOSTILE_MUTATIONS says), and chaos on a machine that fails; needs root, for a cage.
 hostile: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -m slow tests/hostile
+
+# Minutes each: every command that the docs show, a wheel, each benchmark made small.
+slow: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -m slow --ignore tests/execute --ignore tests/hostile
 
 # On a real Slurm of two nodes that the tests start on this machine; needs root, slurm-wlm and munge.
 slurm: $(VENV)/.installed-test

@@ -27,6 +27,8 @@ from ablate.matrix.identity import short
 if TYPE_CHECKING:
     from ablate.store.rundir import RunDirectory
 
+_SHOWN = 16 * 2**20  #: bytes of a log that are printed at most: those at its end
+
 JobArgument = Annotated[
     str, typer.Argument(help="Job id, or the start of one.", autocompletion=complete.jobs)
 ]
@@ -79,7 +81,7 @@ def logs(
     """
     folder = existing_results(results)
     run = find_run(folder, job)
-    position = 0
+    first = position = _first_shown(run)
     while True:
         over = not (follow and _may_grow(run, folder))  # first, so that no last words are missed
         text = _read_log(run, position)
@@ -89,8 +91,19 @@ def logs(
         if over:
             break
         time.sleep(0.3)
+    if first:
+        tell(f"{run.log}: {first:,} bytes before these are left out", err=True)
     if not position:
         tell(_silent(run, folder), err=True)  # the log itself is what stdout is for
+
+
+def _first_shown(run: RunDirectory) -> int:
+    """Byte of a job's log at which printing begins: a log may be larger than the memory."""
+    try:
+        with os.fdopen(run.folder.open(run.log.name, os.O_RDONLY), "rb") as log:
+            return max(0, log.seek(0, os.SEEK_END) - _SHOWN)
+    except OSError:
+        return 0  # reading it says what is wrong
 
 
 def _read_log(run: RunDirectory, position: int) -> bytes:
@@ -98,7 +111,7 @@ def _read_log(run: RunDirectory, position: int) -> bytes:
     try:
         with os.fdopen(run.folder.open(run.log.name, os.O_RDONLY), "rb") as log:
             log.seek(position)
-            return log.read()
+            return log.read(_SHOWN)
     except FileNotFoundError:
         return b""
     except OSError as error:

@@ -44,7 +44,7 @@ def measure(
         results = Path(folder) / "results"
         run_study(small, results, settings, Silent(), stop=stop)
         measured = [
-            (original, _cost(RunDirectory.of(results, job), small.configs[job], original))
+            (original, cost_of(RunDirectory.of(results, job), small.configs[job], original))
             for job, original in originals.items()
         ]
     return tuple(PaidJob(original, cost) for original, cost in measured if cost is not None)
@@ -116,7 +116,7 @@ def _batch(config: JobConfig) -> int:
     return int(batch) if isinstance(batch, int | float) else _BATCH
 
 
-def _cost(run: RunDirectory, short: JobConfig, original: JobConfig) -> Cost | None:
+def cost_of(run: RunDirectory, short: JobConfig, original: JobConfig) -> Cost | None:
     """What the original job takes, from the events of a short one; None if that did not end."""
     events = run.events().events
     result = run.result()
@@ -131,7 +131,8 @@ def _cost(run: RunDirectory, short: JobConfig, original: JobConfig) -> Cost | No
         seconds = whole * scale * epochs(original) / epochs(short)
     else:
         epoch = ends[-1].time - ends[-2].time
-        training = min(epoch, max(0.0, ends[-1].trained_s - ends[-2].trained_s))
+        training = max(0.0, ends[-1].trained_s - ends[-2].trained_s - ends[-1].evaluation_s)
+        training = min(epoch, training)
         start = max(0.0, whole - _EPOCHS * epoch)
         seconds = start + epochs(original) * (training * scale + epoch - training)
     return Cost(seconds, result.peak_bytes or None, _size(run.path))

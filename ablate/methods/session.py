@@ -119,8 +119,13 @@ class Session(Protocol):
     def resume(self) -> bytes | None:
         """Newest sound checkpoint, or None at a fresh start."""
 
-    def log_epoch(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
-        """Record the metrics of one finished epoch."""
+    def log_epoch(
+        self, epoch: int, step: int, metrics: Mapping[str, float], *, evaluation_s: float = 0.0
+    ) -> None:
+        """Record the metrics of one finished epoch and the seconds that evaluating took.
+
+        `ablate preview --measure` scales training with the number of images, evaluation not.
+        """
 
     def step_done(self, position: Position, snapshot: Callable[[], bytes] | None) -> None:
         """Save `snapshot()` if one is due; if asked to stop, save and raise Interrupted.

@@ -69,6 +69,7 @@ class EpochEnded:
     step: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     trained_s: float = 0.0  #: training time over all attempts
+    evaluation_s: float = 0.0  #: what of it this epoch's evaluation took, where a program says so
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

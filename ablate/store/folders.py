@@ -36,7 +36,7 @@ _ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotPlainError(OSError):
-    """A link, a pipe or a device in the place of a file or folder."""
+    """A link, a pipe or a device in the place of a file or folder, or a file far too large."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,11 @@ class Folder:
         raise _not_plain(self.path / name)
 
     def read(self, name: str, *, most_bytes: int) -> bytes:
-        """The content of a file; an OSError (EFBIG) if it is larger than `most_bytes`."""
+        """The content of a file; NotPlainError if it is larger than `most_bytes`."""
         with os.fdopen(self.open(name, os.O_RDONLY), "rb") as file:
             if os.fstat(file.fileno()).st_size > most_bytes:
                 what = f"larger than {most_bytes / MIB:g} MiB, so it is not read"
-                raise OSError(errno.EFBIG, what, str(self.path / name))
+                raise NotPlainError(errno.EFBIG, what, str(self.path / name))
             return file.read()
 
     def write(self, name: str, content: bytes) -> None:

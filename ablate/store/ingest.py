@@ -73,7 +73,7 @@ def gather(run: RunDirectory, before: Seen | None) -> JobRows | None:
     if before and (before.events_stamp, before.result_stamp) == stamps:
         return None
     result, problem, result_stamp = _result(run, stamps[1])
-    log = run.events()
+    log, unread = events_beside(run, result)
     job_history = history(log.events, done=result is not None)
     old = before.events_count if before else 0
     anew = before is not None and log.digest(before.events_size) != before.events_digest
@@ -89,7 +89,16 @@ def gather(run: RunDirectory, before: Seen | None) -> JobRows | None:
             for name, value in values.items()
         ],
         anew,
-        tuple(filter(None, (problem, contradiction(run, log, result), _damaged_lines(run, log)))),
+        tuple(
+            sentence
+            for sentence in (
+                problem,
+                unread,
+                contradiction(run, log, result),
+                _damaged_lines(run, log),
+            )
+            if sentence
+        ),
     )
 
 
@@ -226,6 +235,19 @@ def _result(run: RunDirectory, stamp: str) -> tuple[JobResult | None, str, str]:
         return None, f"{error}; the next run does the job again", stamp
     except StoreError as error:
         return None, str(error), Seen.result_stamp
+
+
+def events_beside(run: RunDirectory, result: JobResult | None) -> tuple[EventLog, str]:
+    """The event log, and what is wrong with it: without one, a finished job has no history.
+
+    Its result counts all the same. Of a job without result the log is all that there is.
+    """
+    try:
+        return run.events(), ""
+    except DamagedError as error:
+        if result is None:
+            raise
+        return EventLog(), str(error)
 
 
 def _damaged_lines(run: RunDirectory, log: EventLog) -> str:

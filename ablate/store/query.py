@@ -19,7 +19,7 @@ from ablate.methods.session import JobConfig
 from ablate.store import schema
 from ablate.store.history import JobHistory, history
 from ablate.store.index import Index
-from ablate.store.ingest import contradiction
+from ablate.store.ingest import contradiction, events_beside
 from ablate.store.job_result import JobResult
 from ablate.store.processes import Alive, is_alive
 from ablate.store.results import Point
@@ -106,7 +106,7 @@ class JobDetails:
     history: JobHistory
     result: JobResult | None
     damaged: int  #: lines of its event log that cannot be read
-    doubt: str = ""  #: what its result says otherwise than its last epoch
+    doubt: str = ""  #: what its event log lacks, or says otherwise than its result
 
 
 def studies(index: Index, alive: Alive = is_alive) -> list[StudySummary]:
@@ -133,10 +133,11 @@ def job(index: Index, identifier: str, alive: Alive = is_alive) -> JobDetails:
     """Everything about the job of this full id; StoreError if its files cannot be read."""
     run = RunDirectory.of(index.results, identifier)
     rows, status = index.read(partial(_job, identifier=identifier, alive=alive))
-    log, result = run.events(), run.result()
+    result = run.result()
+    log, unread = events_beside(run, result)
     config = run.config() if (run.path / "config.json").exists() else None
     job_history = history(log.events, done=result is not None)
-    doubt = contradiction(run, log, result)
+    doubt = unread or contradiction(run, log, result)
     return JobDetails(
         identifier, run.path, status, rows, config, job_history, result, log.damaged, doubt
     )

@@ -213,12 +213,14 @@ class RunDirectory:
     def events(self) -> EventLog:
         """Read the event log; damaged lines are left out and counted; absent means empty.
 
-        Raises StoreError if the file cannot be read at all.
+        Raises DamagedError for what is no file, StoreError if the file cannot be read now.
         """
         try:
             content = self.folder.read(self.events_file.name, most_bytes=_MOST_EVENTS)
         except FileNotFoundError:
             return EventLog()
+        except (IsADirectoryError, NotPlainError) as error:
+            raise DamagedError(f"{self.events_file}: damaged: {error.strerror}") from error
         except OSError as error:
             raise StoreError(f"{self.events_file}: {error.strerror}") from error
         return parse_events(content)

@@ -11,6 +11,7 @@ which BatchNorm has no variance: that image is skipped, and it is another one ea
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -126,10 +127,12 @@ class TrainingRun:
     def _end_epoch(self, steps: int) -> None:
         losses = self.progress.sums.means()
         self._require_finite(losses)  # before the test images are looked at
-        metrics = self._evaluate() | losses
+        started = time.perf_counter()
+        metrics = self._evaluate() | losses  # its numbers come to the host: nothing is pending
+        evaluation_s = time.perf_counter() - started
         self.trainable.train()
         self._require_finite(metrics)
-        self.session.log_epoch(self.progress.epoch, steps, metrics)
+        self.session.log_epoch(self.progress.epoch, steps, metrics, evaluation_s=evaluation_s)
         if self.progress.end_epoch(metrics, self.hyper.selection):
             state = self.trainable.student.state_dict()
             self.best_weights = {key: value.cpu().clone() for key, value in state.items()}

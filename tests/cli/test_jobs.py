@@ -99,6 +99,21 @@ def test_an_unknown_job(finished: Workshop) -> None:
     assert 'no job\'s id starts with "nothing"' in done.stderr
 
 
+def test_logs_of_a_file_larger_than_the_memory(finished: Workshop, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(finished.results, results)
+    (log, *_) = results.glob("runs/*/log.txt")
+    with log.open("r+b") as file:
+        file.truncate(2**40)
+        file.seek(0, 2)
+        file.write(b"the last words\n")
+    done = finished.ablate("logs", log.parent.name, "--results", str(results))
+    assert done.returncode == 0
+    assert done.stdout.endswith("the last words\n")
+    assert len(done.stdout) < 2**26
+    assert str(log) in done.stderr and "left out" in done.stderr
+
+
 def test_logs_follow_until_the_job_ends(workshop: Workshop) -> None:
     run = workshop.start("run", workshop.study(), "--seeds", "0", "--set", "pause=40")
     worker, *_ = workshop.workers(saved=True)

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ablate.execute.measure import measure, reduced
-from ablate.matrix.costs import CostTable
+from ablate.execute.measure import Reduction, cost_of, measure, reduced
+from ablate.matrix.costs import CostTable, epochs
 from ablate.matrix.expand import expand
 from ablate.matrix.identity import job_id
+from ablate.methods.catalog import known_data
+from ablate.store.events import EpochEnded, Finished, Started
+from ablate.store.job_result import JobResult
+from ablate.store.rundir import RunDirectory
 from ablate.study.parse import read_study
 from ablate.study.settings import load_settings
 from tests.execute.toy_workshop import Workshop
@@ -63,3 +67,28 @@ def test_a_measured_study_has_a_cost_and_leaves_nothing(workshop: Workshop) -> N
     for config in matrix.configs.values():
         assert table.cost(config).seconds is not None
     assert not workshop.results.exists()
+
+
+def test_evaluation_does_not_grow_with_the_training_images(
+    lab: Lab,
+) -> None:
+    """A short job stands for one of more images: its epochs' training grows, the rest not."""
+    matrix = lab.expand(HEAD + TAU)
+    small, originals = reduced(matrix, Reduction(steps=2))
+    identifier, original = next(iter(originals.items()))
+    short = small.configs[identifier]
+    run = RunDirectory.of(lab.folder / "results", identifier).create(short)
+    run.append(Started(attempt=1, time=100.0))
+    for epoch in (1, 2):
+        ended = 100.0 + 10.0 * epoch
+        run.append(
+            EpochEnded(attempt=1, epoch=epoch, time=ended, trained_s=10.0 * epoch, evaluation_s=8.0)
+        )
+    run.append(Finished(attempt=1, time=120.0))
+    run.write_result(JobResult(metrics={"top1": 50.0}))
+    cost = cost_of(run, short, original)
+    assert cost is not None
+    data, part = known_data(original.data), known_data(short.data)
+    assert data is not None and part is not None and data.train > part.train
+    ratio = data.train / part.train
+    assert cost.seconds == pytest.approx(epochs(original) * (2.0 * ratio + 8.0))

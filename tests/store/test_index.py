@@ -109,6 +109,7 @@ def test_reindex_makes_no_index_where_nothing_was_run(tmp_path):
 def test_a_directory_that_cannot_be_read_keeps_no_other_out(lab):
     runs = [lab.finish(config) for config in lab.configs()]
     (runs[0].path / "config.json").write_text("?")
+    runs[2].result_file.unlink()  # without it, the log is all that tells of the job
     runs[2].events_file.unlink()
     runs[2].events_file.mkdir()
     with Index.open(lab.results, writable=True) as index:
@@ -117,8 +118,31 @@ def test_a_directory_that_cannot_be_read_keeps_no_other_out(lab):
             index.ingest_many(runs)
         first, second = str(raised.value).splitlines()
         assert f"{runs[0].id}/config.json: damaged" in first
-        assert f"{runs[2].id}/events.jsonl: Is a directory" in second
+        assert f"{runs[2].id}/events.jsonl: damaged: Is a directory" in second
         assert index.ingest_many(runs[1:2]) == 0, "it was taken over all the same"
+
+
+def link(file):
+    file.unlink()
+    file.symlink_to("/etc/hostname")
+
+
+def enlarge(file):
+    os.truncate(file, 2**40)
+
+
+@pytest.mark.parametrize(("damage", "word"), [(link, "link"), (enlarge, "larger than")])
+def test_a_result_counts_without_its_event_log(lab, damage, word):
+    run = lab.finish(lab.configs()[0])
+    before = run.read_result()
+    damage(run.events_file)
+    rebuilt = reindex(lab.results)
+    with Index.open(lab.results) as index:
+        found = job(index, run.id)
+    assert (found.status, found.result.metrics) == (JobStatus.DONE, before.metrics)
+    assert not found.history.attempts
+    (sentence,) = rebuilt.left_out
+    assert str(run.events_file) in sentence and word in sentence
 
 
 def test_a_result_that_could_not_be_read_is_looked_at_again(lab, monkeypatch):

@@ -61,7 +61,9 @@ class FakeSession:
     def resume(self) -> bytes | None:
         return self.checkpoint
 
-    def log_epoch(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
+    def log_epoch(
+        self, epoch: int, step: int, metrics: Mapping[str, float], *, evaluation_s: float = 0.0
+    ) -> None:
         self.epochs.append((epoch, step, dict(metrics)))
 
     def step_done(self, position: Position, snapshot: Callable[[], bytes] | None) -> None:

@@ -191,8 +191,10 @@ class WorkerSession:
         saved = exact[-1] if exact else before
         return saved, pulse if pulse and pulse.step >= step else saved
 
-    def log_epoch(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
-        """Record the metrics of one finished epoch."""
+    def log_epoch(
+        self, epoch: int, step: int, metrics: Mapping[str, float], *, evaluation_s: float = 0.0
+    ) -> None:
+        """Record the metrics of one finished epoch and the seconds that evaluating took."""
         self.record(
             EpochEnded(
                 attempt=self.attempt,
@@ -201,6 +203,7 @@ class WorkerSession:
                 step=step,
                 metrics=metrics,
                 trained_s=self.seconds,
+                evaluation_s=evaluation_s,
             )
         )
 
