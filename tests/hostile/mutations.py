@@ -85,8 +85,7 @@ def link_file(forger: Forger, path: Path) -> str:
 def link_folder(forger: Forger, path: Path) -> None:
     """A link to a folder like the one that stood there, so that following it would work."""
     copy = forger.victim / f"copy-{len(forger.done)}"
-    shutil.copytree(path, copy, symlinks=True)
-    _replaced(path)
+    path.rename(copy)  # with the pipes that an earlier mutation left in it
     path.symlink_to(copy)
 
 
