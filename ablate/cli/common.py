@@ -80,7 +80,11 @@ StudyNameArgument = Annotated[
     ),
 ]
 
-_COMMAND = re.compile(r"`(ablate [^`]*)`")  #: as messages name one
+#: Commands that read or write no results folder.
+ELSEWHERE = frozenset({"check", "import", "init", "new", "parts", "schema"})
+
+#: A command that acts on results, as messages name one.
+_COMMAND = re.compile(rf"`(ablate (?!(?:{'|'.join(sorted(ELSEWHERE))})\b)[^`]*)`")
 
 _NUMBER = re.compile(r"[+-]?(?:\.\d+|\d+\.)(?:[eE][+-]?\d+)?")
 
@@ -187,7 +191,7 @@ def aimed(text: str, results: Path) -> str:
 
 def in_command(text: str, remedies: Iterable[Remedy], results: Path) -> str:
     """A sentence and the commands that help, as they are to be typed from here."""
-    commands = [f"`{remedy}{elsewhere(results)}`" for remedy in remedies]
+    commands = [aimed(f"`{remedy}`", results) for remedy in remedies]
     return f"{text}: {' or '.join(commands)}" if commands else text
 
 

@@ -6,10 +6,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from ablate.cli.app import app
-from ablate.cli.common import aimed
+from ablate.cli.common import ELSEWHERE, aimed
 from tests.execute.toy_workshop import Workshop
 from tests.report.results_folder import make_results
 
@@ -76,3 +77,15 @@ def test_what_a_run_leads_to(workshop: Workshop) -> None:
     again = workshop.run(study, "--seeds", "0", "--results", "rb", code=1)
     assert "(`ablate retry --results rb` requeues them)" in again
     assert "the table: `ablate report study --results rb`" in again
+
+
+def test_a_command_without_results_gets_none(project: Path) -> None:
+    commands = getattr(get_command(app), "commands")  # noqa: B009  # typer's own class of a group
+    without = {
+        name
+        for name, command in commands.items()
+        if not any("--results" in option.opts for option in command.params)
+    }
+    assert without == ELSEWHERE
+    told = aimed("`ablate init` writes one; `ablate run study` goes on", Path("rb"))
+    assert told == "`ablate init` writes one; `ablate run study --results rb` goes on"

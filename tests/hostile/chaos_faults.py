@@ -1,4 +1,8 @@
-"""Run in a cage: a study under kills, a disk that fills and empties, copies, and closed outputs.
+"""Run in a cage: a study under kills and whatever a strange machine does to it.
+
+The disk fills and empties, inodes and open files run out, the folder is copied in mid-run, the
+reader of the output goes away; all the time temporary folders cannot be written and /dev/shm
+has 64 KiB.
 
     chaos_faults.py SEED FAULTS    # prints a JSON object with what was done and what came out
 
@@ -15,13 +19,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+import psutil
 
 from tests.execute.chaos import MOMENTS, Chaos, consistent
 from tests.execute.toy_workshop import Workshop
 
-DISK = "size=3m"
+DISK = "size=3m,nr_inodes=2000"
 COPIES = 3  #: in how many copies a run goes on at once, beside the original's
 
 
@@ -29,7 +36,13 @@ class Faults(Chaos):
     """Kills, and what else happens to a run on a strange machine."""
 
     def _disturb(self, run: subprocess.Popen[str]) -> None:
-        faults = {"disk": self._fill, "copy": self._copy, "output": self._close}
+        faults = {
+            "disk": self._fill,
+            "inodes": self._use_inodes,
+            "files": self._use_files,
+            "copy": self._copy,
+            "output": self._close,
+        }
         which = self._rng.choice(["kill", "kill", *faults])
         if which == "kill":
             super()._disturb(run)
@@ -49,6 +62,25 @@ class Faults(Chaos):
         os.close(descriptor)
         time.sleep(self._rng.uniform(0.1, 2.0))
         filler.unlink()
+
+    def _use_inodes(self, _: subprocess.Popen[str]) -> None:
+        """Make files until the file system can hold no more, and remove them after a while."""
+        filler = self.workshop.results / "filler"
+        with contextlib.suppress(OSError):
+            filler.mkdir()
+            for number in range(3000):
+                (filler / str(number)).touch()
+        time.sleep(self._rng.uniform(0.1, 2.0))
+        shutil.rmtree(filler, ignore_errors=True)
+
+    def _use_files(self, run: subprocess.Popen[str]) -> None:
+        """Let the run open no more files for a while."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(run.pid)
+            soft, hard = process.rlimit(psutil.RLIMIT_NOFILE)
+            process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds(), hard))
+            time.sleep(self._rng.uniform(0.1, 2.0))
+            process.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
 
     def _copy(self, _: subprocess.Popen[str]) -> None:
         """Copy the folder as it is now; in the first copies, runs go on beside the original."""
@@ -71,6 +103,11 @@ def _copied(results: Path, copy: Path) -> None:
         shutil.copytree(results, copy, ignore=shutil.ignore_patterns("filler"))
 
 
+def mount(options: str, place: Path) -> None:
+    """Mount a file system in memory, inside the cage."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(place)], check=True)
+
+
 def finish(workshop: Workshop, *command: str) -> None:
     """Let a run come to its end, by itself or beside one that is at it."""
     done = workshop.ablate(*command, "--wait")
@@ -90,6 +127,8 @@ def outcomes_of(workshop: Workshop, results: str) -> list[object]:
 
 def main() -> None:
     seed, faults = int(sys.argv[1]), int(sys.argv[2])
+    mount("ro", Path(tempfile.gettempdir()))
+    mount("size=64k", Path("/dev/shm"))
     folder = Path.cwd() / "chaos"
     folder.mkdir()
     workshop = Workshop(folder)
@@ -100,8 +139,7 @@ def main() -> None:
     assert quiet.returncode == 0, quiet.stdout + quiet.stderr
     expected = outcomes_of(workshop, "quiet")
     workshop.results.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", DISK, "none", str(workshop.results)]
-    subprocess.run(mount, check=True)
+    mount(DISK, workshop.results)
     workshop.order(*MOMENTS)
     chaos = Faults(
         workshop, ("run", study, *options), seed, longest_s=0.6,

@@ -40,6 +40,6 @@ def test_more_folders_from_strangers(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [5, 6])
-def test_chaos_with_full_disks_copies_and_closed_outputs(tmp_path: Path, seed: int) -> None:
+def test_chaos_on_a_machine_that_fails(tmp_path: Path, seed: int) -> None:
     faults = told(tmp_path, "chaos_faults.py", seed, 25, timeout_s=1700)
-    assert {"disk", "copy", "output"} <= faults.keys()
+    assert {"disk", "inodes", "files", "copy", "output"} <= faults.keys()
