@@ -9,6 +9,7 @@ report does.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -113,6 +114,15 @@ def _plain(lines: Iterable[Line]) -> str:
 def clean(text: str) -> str:
     """Text that cannot move a terminal's cursor, change its colours or reorder its words."""
     return without_controls(text).replace(_NBSP, " ")
+
+
+def json_text(value: object) -> str:
+    """JSON, indented, in UTF-8 characters but for controls, which stand as escapes.
+
+    Raises ValueError for numbers that JSON does not have.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def without_controls(text: str) -> str:

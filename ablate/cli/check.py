@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ablate.cli.common import DebugOption, JsonOption, guarded, tell
+from ablate.console import json_text
 
 _MOST_SHOWN = 10
 
@@ -29,7 +29,7 @@ def check(
 
     checked = check_bundle(bundle)
     if as_json:
-        typer.echo(json.dumps(asdict(checked), indent=2, ensure_ascii=False))
+        typer.echo(json_text(asdict(checked)))
         raise typer.Exit(1 if checked.differences else 0)
     for notice in checked.notices:
         tell(f"notice: {notice}", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from ablate.cli.common import (
     tell,
 )
 from ablate.cli.study_options import StudyOptions
+from ablate.console import json_text
 from ablate.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -153,4 +153,4 @@ def schema(
     from ablate.study.json_schema import settings_schema, study_schema
 
     chosen = study_schema() if what is SchemaOf.STUDY else settings_schema()
-    typer.echo(json.dumps(chosen, ensure_ascii=False, indent=2))
+    typer.echo(json_text(chosen))

@@ -28,12 +28,11 @@ are, and numbers as numbers.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.console import without_controls
+from ablate.console import json_text, without_controls
 from ablate.errors import InputError, Problem, StoreError
 from ablate.report.exports.records import finite
 from ablate.store.files import atomic_write
@@ -78,7 +77,7 @@ def frame(records: Sequence[Record]) -> pd.DataFrame:
 
 def to_json(records: Sequence[Record]) -> str:
     """A list of the records, indented, in UTF-8 characters; what is no number is null."""
-    return json.dumps(_plain(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(_plain(records)) + "\n"
 
 
 def to_csv(records: Sequence[Record]) -> str:

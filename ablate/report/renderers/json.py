@@ -15,9 +15,9 @@ tables     what was asked for: layout, study, key, title, question, metric, sele
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
+from ablate.console import json_text
 from ablate.report.exports.records import Record, finite, records
 from ablate.report.tables.analysis import Analysis
 from ablate.report.tables.effects import effect_families
@@ -38,7 +38,7 @@ def render_json(tables: Sequence[Table]) -> str:
         "effects": [effect for one in analyses.values() for effect in _effects(one)],
         "tables": [_table(table) for table in tables],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(document) + "\n"
 
 
 def _about(analysis: Analysis) -> Record:
