@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ablate.matrix.identity import canonical
 from ablate.methods.catalog import by_content
@@ -16,6 +16,8 @@ from ablate.methods.metrics import Metric
 from ablate.methods.parts import Value
 from ablate.methods.session import JobConfig
 from ablate.study.seeds import SeedRule
+
+Made = TypeVar("Made")
 
 
 class Role(StrEnum):
@@ -136,20 +138,38 @@ class StudyPlan:
         """
         fields = dict(document)
         fields["variants"] = tuple(
-            Variant(**{**v, "role": Role(v["role"])}) for v in document["variants"]
+            _typed(Variant(**{**v, "role": Role(v["role"])})) for v in document["variants"]
         )
         fields["jobs"] = tuple(map(_planned_job, document["jobs"]))
         if document.get("seed_rule") is not None:
-            fields["seed_rule"] = SeedRule(**document["seed_rule"])
+            fields["seed_rule"] = _typed(SeedRule(**document["seed_rule"]))
         fields["contrasts"] = _tuples(Contrast, document.get("contrasts", ()))
         fields["pair_groups"] = _tuples(PairGroup, document.get("pair_groups", ()))
         fields["metrics"] = tuple(map(Metric.from_json, document["metrics"]))
         for name in ("pairs", "seeds", "footnotes"):
             fields[name] = tuple(document[name])
-        plan = cls(**fields)
+        plan = _typed(cls(**fields))
         if not all(type(seed) is int for seed in plan.seeds):
             raise ValueError("a seed is no whole number")
+        if not all(type(text) is str for text in (*plan.pairs, *plan.footnotes)):
+            raise ValueError("a pair or a footnote is no text")
+        whole = {v.label for v in plan.variants if v.role is Role.VARIANT and not v.same_as}
+        if not {v.same_as for v in plan.variants if v.same_as} <= whole:
+            raise ValueError("a row is the same as one that is not there")
         return plan
+
+
+#: Annotation of a field -> its type in JSON.
+_PLAIN = {"str": str, "int": int, "bool": bool}
+
+
+def _typed(made: Made) -> Made:
+    """A dataclass as it is; ValueError if a text or a whole number of it is something else."""
+    for one in dataclasses.fields(made):
+        kind = _PLAIN.get(str(one.type))
+        if kind is not None and type(getattr(made, one.name)) is not kind:
+            raise ValueError(f"{one.name} of a {type(made).__name__} is of a wrong type")
+    return made
 
 
 def _planned_job(document: Mapping[str, Any]) -> PlannedJob:
@@ -164,7 +184,7 @@ def _planned_job(document: Mapping[str, Any]) -> PlannedJob:
 def _tuples(kind: type[Any], documents: Iterable[Mapping[str, Any]]) -> tuple[Any, ...]:
     """Dataclasses from JSON objects, their lists as tuples."""
     return tuple(
-        kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()})
+        _typed(kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}))
         for document in documents
     )
 

@@ -43,7 +43,9 @@ def write_document(results: Path, document: StudyDocument) -> None:
 def read_document(path: Path) -> StudyDocument:
     """Read a study document; StoreError if it is absent, damaged, or another study's."""
     try:
-        content = json.loads(Folder(path.parent, depth=1).read(path.name, most_bytes=_MOST_BYTES))
+        content = values.parsed(
+            Folder(path.parent, depth=1).read(path.name, most_bytes=_MOST_BYTES)
+        )
         plan = StudyPlan.from_json(content["plan"])
         if path.stem != plan.key:
             raise ValueError(f'its content belongs to "{plan.key}": it was changed, or renamed')

@@ -6,13 +6,23 @@ characters, NaN. What comes out of here is safe to store and to compare.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 #: What reading a document raises whose values are of other types than it should have.
 MISSHAPEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 MOST_ENTRIES = 10_000  #: of a mapping or list in an event or a result
+
+
+def parsed(content: bytes) -> Any:
+    """JSON; ValueError for what is none, and for half a character, which no file can hold."""
+    value = json.loads(content)
+    if b"\\u" in content:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def whole(value: object) -> int | None:

@@ -243,6 +243,19 @@ def test_grid_leaves_unplanned_spots_empty():
     ]  # fmt: skip
 
 
+def test_no_grid_whose_holes_are_rows_of_another_group():
+    rows = [
+        variant("b", "baseline"),
+        variant("w", group="m_c", momentum__teacher_head=0.0),
+        variant("x", group="g", momentum__teacher_head=0.0, momentum__slow_student=0.0),
+        variant("y", group="g", momentum__teacher_head=1.0, momentum__slow_student=1.0),
+    ]
+    scores = one_pair(*[[1.0, 2.0, 3.0]] * 4, variants=rows)
+    study = build({"top1": scores}, rows)
+    assert [table.layout for table in report.study_tables(study)] == ["one_part"]
+    assert not [figure for figure in planned_figures(study) if figure.kind == "grid"]
+
+
 def test_several_grids_are_told_apart():
     rows, scores = [variant("base", "baseline")], {}
     for group, part in (("m_c × τ", "temperature"), ("m_c × N", "dictionary.size")):

@@ -40,6 +40,21 @@ def test_a_damaged_document_is_named(lab, damage):
         read_document(path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("same_as", True), ("same_as", "no row"), ("group", 3), ("label", "\ud800"), ("method", None)],
+)
+def test_a_row_of_a_wrong_type_is_named(lab, field, value):
+    plan = lab.plan()
+    write_document(lab.results, StudyDocument(plan, 12.5))
+    path = document_path(lab.results, plan.key)
+    content = json.loads(path.read_text())
+    content["plan"]["variants"][-1][field] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match=plan.key):
+        read_document(path)
+
+
 def test_a_document_of_another_study_is_named(lab):
     write_document(lab.results, StudyDocument(lab.plan(), 12.5))
     path = document_path(lab.results, lab.plan().key)

@@ -37,7 +37,8 @@ class Grid:
 def find_grids(plan: StudyPlan) -> list[Grid]:
     """Groups of variants that change the same two parts.
 
-    A variant that changes only one of them stands in the baseline's row or column.
+    A variant that changes only one of them stands in the baseline's row or column. Where rows of
+    another group would fill holes of a grid, there is none: it would name a best that is none.
     """
     groups: dict[str, list[int]] = {}
     for index, variant in enumerate(plan.variants):
@@ -52,7 +53,20 @@ def find_grids(plan: StudyPlan) -> list[Grid]:
         if len(parts) == 2 and len(both) >= 2 and all(name in plan.baseline for name in parts):
             grids.append(_shape(plan, group, members, *_axes(plan, both[0])))
     wide = [g for g in grids if len(g.row_values) > 1 and len(g.column_values) > 1]
+    wide = [g for g in wide if not _is_filled_by_others(plan, g)]
     return [replace(g, alone=len(wide) == 1) for g in wide]
+
+
+def _is_filled_by_others(plan: StudyPlan, grid: Grid) -> bool:
+    """Whether a row of another group stands in a hole of the grid."""
+    first, second = grid.row_part, grid.column_part
+    spots = {
+        (v.changes.get(first, plan.baseline[first]), v.changes.get(second, plan.baseline[second]))
+        for v in plan.variants
+        if v.role is Role.VARIANT and v.changes.keys() <= {first, second}
+    }
+    missing = spots - grid.labels.keys()
+    return any(row in grid.row_values and column in grid.column_values for row, column in missing)
 
 
 def _axes(plan: StudyPlan, index: int) -> tuple[str, str]:
