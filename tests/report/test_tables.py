@@ -564,7 +564,7 @@ def test_full_notes_say_everything():
 
 def test_pairing_that_bought_nothing_is_said():
     table = single(BASELINE, [90.4, 90.1, 90.3, 90.6, 90.0], ABOVE[::-1], seeds=range(5))
-    assert "Pairing bought little: r = −" in footer(table)
+    assert "Pairing made the intervals wider: r = −" in footer(table)
 
 
 def test_earlier_looks_are_in_the_footer():

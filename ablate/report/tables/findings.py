@@ -82,9 +82,10 @@ def _tested(analysis: Analysis, cell: Cell, one: Comparison) -> str:
     if one.verdict is Verdict.EQUIVALENT:
         margin = _margin(analysis, cell)
         return f" is equivalent to the baseline{measured} within {margin}: {between}."
-    worth = number(max(high if cell.metric.higher_is_better else -low, 0.0), digits)
-    most = f", so at most {worth} better" if cell.metric.comparable else ""
-    return f" shows no difference to the baseline{measured}: {between}{most}."
+    ends = (high, -low) if cell.metric.higher_is_better else (-low, high)
+    better, worse = (number(max(end, 0.0), digits) for end in ends)
+    most = f", so at most {better} better or {worse} worse" if cell.metric.comparable else ""
+    return f" does not differ detectably from the baseline{measured}: {between}{most}."
 
 
 def headline(analysis: Analysis) -> tuple[str, ...]:
@@ -145,7 +146,7 @@ def _widest(cells: Sequence[Cell], *, others: bool) -> str:
     known = [one for cell in cells if (one := cell.comparison)]
     width = max(((one.high or 0.0) - (one.low or 0.0)) / 2 for one in known)
     fewest = _seeds(min(one.n for one in known))
-    which = f" of the other{f' {len(cells)}' * (len(cells) > 1)}" if others else ""
+    which = f" of the other{f' {len(cells)}' * (len(cells) > 1)}" if others else " of a row"
     return f"with {fewest} the widest interval{which} is ±{amount(cells[0].metric, width)}"
 
 
@@ -162,8 +163,8 @@ def _claims(analysis: Analysis, cells: Sequence[Cell]) -> str:
     for found in dict.fromkeys(cell.comparison.verdict for cell in cells if cell.comparison):
         same = _with_verdict(cells, found)
         sizes = sorted(abs(cell.comparison.mean or 0) for cell in same if cell.comparison)
-        least = number(sizes[0], same[0].metric.digits)
-        parts.append(f"{len(same)} {found} by {least} to {amount(same[0].metric, sizes[-1])}")
+        least = f"{number(sizes[0], same[0].metric.digits)} to " if len(same) > 1 else ""
+        parts.append(f"{len(same)} {found} by {least}{amount(same[0].metric, sizes[-1])}")
     return "; ".join(parts)
 
 

@@ -184,7 +184,8 @@ def _pairing(analysis: Analysis, family: PairFamily, several: bool) -> str:
     if one.gain >= _GAIN:
         return f"Pairing{place}: r = {r}, {one.gain:.1f} times narrower than unpaired."
     paired, unpaired = (number(w, analysis.metric.digits) for w in (one.paired, one.unpaired))
-    return f"Pairing{place} bought little: r = {r}, ±{paired}; unpaired ±{unpaired}."
+    effect = "bought little" if one.paired <= one.unpaired else "made the intervals wider"
+    return f"Pairing{place} {effect}: r = {r}, ±{paired}; unpaired ±{unpaired}."
 
 
 def _method(analysis: Analysis, families: Sequence[PairFamily]) -> list[str]:

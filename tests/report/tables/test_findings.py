@@ -6,7 +6,7 @@ import pytest
 
 from ablate import report
 from tests.report.report_studies import methods_only, momentum_grid, two_pairs
-from tests.report.results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair
+from tests.report.results_builder import BOTH, PRED, SYM, SYMMETRY, build, one_pair, variant
 
 SEEDS = range(4)
 FLAT, UP, NOISY = [94.0, 94.1, 94.2, 94.0], [95.0, 95.1, 95.3, 95.0], [94.1, 93.9, 94.3, 94.0]
@@ -28,8 +28,10 @@ def test_a_difference():
 
 def test_no_difference_ends_in_bounds():
     last = sentences(FLAT, UP, NOISY, seeds=SEEDS)[-1]
-    assert last.startswith(f"With 4 seeds {SYM} shows no difference to the baseline: between −0.2")
-    assert last.endswith("better.")
+    assert last.startswith(
+        f"With 4 seeds {SYM} does not differ detectably from the baseline: between −0.2"
+    )
+    assert last.endswith("worse.")
 
 
 def test_lower_may_be_better():
@@ -115,3 +117,17 @@ def test_words_that_nobody_should_have_to_decipher_are_gone():
     text = " ".join(report.verdicts(two_pairs()))
     for words in ("told from zero", "only describe", "whatever", "Holm"):
         assert words not in text
+
+
+def test_a_single_claim_among_many_has_one_size():
+    rows = ["better"] * 5 + ["worse"]
+    shift = {"better": 2.0, "worse": -2.0}
+    columns = [FLAT, *([[x + shift[r] + 0.01 * i for i, x in enumerate(FLAT)] for r in rows])]
+    labels = [
+        variant("base", "baseline"),
+        *(variant(f"row {i}", momentum__teacher_head=float(i)) for i in range(len(rows))),
+    ]
+    scores = one_pair(*columns, variants=labels)
+    head = report.verdicts(build({"top1": scores}, labels, seeds=SEEDS))[0]
+    assert "5 better by" in head and "1 worse by 1.9" in head
+    assert "1.99 to 1.9" not in head.partition("1 worse")[2]
