@@ -165,7 +165,7 @@ _PLAIN = {"str": str, "int": int, "bool": bool}
 
 def _typed(made: Made) -> Made:
     """A dataclass as it is; ValueError if a text or a whole number of it is something else."""
-    for one in dataclasses.fields(made):
+    for one in dataclasses.fields(made):  # type: ignore[arg-type]  # there is no public bound
         kind = _PLAIN.get(str(one.type))
         if kind is not None and type(getattr(made, one.name)) is not kind:
             raise ValueError(f"{one.name} of a {type(made).__name__} is of a wrong type")

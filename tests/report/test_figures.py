@@ -504,3 +504,8 @@ def test_asking_for_figures_is_what_loads_matplotlib():
         "sys.exit(any(m in sys.modules for m in ('matplotlib', 'pandas', 'torch')))"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_labels_keep_equations_and_hyphens_together():
+    assert style.wrapped("L only, x = 8", 10) == "L only,\nx = 8"
+    assert style.wrapped("accuracy, re-estimated", 13) == "accuracy,\nre-estimated"

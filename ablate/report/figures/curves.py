@@ -12,7 +12,6 @@ from ablate.methods.metrics import Metric
 from ablate.report.figures.style import (
     LINES,
     finish,
-    label,
     new_figure,
     spread,
     steady_ticks,
@@ -107,7 +106,7 @@ def training_curves(
         for place, seeds in enumerate(panel.curves.values())
     ]
     steady_ticks(axes.yaxis)
-    axes.set_ylabel(label(metric.label))
+    axes.set_ylabel(wrapped(metric.label, 26))
     for one in differences:
         _draw_differences(one, axes, panel, paired)
     [axes, *differences][-1].set_xlabel("Epoch")

@@ -172,8 +172,12 @@ def label(text: str) -> str:
 
 
 def wrapped(text: str, characters: int, most: int = 3) -> str:
-    """A label on at most `most` lines."""
-    lines = textwrap.wrap(text, characters) or [""]
+    """A label on at most `most` lines, an equation on one of them."""
+    whole = text.replace(" = ", "\u00a0=\u00a0")
+    lines = [
+        line.replace("\u00a0", " ")
+        for line in textwrap.wrap(whole, characters, break_on_hyphens=False)
+    ] or [""]
     if len(lines) > most:
         lines = [*lines[: most - 1], lines[most - 1][: characters - 1] + "…"]
     return "\n".join(map(label, lines))
