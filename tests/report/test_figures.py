@@ -507,5 +507,5 @@ def test_asking_for_figures_is_what_loads_matplotlib():
 
 
 def test_labels_keep_equations_and_hyphens_together():
-    assert style.wrapped("L only, x = 8", 10) == "L only,\nx = 8"
+    assert style.wrapped("L only, x = 8", 10) == "L only,\n$x$ = 8"
     assert style.wrapped("accuracy, re-estimated", 13) == "accuracy,\nre-estimated"
