@@ -195,7 +195,7 @@ def _emphasised(shown: Shown) -> str:
     if shown.best:
         return rf"\textbf{{\boldmath {text}}}"
     if shown.second:
-        return rf"\underline{{{text}}}"
+        return rf"\underline{{\smash{{{text}}}}}"  # an arrow would push the line onto the next row
     if not shown.details:
         return text
     small = _BREAK.join(rf"\scriptsize {tex(detail)}" for detail in shown.details)
