@@ -271,7 +271,7 @@ def test_a_log_that_cannot_be_read_for_a_while_ends_nothing(tmp_path: Path) -> N
     )
     assert summary.count(JobStatus.DONE) == 1
     (said,) = lines.said
-    assert said.endswith("events.jsonl: Is a directory (the run goes on)")
+    assert said.endswith("events.jsonl: damaged: Is a directory (the run goes on)")
 
 
 def test_jobs_that_wait_for_a_failed_one_are_shown_as_blocked_once(tmp_path: Path) -> None:

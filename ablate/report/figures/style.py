@@ -129,6 +129,9 @@ def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> str:
     engine: Any = figure.get_layout_engine()
     engine.execute(figure)
     figure.set_layout_engine("none")
+    for axes in figure.axes:  # the solver's last bits follow from addresses in memory
+        left, bottom, width, height = axes.get_position(original=True).bounds
+        axes.set_position((round(left, 6), round(bottom, 6), round(width, 6), round(height, 6)))
     return caption
 
 
