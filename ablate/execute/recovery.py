@@ -158,6 +158,8 @@ def set_damaged_aside(configs: Configs, runs: Runs, say: Callable[[str], None]) 
             say(f"{why}; its job runs again, {_set_aside(run)} is kept for a look")
         elif put_back & set(config.upstream.values()) and _has_failed(run):
             run.append(Requeued(time=time.time()))
+        elif results[job] is not None and not run.has_readable_log():
+            say(f"{run.events_file}: damaged; its job counts as done, without its history")
 
 
 def _judge(

@@ -195,6 +195,14 @@ class RunDirectory:
         if not size:
             self.folder.sync()
 
+    def has_readable_log(self) -> bool:
+        """Whether the event log is absent, or a file of a size that is read."""
+        try:
+            status = self.events_file.lstat()
+        except OSError:
+            return True
+        return stat.S_ISREG(status.st_mode) and status.st_size <= _MOST_EVENTS
+
     def events_size(self) -> int:
         """Bytes of the event log, 0 if there is none: it changed if and only if it grew."""
         try:
