@@ -88,6 +88,7 @@ def test_a_stopped_worker_is_not_dead(workshop: Workshop) -> None:
     sleeper, other = workshop.workers(2)
     signal_worker(sleeper, signal.SIGSTOP)
     until(lambda: not is_running(other.pid or 0), "the other job's end")
+    until(lambda: workshop.indexed() == 2, "an index that knows of both jobs")
     index = json.loads(workshop.ablate("status", "--json").stdout)
     assert [job["status"] for job in index[0]["jobs"]].count("running") == 1
     signal_worker(sleeper, signal.SIGCONT)
