@@ -222,6 +222,14 @@ def results_folder(results: str | None, settings: Settings | None = None) -> Pat
     return _in_utf_8(settings.path(settings.results))
 
 
+def data_folder() -> Path:
+    """Where data sets are kept, as ablate.toml says it for the working directory."""
+    from ablate.study.settings import find_settings, load_settings
+
+    settings = load_settings(find_settings(Path()))
+    return settings.path(settings.data_dir)
+
+
 def _in_utf_8(folder: Path) -> Path:
     """The same folder; InputError for a path that the index, a database, could not be opened by."""
     try:

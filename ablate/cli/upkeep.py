@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,13 +12,17 @@ from ablate.cli.common import (
     DebugOption,
     JsonOption,
     ResultsOption,
+    data_folder,
     existing_results,
     guarded,
     in_command,
     print_json,
     tell,
 )
-from ablate.errors import Remedy
+from ablate.errors import InputError, Remedy
+
+if TYPE_CHECKING:
+    from ablate.store.tidying import Waste
 
 
 @guarded
@@ -54,11 +58,17 @@ def forget(
 @guarded
 def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Remove it.")] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Also decoded images in data_dir, which folders share.")
+    ] = False,
     results: ResultsOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """List what no study needs and how large it is; remove it with --yes.
+
+    With --maps also image folders decoded into data_dir that no study of this results folder uses.
+    Other results folders may share them; their next job decodes them again.
 
     Example: ablate clean --yes
     """
@@ -72,22 +82,46 @@ def clean(
     check_results(folder)
     check_format(folder)
     waste = tidying.find_waste(folder)
+    unused = _unused_maps(folder, needed=maps)
+    listed = waste + (unused if maps else [])
     if as_json:
-        rows = [{"path": str(one.path), "what": one.what, "bytes": one.size} for one in waste]
+        rows = [{"path": str(one.path), "what": one.what, "bytes": one.size} for one in listed]
         print_json(rows)
     else:
-        for one in waste:
-            tell(f"{one.size / 2**20:10,.1f} MiB  {one.path}  ({one.what})")
-    if yes and waste:
+        for one in listed:
+            tell(f"{_mib(one.size)}  {one.path}  ({one.what})")
+    if yes and listed:
         with FolderLock(orchestrator_lock(folder), "ablate clean"):
             for one in tidying.find_waste(folder):
                 tidying.remove(one, folder)
+            for one in unused if maps else []:
+                tidying.remove_map(one)
             Index.open(folder, writable=True).close()
-    total = sum(one.size for one in waste) / 2**20
-    words = f"{total:,.1f} MiB in all" if waste else "nothing that no study needs"
-    remedies = (Remedy("clean", ("--yes",)),) if waste and not yes else ()
-    done = "; removed" if waste and yes else "; to remove it" if remedies else ""
+    total = _mib(sum(one.size for one in listed)).strip()
+    words = f"{total} in all" if listed else "nothing that no study needs"
+    remedies = (Remedy("clean", ("--maps",) * maps + ("--yes",)),) if listed and not yes else ()
+    done = "; removed" if listed and yes else "; to remove it" if remedies else ""
     tell(in_command(f"{words}{done}", remedies, folder), err=as_json)
+    if unused and not maps:
+        size = _mib(sum(one.size for one in unused)).strip()
+        words = f"{size} of decoded images that no study of this results folder uses; to list them"
+        tell(in_command(words, (Remedy("clean", ("--maps",)),), folder), err=as_json)
+
+
+def _unused_maps(results: Path, *, needed: bool) -> list[Waste]:
+    """Decoded images that no study here uses; InputError of ablate.toml only if they are needed."""
+    from ablate.store import tidying
+
+    try:
+        return tidying.find_unused_maps(results, data_folder())
+    except InputError:
+        if needed:
+            raise
+    return []
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:10,.1f} MiB"
 
 
 @guarded

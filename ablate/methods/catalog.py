@@ -119,6 +119,8 @@ _FOLDER = DataInfo(
 )
 
 FOLDER, ARRAYS = "folder:", "npz:"  #: what the name of a user's own data starts with
+DECODED_FOLDER = "decoded"  #: in `data_dir`; holds a folder for each decoded image folder
+SOURCE_FILE = "source.json"  #: in such a folder; the `DataInfo` of what was decoded
 _SUBSET = re.compile(r"(.*)\[(\d+)\]", re.DOTALL)  # "fashion-mnist[10000]"
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from ablate.cli.app import app
 from ablate.store.index import Index
+from tests import REPOSITORY
 from tests.store.results_lab import TEACHER, Lab
 
 
@@ -40,6 +41,29 @@ def test_what_no_study_needs_is_listed_and_then_removed(lab: Lab) -> None:
     assert run.exists()
     assert ablate(lab, "clean", "--yes").exit_code == 0
     assert not run.path.exists()
+
+
+def test_decoded_images_go_only_when_named(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = (REPOSITORY / "ablate.toml").read_text()
+    (tmp_path / "ablate.toml").write_text(shipped.replace('"~/.cache/ablate"', '"data"'))
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "data" / "decoded" / "abc"
+    place.mkdir(parents=True)
+    (place / "images.u8").write_bytes(bytes(3 * 2**20))
+    kept = ablate(lab, "clean", "--yes")
+    assert "3.0 MiB" in kept.output
+    assert "--maps" in kept.output
+    assert place.exists()
+    (record,) = json.loads(ablate(lab, "clean", "--maps", "--json").stdout)
+    assert (record["path"], record["bytes"]) == (str(place), 3 * 2**20)
+    assert "clean --maps --yes" in ablate(lab, "clean", "--maps").output
+    assert ablate(lab, "clean", "--maps", "--yes").exit_code == 0
+    assert not place.exists()
+    (tmp_path / "ablate.toml").write_text("data_dir = 3\n")
+    assert ablate(lab, "clean").exit_code == 0, "it needs no data folder"
+    assert ablate(lab, "clean", "--maps").exit_code == 2
 
 
 def test_merging_says_what_it_took_and_what_it_did_not(lab: Lab, tmp_path: Path) -> None:

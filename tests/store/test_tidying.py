@@ -1,11 +1,15 @@
 """Studies are forgotten, waste is found and removed, and two folders become one."""
 
 import dataclasses
+import fcntl
+import json
 import shutil
 
 import pytest
 
 from ablate.errors import InputError, StoreError
+from ablate.matrix.inputs import data_inputs
+from ablate.methods.catalog import data_info
 from ablate.store import artifacts, tidying
 from ablate.store.index import Index
 from ablate.store.looks import Look
@@ -65,6 +69,39 @@ def test_a_linked_run_folder_is_no_waste(filled, tmp_path):
     (filled.results / "runs" / ("0" * 64)).symlink_to(precious)
     assert "0" * 64 not in {one.path.name for one in tidying.find_waste(filled.results)}
     shutil.rmtree(filled.run(TEACHER).path)
+
+
+def test_decoded_images_that_no_study_here_reads(filled, tmp_path):
+    data_dir = tmp_path / "data"
+    whole = dataclasses.replace(
+        data_info("digits"), name="folder:/my/set@8", train=300, content="1" * 64
+    )
+    other = dataclasses.replace(whole, content="2" * 64)
+    for key, text in (
+        ("read", json.dumps(dataclasses.asdict(whole))),
+        ("changed", json.dumps(dataclasses.asdict(other))),
+        ("damaged", "{"),
+    ):
+        place = data_dir / "decoded" / key
+        place.mkdir(parents=True)
+        (place / "images.u8").write_bytes(bytes(1000))
+        (place / "source.json").write_text(text)
+    (data_dir / "decoded" / "link").symlink_to(filled.results)
+    part = dataclasses.replace(whole, train=100)
+    config = dataclasses.replace(TEACHER, data="folder@8[100]", inputs=data_inputs(part))
+    config_file = filled.run(TEACHER).path / "config.json"
+    config_file.write_text(json.dumps(dataclasses.asdict(config)))
+    found = {one.path.name: one for one in tidying.find_unused_maps(filled.results, data_dir)}
+    assert found.keys() == {"changed", "damaged"}
+    assert "/my/set" in found["changed"].what
+    assert found["changed"].size > 1000
+    with (found["changed"].path / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match="in use"):
+            tidying.remove_map(found["changed"])
+    tidying.remove_map(found["changed"])
+    assert sorted(p.name for p in (data_dir / "decoded").iterdir()) == ["damaged", "link", "read"]
+    assert tidying.find_unused_maps(filled.results, tmp_path / "elsewhere") == []
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from ablate.errors import InputError, JobError, Problem
+from ablate.methods.catalog import DECODED_FOLDER, SOURCE_FILE, DataInfo
 from ablate.methods.file_digests import file_digest
 from ablate.methods.image_folder import ImageFolder
 from ablate.training import decode
@@ -52,7 +53,7 @@ class DecodedMap:
         """The map of a folder of this content, at this size, by this version of the decoder."""
         key = hashlib.sha256(f"{content} {size} {decode.VERSION}".encode()).hexdigest()[:24]
         images = len(folder.train.images) + len(folder.test.images)
-        return cls(data_dir / "decoded" / key, images, size)
+        return cls(data_dir / DECODED_FOLDER / key, images, size)
 
     @property
     def image_bytes(self) -> int:
@@ -73,6 +74,15 @@ class DecodedMap:
     def whole_file(self) -> Path:
         """Holds the digest of the map when all of it is there."""
         return self.place / "whole.json"
+
+    def describe(self, info: DataInfo) -> None:
+        """Write down beside the map what was decoded, for `ablate clean`.
+
+        A disk that refuses this is reported by whoever decodes.
+        """
+        with contextlib.suppress(OSError):
+            self.place.mkdir(parents=True, exist_ok=True)
+            (self.place / SOURCE_FILE).write_text(json.dumps(asdict(info)))
 
     def is_whole(self) -> bool:
         """Whether the map is there to the last byte; a large one is read once for this."""

@@ -26,6 +26,7 @@ def load(info: DataInfo, data_dir: Path) -> ImageData:
     root, size = split_folder_name(name)
     folder = read_image_folder(root)
     target = DecodedMap.of(folder, info.content, size, data_dir)
+    target.describe(info)
     images = decoded_images(folder, target, _logging(info.title))
     train = len(folder.train.images)
     return ImageData(

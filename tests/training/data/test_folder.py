@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,9 @@ def orders_given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_a_folder_is_read(image_folder: Path, tmp_path: Path) -> None:
     data = load(f"folder:{image_folder}@16", tmp_path)
+    (source,) = (tmp_path / "decoded").glob("*/source.json")
+    known = json.loads(json.dumps(asdict(data_info(f"folder:{image_folder}@16"))))
+    assert json.loads(source.read_text()) == known
     assert data.train_images.shape == (9, 3, 16, 16)
     assert data.test_images.shape == (6, 3, 16, 16)
     assert data.train_images.dtype == torch.uint8
