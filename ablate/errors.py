@@ -48,11 +48,29 @@ class Remedy:
         return shlex.join(["ablate", self.command, *self.arguments])
 
 
+def helped(sentence: str, remedies: Iterable[Remedy]) -> str:
+    """A sentence and the commands that help: "this helps: `ablate reindex`"."""
+    commands = " or ".join(f"`{remedy}`" for remedy in remedies)
+    return f"{sentence}: {commands}" if commands else sentence
+
+
 class AblateError(Exception):
     """Base of all errors that are shown to a user as a sentence."""
 
     exit_code = 1
     remedies: tuple[Remedy, ...] = ()  #: commands that help, shown after the sentence
+
+    @property
+    def sentence(self) -> str:
+        """What happened, without the commands that help."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return (
+            helped(f"{self.sentence}; this helps", self.remedies)
+            if self.remedies
+            else self.sentence
+        )
 
     def helped_by(self, *remedies: Remedy) -> Self:
         """The same error with commands that help."""

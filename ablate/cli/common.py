@@ -20,7 +20,7 @@ import typer
 
 from ablate.cli import complete
 from ablate.console import clean
-from ablate.errors import AblateError, InputError, Problem, Remedy
+from ablate.errors import AblateError, InputError, Problem, Remedy, helped
 
 if TYPE_CHECKING:
     from ablate.methods.method import Method
@@ -124,12 +124,13 @@ def guarded(command: Command) -> Command:
 
 def complain(error: AblateError, results: str | None = None) -> None:
     """Print an error to stderr, a line for each problem; `results` is what --results said."""
-    problems = error.problems if isinstance(error, InputError) else [str(error)]
+    problems = error.problems if isinstance(error, InputError) else [error.sentence]
     for problem in problems:
         text = f"error: {problem}"
         tell(aimed(text, Path(results)) if results else text, err=True)
     if error.remedies:
-        tell(in_command("  this helps", error.remedies, results_folder(results)), err=True)
+        text = helped("  this helps", error.remedies)
+        tell(aimed(text, Path(results)) if results else text, err=True)
 
 
 def usage_error(error: Exception) -> int:
@@ -191,8 +192,7 @@ def aimed(text: str, results: Path) -> str:
 
 def in_command(text: str, remedies: Iterable[Remedy], results: Path) -> str:
     """A sentence and the commands that help, as they are to be typed from here."""
-    commands = [aimed(f"`{remedy}`", results) for remedy in remedies]
-    return f"{text}: {' or '.join(commands)}" if commands else text
+    return aimed(helped(text, remedies), results)
 
 
 def filled(option: str, text: str) -> str:

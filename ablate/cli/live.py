@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.cli.common import aimed, in_command
+from ablate.cli.common import in_command
 from ablate.console import clean, console
 from ablate.errors import Remedy
 from ablate.methods.lifecycle import BROKEN, JobStatus
@@ -112,7 +112,7 @@ class Live:
         """Print a line above the bars, with the commands that help."""
         from rich.text import Text
 
-        sentence = in_command(aimed(sentence, self._results), remedies, self._results)
+        sentence = in_command(sentence, remedies, self._results)
         with _sturdy():  # a text of its own: in a string rich looks for markup and emoji
             self._console.print(Text(clean(sentence)), soft_wrap=True)
 

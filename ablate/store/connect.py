@@ -25,10 +25,11 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from ablate.errors import StoreError
+from ablate.errors import Remedy, StoreError
 from ablate.store import folders
 
 BUSY_SECONDS = 30.0
+REINDEX = Remedy("reindex")  #: makes the index anew from the run directories
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def refuse_not_plain(database: Path) -> None:
         try:
             folders.refuse_not_plain(path)
         except OSError as error:
-            raise StoreError(f"{path}: {error.strerror}; `ablate reindex` rebuilds it") from error
+            raise StoreError(f"{path}: {error.strerror}").helped_by(REINDEX) from error
 
 
 @contextlib.contextmanager
@@ -169,24 +170,24 @@ def store_errors(database: Path, busy_seconds: float = BUSY_SECONDS) -> Iterator
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(_explain(database, str(error.orig), busy_seconds)) from error
+        raise _explained(database, str(error.orig), busy_seconds) from error
     except sqlite3.Error as error:
-        raise StoreError(_explain(database, str(error), busy_seconds)) from error
+        raise _explained(database, str(error), busy_seconds) from error
 
 
-def _explain(database: Path, message: str, busy_seconds: float) -> str:
+def _explained(database: Path, message: str, busy_seconds: float) -> StoreError:
     if "locked" in message or "busy" in message:
-        return (
-            f"{database}: another process kept it locked for {busy_seconds:g} s; try again, or "
-            "end that process: `ablate reindex` rebuilds the index"
-        )
+        locked = f"another process kept it locked for {busy_seconds:g} s"
+        return StoreError(
+            f"{database}: {locked}; try again, or end that process and rebuild the index"
+        ).helped_by(REINDEX)
     if "full" in message:
-        return f"{database}: the disk is full"
+        return StoreError(f"{database}: the disk is full")
     if "readonly" in message or "unable to open" in message:
-        return f"{database}: cannot be opened for this: {message}; `ablate reindex` rebuilds it"
+        return StoreError(f"{database}: cannot be opened for this: {message}").helped_by(REINDEX)
     if any(words in message for words in ("malformed", "not a database", "no such")):
-        return f"{database}: damaged ({message}); `ablate reindex` rebuilds it"
-    return f"{database}: {message}"
+        return StoreError(f"{database}: damaged ({message})").helped_by(REINDEX)
+    return StoreError(f"{database}: {message}")
 
 
 def _sqlite(

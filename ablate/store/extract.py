@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ablate.errors import StoreError
+from ablate.errors import Remedy, StoreError
 from ablate.matrix.identity import job_id, short
 from ablate.store.folders import MIB, Folder
 from ablate.store.ingest import contradiction
@@ -84,8 +84,8 @@ def _anonymous(events: bytes, job: str) -> bytes:
         except (ValueError, RecursionError) as error:
             raise StoreError(
                 f"job {short(job)}: line {number} of its events is damaged, so the bundle could "
-                "not be told from a changed one; `ablate show` says more"
-            ) from error
+                "not be told from a changed one"
+            ).helped_by(Remedy("show", (short(job),))) from error
         known = isinstance(event, dict)
         kept = {k: v for k, v in event.items() if k not in _ABOUT_A_MACHINE} if known else event
         lines.append(json.dumps(kept, ensure_ascii=False).encode() + b"\n")

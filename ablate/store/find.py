@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, union_all
 
-from ablate.errors import InputError, Problem, did_you_mean
+from ablate.errors import InputError, Problem, Remedy, did_you_mean
 from ablate.matrix.identity import short
 from ablate.methods.parts import Value, format_value
 from ablate.store import schema
@@ -24,8 +24,8 @@ def find_job(connection: Connection, prefix: str) -> str:
     if len(ids) == 1:
         return ids[0]
     if not ids:
-        right = "`ablate status` lists them"
-        raise InputError(Problem("job", "", f'no job\'s id starts with "{prefix}"', right))
+        problem = Problem("job", "", f'no job\'s id starts with "{prefix}"')
+        raise InputError(problem).helped_by(Remedy("status", ("--all",)))
     described = {row.id: _described(row) for row in reversed(found)}
     listed = ", ".join(described[job] for job in ids[:_LISTED])
     more = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""

@@ -53,7 +53,7 @@ class Index:
         version = index.read(_schema_version)
         if version != schema.VERSION:
             other = f"schema {version}, this ablate uses {schema.VERSION}" if version else "damaged"
-            raise StoreError(f"{index.database}: {other}; `ablate reindex` rebuilds it")
+            raise StoreError(f"{index.database}: {other}").helped_by(connect.REINDEX)
         return index
 
     @classmethod
@@ -122,8 +122,8 @@ class Index:
             except FileNotFoundError:
                 if not database.exists():
                     check_results(self.results)
-                    missing = "the index is missing; `ablate reindex` rebuilds it"
-                    raise StoreError(f"{database}: {missing}") from None
+                    missing = StoreError(f"{database}: the index is missing")
+                    raise missing.helped_by(connect.REINDEX) from None
                 continue
             try:
                 with (
@@ -264,7 +264,8 @@ def _understood(query: Callable[[Connection], T], connection: Connection, databa
         return query(connection)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         words = f"{type(error).__name__}: {error}"
-        raise StoreError(f"{database}: damaged ({words}); `ablate reindex` rebuilds it") from error
+        damaged = StoreError(f"{database}: damaged ({words})").helped_by(connect.REINDEX)
+        raise damaged from error
 
 
 def _writer(database: Path, busy_seconds: float) -> Engine:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from ablate.errors import InputError, Problem
+from ablate.errors import InputError, Problem, Remedy
 from ablate.matrix.plan import PlannedJob, StudyPlan
 from ablate.methods.lifecycle import BROKEN, RECORDED, JobStatus
 from ablate.store import schema
@@ -99,7 +99,7 @@ def read_plan(
         select(schema.studies.c.document).where(schema.studies.c.key == key)
     ).scalar()
     if document is None:
-        raise InputError(Problem("study", "", f'no study "{key}"', "`ablate status` lists them"))
+        raise InputError(Problem("study", "", f'no study "{key}"')).helped_by(Remedy("status"))
     plan = StudyPlan.from_json({**json.loads(document), "jobs": ()})
     return dataclasses.replace(plan, jobs=_jobs(connection, key) if jobs is None else jobs)
 

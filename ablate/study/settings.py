@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, field_validator
 
-from ablate.errors import InputError, Problem, did_you_mean
+from ablate.errors import InputError, Problem, Remedy, did_you_mean
 from ablate.study.fields import Line, PathText, Strict, TomlValue, Values, flatten
 from ablate.study.seeds import Seeds
 from ablate.study.slurm_settings import Executor
@@ -158,14 +158,8 @@ def find_settings(*starts: Path) -> Path:
         for folder in (start.resolve(), *start.resolve().parents):
             if (folder / FILE_NAME).is_file():
                 return folder / FILE_NAME
-    raise InputError(
-        Problem(
-            FILE_NAME,
-            "",
-            f"not found in {starts[0].resolve()} or above",
-            "`ablate init` writes one",
-        )
-    )
+    missing = Problem(FILE_NAME, "", f"not found in {starts[0].resolve()} or above")
+    raise InputError(missing).helped_by(Remedy("init"))
 
 
 def load_settings(path: Path) -> Settings:

@@ -39,7 +39,8 @@ def test_a_missing_index(project: Path, folder: str, hint: str) -> None:
     make_results(project / folder)
     (project / folder / "ablate.db").unlink()
     told = said("status", "--results", folder)
-    assert f"the index is missing; {hint} rebuilds it" in told
+    assert "the index is missing" in told
+    assert hint in told
     command = shlex.split(told.split("`")[1])
     assert CliRunner().invoke(app, command[1:]).exit_code == 0
     assert (project / folder / "ablate.db").exists()
@@ -47,9 +48,9 @@ def test_a_missing_index(project: Path, folder: str, hint: str) -> None:
 
 def test_an_unknown_job(project: Path) -> None:
     make_results(project / "rb")
-    assert "`ablate status --results rb` lists them" in said("show", "nope", "--results", "rb")
+    assert "`ablate status --all --results rb`" in said("show", "nope", "--results", "rb")
     make_results(project / "results")
-    assert "`ablate status` lists them" in said("show", "nope")
+    assert "`ablate status --all`" in said("show", "nope")
 
 
 def test_other_studies(project: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_index_can_be_deleted(filled):
         before = export(index)
     rows = dump(database)
     database.unlink()
-    with pytest.raises(StoreError, match="`ablate reindex` rebuilds it"):
+    with pytest.raises(StoreError, match="`ablate reindex`"):
         Index.open(filled.results)
     rebuilt = reindex(filled.results)
     assert (rebuilt.studies, rebuilt.jobs, rebuilt.left_out) == (1, 4, ())
@@ -196,7 +196,7 @@ def test_another_index_is_rebuilt_by_a_writer_and_refused_by_a_reader(filled, ve
     else:
         _set_version(filled, version)
     files = files_of(filled.results)
-    with pytest.raises(StoreError, match="`ablate reindex` rebuilds it"):
+    with pytest.raises(StoreError, match="`ablate reindex`"):
         Index.open(filled.results)
     assert files_of(filled.results) == files
     Index.open(filled.results, writable=True).close()
@@ -209,7 +209,7 @@ def test_another_index_is_rebuilt_by_a_writer_and_refused_by_a_reader(filled, ve
 def test_a_damaged_index_is_named_and_can_be_rebuilt(filled, content):
     before = dump(filled.results / "ablate.db")
     (filled.results / "ablate.db").write_bytes(content)
-    with pytest.raises(StoreError, match=r"ablate\.db.*`ablate reindex` rebuilds it"):
+    with pytest.raises(StoreError, match=r"ablate\.db.*`ablate reindex`"):
         Index.open(filled.results)
     Index.open(filled.results, writable=True).close()
     assert dump(filled.results / "ablate.db") == before
@@ -293,7 +293,7 @@ def test_rows_that_no_index_of_ours_holds_name_the_remedy(filled):
         connection.commit()
     with (
         Index.open(filled.results) as index,
-        pytest.raises(StoreError, match="`ablate reindex` rebuilds it"),
+        pytest.raises(StoreError, match="`ablate reindex`"),
     ):
         export(index)
 
