@@ -181,10 +181,11 @@ class Results:
             InputError: no study of that name ran here, or it has no such metric.
         """
         from ablate.report import render, study_tables
+        from ablate.report.choices import Selection
         from ablate.store.study_records import study_results
 
         found = study_results(self._index, self._index.find_study(study))
-        return render(study_tables(found, metric, epoch), style)
+        return render(study_tables(found, metric, Selection(epoch)), style)
 
     def numbers(self, study: str, metric: str | None = None, *, epoch: str = "last") -> Any:
         """What `ablate report --format json` prints: means, differences, intervals and verdicts.

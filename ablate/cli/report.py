@@ -28,23 +28,20 @@ from ablate.cli.report_options import (
     BaselineOption,
     CaptionsOption,
     ColumnOption,
-    Engine,
     EngineOption,
-    Epoch,
     EpochOption,
     FiguresOption,
-    Format,
     FormatOption,
     FromOption,
     HtmlOption,
     MetricOption,
-    Notes,
     NotesOption,
     OutOption,
     PowerOption,
     TableOption,
 )
 from ablate.errors import InputError, Problem, did_you_mean
+from ablate.report.choices import Engine, Format, Notes, Selection
 
 if TYPE_CHECKING:
     from ablate.report.publish import ReportOptions
@@ -62,7 +59,7 @@ def report(
     format_: FormatOption = None,
     out: OutOption = None,
     metric: MetricOption = None,
-    epoch: EpochOption = Epoch.LAST,
+    epoch: EpochOption = Selection.LAST,
     power: PowerOption = None,
     html: HtmlOption = None,
     figures: FiguresOption = None,
@@ -87,13 +84,13 @@ def report(
     if captions and figures is None:
         raise InputError(Problem("--captions", "", "is about figures", "add --figures FOLDER"))
     chosen = format_of_tables if tables_too else None
-    options = ReportOptions(power=power, notes=notes.value, engine=engine.value, captions=captions)
+    options = ReportOptions(power=power, notes=notes, engine=engine, captions=captions)
     if from_ is not None:
         found = _elsewhere(from_, baseline, metric, column)
         _report_elsewhere(found, options, chosen, out, html=html, figures=figures)
         return
     _check_only_from(baseline, column, metric)
-    options = replace(options, metric=metric[0] if metric else None, selection=epoch.value)
+    options = replace(options, metric=metric[0] if metric else None, selection=epoch)
     folder = existing_results(results)
     found_here, many = _found(folder, study, everything=everything)
     written = _tables(folder, found_here, options, chosen, out, shared=many)

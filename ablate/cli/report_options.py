@@ -1,45 +1,13 @@
-"""The options of `ablate report`, and the choices that they give."""
+"""The options of `ablate report`."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-
-class Format(StrEnum):
-    """What a table can be printed as."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    LATEX = "latex"
-    CSV = "csv"
-    JSON = "json"
-    HTML = "html"
-
-
-class Notes(StrEnum):
-    """How much is said below a table."""
-
-    SHORT = "short"
-    FULL = "full"
-
-
-class Engine(StrEnum):
-    """What compiles LaTeX."""
-
-    PDFLATEX = "pdflatex"
-    LUALATEX = "lualatex"
-
-
-class Epoch(StrEnum):
-    """Which epoch's metrics are shown."""
-
-    LAST = "last"
-    BEST = "best"
-
+from ablate.report.choices import Engine, Format, Notes, Selection
 
 ENDINGS = {
     ".txt": Format.TERMINAL,
@@ -66,7 +34,7 @@ MetricOption = Annotated[
     ),
 ]
 EpochOption = Annotated[
-    Epoch, typer.Option("--epoch", help="last, or the best on the test set (optimistic).")
+    Selection, typer.Option("--epoch", help="last, or the best on the test set (optimistic).")
 ]
 PowerOption = Annotated[
     float | None, typer.Option("--power", help="Seeds needed for intervals of this half-width.")

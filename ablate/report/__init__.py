@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ablate.report.choices import Engine, Notes, Selection
+
 if TYPE_CHECKING:
     from ablate.report.tables.table import Table
     from ablate.store.results import StudyResults
@@ -16,28 +18,28 @@ if TYPE_CHECKING:
 def study_tables(
     results: StudyResults,
     metric: str | None = None,
-    selection: str = "last",
-    notes: str = "short",
+    selection: Selection = Selection.LAST,
+    notes: Notes = Notes.SHORT,
 ) -> list[Table]:
     """Tables that fit the study, for one metric (by name or label) or all of its plan.
 
-    `selection` is "last" (epoch) or "best" (epoch on the test set), `notes` "short" (at most four
-    lines below a table) or "full". Raises InputError for a metric that the plan does not have,
-    ValueError for another selection.
+    Raises InputError for a metric that the plan does not have.
     """
     from ablate.report.tables.analysis import metric_of
-    from ablate.report.tables.footer import Notes
     from ablate.report.tables.layouts import choose
-    from ablate.report.tables.table import Selection
 
     metrics = None if metric is None else (metric_of(results.plan, metric),)
-    return choose(results, metrics, Selection(selection), Notes(notes))
+    return choose(results, metrics, selection, notes)
 
 
-def render(tables: Sequence[Table], format: str, engine: str = "pdflatex") -> str:  # noqa: A002
+def render(
+    tables: Sequence[Table],
+    format: str,  # noqa: A002
+    engine: Engine = Engine.PDFLATEX,
+) -> str:
     """Text of the tables: "terminal", "markdown", "latex", "csv", "json" or "html".
 
-    `engine` compiles "latex": "pdflatex", or "lualatex", for which other scripts pass through.
+    `engine` is what compiles "latex".
     """
     from ablate.report.formats import render as render_as
 
@@ -48,8 +50,8 @@ def power_report(
     results: StudyResults,
     half_width: float,
     metric: str | None = None,
-    selection: str = "last",
-    notes: str = "short",
+    selection: Selection = Selection.LAST,
+    notes: Notes = Notes.SHORT,
 ) -> Table:
     """Per comparison: how many seeds give intervals of this half-width, in the metric's unit.
 
@@ -57,23 +59,20 @@ def power_report(
     and for a metric that the plan does not have.
     """
     from ablate.report.tables.analysis import metric_of
-    from ablate.report.tables.footer import Notes
     from ablate.report.tables.power_table import power_table
-    from ablate.report.tables.table import Selection
 
     chosen = metric_of(results.plan, metric or results.plan.metrics[0].name)
-    return power_table(results, half_width, chosen, Selection(selection), Notes(notes))
+    return power_table(results, half_width, chosen, selection, notes)
 
 
 def verdicts(
-    results: StudyResults, metric: str | None = None, selection: str = "last"
+    results: StudyResults, metric: str | None = None, selection: Selection = Selection.LAST
 ) -> tuple[str, ...]:
     """What the study found: its headline, then a sentence per comparison if there are several."""
     from ablate.report.tables.analysis import analyse, metric_of
     from ablate.report.tables.findings import headline, sentences
-    from ablate.report.tables.table import Selection
 
     chosen = metric_of(results.plan, metric or results.plan.metrics[0].name)
-    analysis = analyse(results, chosen, Selection(selection))
+    analysis = analyse(results, chosen, selection)
     each = sentences(analysis)
     return (*headline(analysis), *(each if len(each) > 1 else ()))

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from ablate.errors import StoreError
 from ablate.methods.metrics import Metric
+from ablate.report.choices import Engine, Notes, Selection
 from ablate.report.filenames import safe_name
 from ablate.report.many import over_all
 from ablate.report.tables.analysis import metric_of, plan_metrics
-from ablate.report.tables.table import Selection
 from ablate.store.files import atomic_write
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class ReportOptions:
     """What a report shows of each study."""
 
     metric: str | None = None  #: name or label of the only one
-    selection: str = "last"
+    selection: Selection = Selection.LAST
     power: float | None = None  #: a half-width: the tables then say how many seeds it takes
-    notes: str = "short"  #: or "full"
-    engine: str = "pdflatex"  #: what compiles LaTeX, or "lualatex"
+    notes: Notes = Notes.SHORT
+    engine: Engine = Engine.PDFLATEX
     captions: bool = False  #: beside the figures, not in them
 
     def metrics(self, plan: StudyPlan) -> tuple[Metric, ...] | None:
@@ -97,7 +97,7 @@ def page_of(
         job_states(index, key),
         _curves(index, results.plan, options),
         options.metrics(results.plan),
-        Selection(options.selection),
+        options.selection,
         partial(over_all, picture),
         seconds_worked(index),
     )
@@ -119,7 +119,7 @@ def figures_of(
 
     results = study_results(index, key)
     curves = _curves(index, results.plan, options)
-    selection = Selection(options.selection)
+    selection = options.selection
     planned = planned_figures(
         results, curves, options.metrics(results.plan), selection, footer=not options.captions
     )

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 
 from ablate.methods.lifecycle import JobStatus
+from ablate.report.choices import Selection
 from ablate.report.figures import differences, heatmap, style
 from ablate.report.figures.draw import figures, planned_figures, write_figure
 from ablate.report.filenames import safe_name
 from ablate.report.tables.analysis import analyse
-from ablate.report.tables.table import Selection
 from ablate.store.results import Point
 from tests import REPOSITORY
 from tests.report.figure_studies import curves_of, sweep

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ablate import report
-from ablate.report.formats import FORMATS
+from ablate.report.choices import Format
 from tests.report.report_studies import momentum_grid, paper, two_pairs
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -35,7 +35,7 @@ def power_tables():
     return [report.power_report(two_pairs(), 0.3)]
 
 
-CASES = [("two_pairs", two_pairs_tables, name) for name in FORMATS] + [
+CASES = [("two_pairs", two_pairs_tables, name) for name in Format] + [
     (case, tables, name)
     for case, tables in (
         ("published", published_tables),

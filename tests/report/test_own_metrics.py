@@ -48,8 +48,8 @@ def test_a_report_finds_it_by_name_label_and_alias() -> None:
 
 
 def test_the_best_epoch_says_where_it_was_chosen() -> None:
+    from ablate.report.choices import Selection
     from ablate.report.tables.footer import epoch_text
-    from ablate.report.tables.table import Selection
 
     test = build({"top1": one_pair(*COLUMNS)}, seeds=(0, 1, 2, 3)).plan
     held_out = build({"top1": {}}, baseline={"val": 0.1}).plan

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ablate import report
 from ablate.errors import InputError
 from ablate.matrix.plan import Contrast, PairGroup
+from ablate.report.choices import Notes, Selection
 from ablate.report.exports.records import records
 from ablate.report.figures.draw import planned_figures
 from ablate.report.tables.table import Cell
@@ -201,7 +202,7 @@ def test_published_values_say_how_they_were_selected():
 
 def test_what_a_profile_sets_is_in_the_footer():
     """Two tables of one profile whose settings were changed in between don't look alike."""
-    for notes in ("short", "full"):
+    for notes in Notes:
         one, other = (
             report.study_tables(two_pairs(profile_settings=settings), notes=notes)
             for settings in ({"lr": 0.01, "teacher.epochs": 24}, {"lr": 0.02, "teacher.epochs": 24})
@@ -486,7 +487,7 @@ def test_student_row_stands_on_top_and_does_not_compete():
 
 def test_best_epoch_is_called_optimistic(symmetry):
     [last] = report.study_tables(symmetry)
-    [best] = report.study_tables(symmetry, selection="best")
+    [best] = report.study_tables(symmetry, selection=Selection.BEST)
     assert cells_of(best)[BOTH].mean == pytest.approx(cells_of(last)[BOTH].mean + 0.5)
     assert "best epoch on the test set (optimistic)" in footer(best)
     assert "last epoch" in footer(last)
@@ -511,13 +512,13 @@ def test_a_loss_that_sums_other_terms_in_each_row_is_neither_ranked_nor_tested()
 
 
 def test_the_best_epoch_is_not_that_of_teachers():
-    first, *_ = report.study_tables(two_pairs(), "top1", "best", notes="full")
+    first, *_ = report.study_tables(two_pairs(), "top1", Selection.BEST, notes=Notes.FULL)
     assert first.rows[0].label == "Teacher (last epoch)"
     assert "Teachers, top-1 at the last epoch: " in footer(first)
 
 
 def full_footer(*columns, **changes):
-    [table] = report.study_tables(build({"top1": one_pair(*columns)}, **changes), notes="full")
+    [table] = report.study_tables(build({"top1": one_pair(*columns)}, **changes), notes=Notes.FULL)
     return footer(table)
 
 

@@ -84,8 +84,9 @@ def write_bundle(index: Index, key: str, path: Path) -> int:
 def report_files(results: StudyResults) -> dict[str, bytes]:
     """The report of a bundle: what is written into it, and what the check makes anew."""
     from ablate.report import render, study_tables
+    from ablate.report.choices import Notes
 
-    tables = study_tables(results, notes="full")
+    tables = study_tables(results, notes=Notes.FULL)
     return {
         REPORT: render(tables, "json").encode(),
         TABLES: render(tables, "markdown").encode(),

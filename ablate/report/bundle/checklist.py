@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 import ablate
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.parts import format_value
+from ablate.report.choices import Selection
 from ablate.report.renderers.markdown import escape
 from ablate.report.tables.analysis import Analysis, analyse, plan_metrics
 from ablate.report.tables.footer import seeds_text
-from ablate.report.tables.table import STATES, Selection
+from ablate.report.tables.table import STATES
 from ablate.report.tables.text import amount
 from ablate.store.query import JobState
 from ablate.store.results import StudyResults

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ablate.errors import StoreError
 from ablate.methods.metrics import Metric
+from ablate.report.choices import Selection
 from ablate.report.figures import curves as curve_figures
 from ablate.report.figures import differences, heatmap, sensitivity
 from ablate.report.figures.style import NamedFigure, content, measured_on, style
@@ -26,7 +27,6 @@ from ablate.report.filenames import safe_name
 from ablate.report.renderers.tex import tex
 from ablate.report.tables.analysis import Analysis, analyse, plan_metrics
 from ablate.report.tables.grid import find_grids
-from ablate.report.tables.table import Selection
 from ablate.store.files import atomic_write
 from ablate.store.results import Point, StudyResults
 

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
+from ablate.report.choices import Selection
 from ablate.report.figures.glyphs import font_families, in_first_font, with_lacking
 from ablate.report.tables.footer import epoch_text
 from ablate.report.tables.notation import Symbol, split
-from ablate.report.tables.table import Selection
 from ablate.store.results import StudyResults
 
 if TYPE_CHECKING:

@@ -22,8 +22,9 @@ from ablate.matrix.identity import short
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
+from ablate.report.choices import Selection
 from ablate.report.tables.analysis import plan_metrics
-from ablate.report.tables.table import STATES, Selection, Table
+from ablate.report.tables.table import STATES, Table
 from ablate.store.results import Point, StudyResults
 
 if TYPE_CHECKING:

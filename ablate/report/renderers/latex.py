@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import wrap
 
-from ablate.report.renderers.tex import Engine, settled, without_command
+from ablate.report.choices import Engine
+from ablate.report.renderers.tex import settled, without_command
 from ablate.report.renderers.tex import unsettled as tex
 from ablate.report.tables.table import Show, Table, TableRow
 from ablate.report.tables.text import Shown, row_label, show

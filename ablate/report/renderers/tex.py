@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from enum import StrEnum
 
+from ablate.report.choices import Engine
 from ablate.report.tables.notation import TILDE, Symbol, split
 
 _SPECIAL = {
@@ -59,13 +59,6 @@ _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", TILDE: "~", "\u0304": "=", "\u0306": "u",
     "\u0307": ".", "\u0308": '"', "\u030b": "H", "\u030c": "v", "\u0323": "d", "\u0327": "c",
 }  # fmt: skip
-
-
-class Engine(StrEnum):
-    """What compiles the document."""
-
-    PDFLATEX = "pdflatex"  #: other scripts are printed as code points
-    LUALATEX = "lualatex"  #: other scripts pass through; the document's font must have them
 
 
 #: The same on letters that are set as mathematics, such as Greek ones.

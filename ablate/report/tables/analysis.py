@@ -14,6 +14,7 @@ from ablate.execute.decide import decide_seeds
 from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric, find_metric
+from ablate.report.choices import Selection
 from ablate.report.tables.comparisons import (
     OTHER_METHODS,
     VARIANTS,
@@ -21,7 +22,7 @@ from ablate.report.tables.comparisons import (
     Rules,
     compare_family,
 )
-from ablate.report.tables.table import NOT_RUN, Cell, Comparison, Selection
+from ablate.report.tables.table import NOT_RUN, Cell, Comparison
 from ablate.statistics.family import LEVEL, ROUNDING_NOISE
 from ablate.statistics.sample import rank, summarise
 from ablate.statistics.stopping import level_for

@@ -7,14 +7,14 @@ careful about. `Notes.FULL` gives everything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 
 from ablate.matrix.plan import StudyPlan
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.parts import format_value
+from ablate.report.choices import Notes, Selection
 from ablate.report.tables.analysis import Analysis
 from ablate.report.tables.comparisons import PairFamily
-from ablate.report.tables.table import Cell, Selection
+from ablate.report.tables.table import Cell
 from ablate.report.tables.text import number
 from ablate.store.results import StudyResults
 
@@ -23,13 +23,6 @@ _MOST_NAMED = 6
 _GAIN = 1.1  #: times narrower, from which on pairing is said to have bought something
 
 EMPHASIS = "bold: best mean, underlined: second"  #: renderers without them have other words
-
-
-class Notes(StrEnum):
-    """How much a footer says."""
-
-    SHORT = "short"
-    FULL = "full"
 
 
 def of_table(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from ablate.matrix.plan import Role, StudyPlan
 from ablate.methods.parts import Value, format_value
 from ablate.methods.registry import BUILT_IN
+from ablate.report.choices import Notes
 from ablate.report.tables import footer
 from ablate.report.tables.analysis import Analysis, baseline_label, rerank
 from ablate.report.tables.table import Cell, Column, Show, Table, TableRow
@@ -110,9 +111,7 @@ def part_text(plan: StudyPlan, part: str, value: Value) -> str:
     return f"{plan.part_labels.get(part, part)} = {format_value(value)}"
 
 
-def grid(
-    results: StudyResults, analysis: Analysis, pair: str, shape: Grid, notes: footer.Notes
-) -> Table:
+def grid(results: StudyResults, analysis: Analysis, pair: str, shape: Grid, notes: Notes) -> Table:
     """The grid's table on one pair, ranked among its own cells."""
     plan, metric = analysis.plan, analysis.metric
     places = {

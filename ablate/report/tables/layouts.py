@@ -10,12 +10,12 @@ from itertools import islice
 from ablate.matrix.plan import Role, StudyPlan, Variant
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
+from ablate.report.choices import Notes, Selection
 from ablate.report.tables import footer
 from ablate.report.tables.analysis import Analysis, analyse, plan_metrics
 from ablate.report.tables.comparisons import OTHER_METHODS
 from ablate.report.tables.effects import disagreements, effect_families
 from ablate.report.tables.findings import headline
-from ablate.report.tables.footer import Notes
 from ablate.report.tables.grid import Grid, find_grids, grid
 from ablate.report.tables.published import SOURCE, comparable, published, published_for
 from ablate.report.tables.table import (
@@ -23,7 +23,6 @@ from ablate.report.tables.table import (
     Column,
     Effect,
     Quantity,
-    Selection,
     Show,
     Table,
     TableRow,

@@ -7,10 +7,11 @@ import math
 from ablate.errors import InputError, Problem
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
+from ablate.report.choices import Notes, Selection
 from ablate.report.tables import footer
 from ablate.report.tables.analysis import Analysis, analyse
 from ablate.report.tables.seeds_advice import needed_by
-from ablate.report.tables.table import Cell, Column, Quantity, Selection, Show, Table, TableRow
+from ablate.report.tables.table import Cell, Column, Quantity, Show, Table, TableRow
 from ablate.store.results import StudyResults
 
 _COLUMNS = (
@@ -28,7 +29,7 @@ def power_table(
     half_width: float,
     metric: Metric,
     selection: Selection,
-    notes: footer.Notes = footer.Notes.SHORT,
+    notes: Notes = Notes.SHORT,
 ) -> Table:
     """A row per comparison: the spread seen, and the seeds that `half_width` needs."""
     if not (math.isfinite(half_width) and half_width > 0):

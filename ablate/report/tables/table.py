@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ablate.matrix.plan import Role
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.metrics import Metric
+from ablate.report.choices import Selection
 from ablate.statistics.verdict import Diverged, Verdict
 
 if TYPE_CHECKING:
@@ -38,13 +39,6 @@ _REASONS = (
     NOT_RUN,
     *map(str, STATES[1:4]),
 )
-
-
-class Selection(StrEnum):
-    """Which epoch's result a table shows."""
-
-    LAST = "last"
-    BEST = "best"  #: chosen on the test set, hence optimistic
 
 
 class Show(StrEnum):

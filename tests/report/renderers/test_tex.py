@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ablate.report.renderers.tex import Engine, tex
+from ablate.report.choices import Engine
+from ablate.report.renderers.tex import tex
 
 
 @pytest.mark.parametrize(
