@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ablate import report
+from ablate.cli.common import parse_overrides
 from ablate.errors import InputError
 from ablate.matrix.plan import Contrast, PairGroup
 from ablate.report.choices import Notes, Selection
 from ablate.report.exports.records import records
 from ablate.report.figures.draw import planned_figures
+from ablate.report.tables.commands import run_again
 from ablate.report.tables.table import Cell
 from ablate.report.tables.text import interval_text, show
 from ablate.statistics.verdict import DIFFERENT, Verdict
@@ -667,3 +671,22 @@ def test_no_row_with_a_diverged_seed_is_better(columns):
         verdict = cells[label].comparison.verdict
         assert not (cells[label].diverged and verdict in (Verdict.BETTER, Verdict.EQUIVALENT))
         assert not (cells[BOTH].diverged and verdict in (Verdict.WORSE, Verdict.EQUIVALENT))
+
+
+def test_a_command_that_goes_on_names_profile_and_overrides():
+    overrides = {"lr": 0.5, "views.augmentation": "crop flip", "val": True}
+    plan = replace(two_pairs().plan, profile="fashion", overrides=overrides)
+    again = run_again(plan, "--seeds", "0-9")
+    command, *words = shlex.split(str(again))[1:]
+    assert (command, words[:3]) == ("run", [plan.name, "--profile", "fashion"])
+    sets = [value for option, value in pairwise(words) if option == "--set"]
+    assert parse_overrides(sets) == overrides
+    assert words[-2:] == ["--seeds", "0-9"]
+    assert "--profile" not in str(run_again(replace(plan, profile="", overrides={})))
+
+
+def test_a_command_in_markdown_is_code_and_other_backquotes_are_not():
+    [table, *_] = report.study_tables(two_pairs())
+    sentence = "2 jobs of `x` still to come: `ablate run x_y --seeds 0-9` goes on."
+    text = report.render([replace(table, headline=("Found.", sentence))], "markdown")
+    assert r"of \`x\` still to come: `ablate run x_y --seeds 0-9` goes on." in text

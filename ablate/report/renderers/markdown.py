@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 
 from ablate.console import without_controls
-from ablate.report.tables.table import Table, TableRow
+from ablate.report.tables.table import Show, Table, TableRow
 from ablate.report.tables.text import Shown, row_label, show
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~$#])")
 _EMPHASIS = re.compile(r"(?<![^\W_])(?<!\u0303)_|_(?![^\W_])")  # underscores not inside a word
+_COMMAND = re.compile(r"\\`(ablate .*?)\\`")  # one of ours, in an escaped sentence
 _BLOCK = re.compile(r"^(?:[-+](?=[- ]|$)|\d{1,9}(?=[.)](?: |$)))")  # starts a list or is a rule
 
 
@@ -19,6 +20,16 @@ def escape(text: str) -> str:
     one_line = without_controls(re.sub(r"[ \t\r\n]+", " ", text))
     text = _SPECIAL.sub(r"\\\1", one_line.replace("&", "&amp;"))
     return _BLOCK.sub(_inert, _EMPHASIS.sub(r"\\_", text.strip(" ")))
+
+
+def _sentence(text: str) -> str:
+    """A sentence whose commands, in backquotes, are code; the rest is shown as it is."""
+    return _COMMAND.sub(lambda found: f"`{_as_code(found[1])}`", escape(text))
+
+
+def _as_code(escaped: str) -> str:
+    """Escaped text as it reads between backquotes, where nothing is escaped."""
+    return re.sub(r"\\(.)", r"\1", escaped).replace("&amp;", "&")
 
 
 def _inert(start: re.Match[str]) -> str:
@@ -36,17 +47,18 @@ def _render(table: Table) -> str:
     if table.question:
         lines += [escape(table.question), ""]
     if table.headline:
-        lines += [f"**{escape(table.headline[0])}**", *map(escape, table.headline[1:]), ""]
+        lines += [f"**{_sentence(table.headline[0])}**", *map(_sentence, table.headline[1:]), ""]
     heads = [table.corner, *(column.heads for column in table.columns)]
     lines.append(_line(["<br>".join(escape(h) for h in head if h) for head in heads]))
-    lines.append("|" + "|".join([":---", *["---:"] * len(table.columns)]) + "|")
+    sides = [":---" if column.show is Show.CONCLUSION else "---:" for column in table.columns]
+    lines.append("|" + "|".join([":---", *sides]) + "|")
     group = ""
     for row in table.rows:
         if row.group and row.group != group:
             lines.append(_line([f"*{escape(row.group)}*", *[""] * len(table.columns)]))
         group = row.group or group
         lines.append(_line(_cells(table, row)))
-    lines += ["", *(f"- {escape(note)}" for note in table.footer), ""]
+    lines += ["", *(f"- {_sentence(note)}" for note in table.footer), ""]
     return "\n".join(lines)
 
 

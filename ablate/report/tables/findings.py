@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.parts import format_value
 from ablate.report.tables.analysis import Analysis
+from ablate.report.tables.commands import run_again
 from ablate.report.tables.grid import find_grids
 from ablate.report.tables.seeds_advice import seeds_advice
 from ablate.report.tables.table import Cell, Comparison, Tested
@@ -190,17 +191,17 @@ def _missing(analysis: Analysis, cells: Sequence[Cell]) -> str:
     """What would give an answer, or a narrower one."""
     everything = list(analysis.cells.values())
     still_open = sum(why in OPEN for cell in everything for _, why in cell.missing)
-    name = analysis.plan.name
+    plan = analysis.plan
     if still_open:
         jobs = f"{still_open} job{'s' * (still_open > 1)}"
-        return f"{jobs} still to come: `ablate run {name}` goes on."
+        return f"{jobs} still to come: `{run_again(plan)}` goes on."
     if any(c.comparison and c.comparison.tested is Tested.WAITING for c in cells):
-        return f"The rule of this study asks for more seeds: `ablate run {name}` goes on."
+        return f"The rule of this study asks for more seeds: `{run_again(plan)}` goes on."
     broken = (JobStatus.FAILED.value, JobStatus.BLOCKED.value)
     failed = sum(why in broken for cell in everything for _, why in cell.missing)
     if failed:
         jobs = f"{failed} job{'s' * (failed > 1)}"
-        return f"{jobs} failed: `ablate status {name}` says why, `ablate retry` tries again."
+        return f"{jobs} failed: `ablate status {plan.name}` says why, `ablate retry` tries again."
     return seeds_advice(analysis, cells)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ablate.methods.parts import format_value
 from ablate.report.tables.analysis import Analysis
+from ablate.report.tables.commands import run_again
 from ablate.report.tables.table import Cell
 from ablate.statistics.seeds_needed import SeedsNeeded, seeds_needed
 from ablate.statistics.verdict import Verdict
@@ -52,7 +53,7 @@ def seeds_advice(analysis: Analysis, cells: Sequence[Cell]) -> str:
     start = f"For intervals within ±{format_value(target)}{unit}: about {seeds_text(most)}"
     if most.about is None or most.about > 100 or not analysis.plan.profile:
         return f"{start}."
-    return f"{start}, `ablate run {analysis.plan.name} --seeds 0-{most.about - 1}`."
+    return f"{start}, `{run_again(analysis.plan, '--seeds', f'0-{most.about - 1}')}`."
 
 
 def seeds_text(needed: SeedsNeeded) -> str:
