@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,8 +74,6 @@ def clean(
     Example: ablate clean --yes
     """
     from ablate.store import tidying
-    from ablate.store.index import Index
-    from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.rebuild import check_results
     from ablate.store.results_format import check_format
 
@@ -91,12 +90,7 @@ def clean(
         for one in listed:
             tell(f"{_mib(one.size)}  {one.path}  ({one.what})")
     if yes and listed:
-        with FolderLock(orchestrator_lock(folder), "ablate clean"):
-            for one in tidying.find_waste(folder):
-                tidying.remove(one, folder)
-            for one in unused if maps else []:
-                tidying.remove_map(one)
-            Index.open(folder, writable=True).close()
+        _remove(folder, unused if maps else [])
     total = _mib(sum(one.size for one in listed)).strip()
     words = f"{total} in all" if listed else "nothing that no study needs"
     remedies = (Remedy("clean", ("--maps",) * maps + ("--yes",)),) if listed and not yes else ()
@@ -106,6 +100,20 @@ def clean(
         size = _mib(sum(one.size for one in unused)).strip()
         words = f"{size} of decoded images that no study of this results folder uses; to list them"
         tell(in_command(words, (Remedy("clean", ("--maps",)),), folder), err=as_json)
+
+
+def _remove(results: Path, unused: Iterable[Waste]) -> None:
+    """Remove what no study needs now that the folder is locked, and decoded images."""
+    from ablate.store import tidying
+    from ablate.store.index import Index
+    from ablate.store.locks import FolderLock, orchestrator_lock
+
+    with FolderLock(orchestrator_lock(results), "ablate clean"):
+        for one in tidying.find_waste(results):
+            tidying.remove(one, results)
+        for one in unused:
+            tidying.remove_map(one)
+        Index.open(results, writable=True).close()
 
 
 def _unused_maps(results: Path, *, needed: bool) -> list[Waste]:
