@@ -9,6 +9,7 @@ of its part, and may be a number in range.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ from ablate.study.phrases import content_words, number_of, repaired
 
 _BASELINE = frozenset({"baseline", "default"})  #: words that mark a value as the baseline's
 _CLOSEST = 3  #: parts that a sentence names
+_SEPARATORS = re.compile(r",|;|\band\b")  #: what stands between several values
 _ON, _OFF = ("true", "on", "enabled", "yes"), ("false", "off", "disabled")
 
 
@@ -142,7 +144,17 @@ class Vocabulary:
         number = self._number(part, rest or words, names)
         if number is not None:
             return number
+        if count := self._several(part, phrase):
+            right = f"it reads as {count} values: write each as an item of its own"
         return Open(f'"{one_line(phrase)}" is no value of {part.name} for certain; {right}')
+
+    def _several(self, part: Part, phrase: str) -> int:
+        """How many values a phrase lists, as in "0.05, 0.1 and 0.2"; 0 if not all are values."""
+        pieces = [piece for piece in _SEPARATORS.split(phrase) if piece.strip()]
+        if len(pieces) < 2:
+            return 0
+        found = (self._value(part, piece, content_words(repaired(piece))) for piece in pieces)
+        return 0 if any(isinstance(one, Open) for one in found) else len(pieces)
 
     def _number(
         self, part: Part, words: frozenset[str], names: Mapping[Value, Names]

@@ -135,3 +135,13 @@ def test_metrics_are_found_by_label_name_and_alias() -> None:
         assert isinstance(found, Metric)
         assert found.name == "top1"
     assert isinstance(VOCABULARY.metric("robustness"), Open)
+
+
+@pytest.mark.parametrize("phrase", ["0.05, 0.1, 0.2", "0.05; 0.1 and 0.2"])
+def test_several_values_in_one_item_are_counted_and_stay_open(phrase: str) -> None:
+    found = VOCABULARY.value(METHOD.part("temperature"), phrase, 0.07)
+    assert isinstance(found, Open)
+    assert "3 values" in found.sentence
+    mixed = VOCABULARY.value(METHOD.part("temperature"), "0.05, warm", 0.07)
+    assert isinstance(mixed, Open)
+    assert "values:" not in mixed.sentence
