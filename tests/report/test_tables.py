@@ -9,7 +9,9 @@ import sys
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -570,6 +572,19 @@ def test_full_notes_say_everything():
 def test_pairing_that_bought_nothing_is_said():
     table = single(BASELINE, [90.4, 90.1, 90.3, 90.6, 90.0], ABOVE[::-1], seeds=range(5))
     assert "Pairing made the intervals wider: r = −" in footer(table)
+
+
+def test_pairing_that_bought_little_says_what_an_unpaired_interval_is():
+    rows = [90.3, 90.7, 90.1, 90.4, 90.6], [90.6, 90.4, 90.3, 90.5, 90.7]
+    text = footer(single(BASELINE, *rows, seeds=range(5)))
+    covariance = sum(np.cov(BASELINE, row)[0, 1] for row in rows)
+    spreads = 2 * np.var(BASELINE, ddof=1), sum(np.var(row, ddof=1) for row in rows)
+    r = covariance / np.sqrt(spreads[0] * spreads[1])
+    # Over 5 seeds, two rows and the baseline, whose 4 degrees of freedom count once.
+    spread = np.sqrt((spreads[0] + spreads[1]) / 2 / 5)
+    unpaired = scipy.stats.t.ppf(1 - 0.05 / 2 / 2, df=12) * spread
+    assert f"Pairing bought little: r = {r:.2f}, ±" in text
+    assert f"unpaired ±{unpaired:.2f}." in text
 
 
 def test_earlier_looks_are_in_the_footer():
