@@ -219,11 +219,33 @@ def test_grid_shades_differences_to_the_baseline_and_hatches_what_is_missing():
     means = [71.0, 71.26, 72.12, 70.46, 71.66]
     white = colours[means.index(max(means))]
     assert white == pytest.approx(heatmap._NEUTRAL), "the baseline"
-    redder = [red - blue for red, _, blue in colours]
-    assert sorted(means, reverse=True) == [m for _, m in sorted(zip(redder, means, strict=True))]
-    assert redder[means.index(min(means))] == pytest.approx(
-        heatmap._WORSE[0] - heatmap._WORSE[2], abs=0.02
-    )
+    darkness = [-_luminance(colour) for colour in colours]
+    assert sorted(means, reverse=True) == [m for _, m in sorted(zip(darkness, means, strict=True))]
+    lowest = colours[means.index(min(means))]
+    assert lowest == pytest.approx(heatmap._WORSE[1], abs=0.03), "full colour"
+
+
+@pytest.mark.parametrize(("metric", "unit"), [("top1", "points"), ("test_loss", "difference")])
+def test_a_bar_says_what_the_colours_of_a_grid_mean(metric, unit):
+    study = momentum_grid()
+    plan = replace(study.plan, metrics=metrics(metric))
+    runs = [
+        run._replace(last={metric: run.last["top1"]}, best={metric: run.best["top1"]})
+        for run in study.runs
+    ]
+    [one] = drawn(replace(study, plan=plan, runs=tuple(runs)), "grid")
+    cells, bar = one.figure.axes
+    assert bar.get_xlabel() == f"{unit} from the baseline"
+    low, high = bar.get_xlim()
+    assert (low, high) == pytest.approx((-1.9625, 1.9625)), "the largest difference, both ways"
+    assert {"0", "−1", "+1"} <= {text.get_text() for text in bar.get_xticklabels()}
+    noise = sorted(line.get_xdata()[0] for line in bar.lines)
+    assert noise == pytest.approx([-0.08, 0.08], abs=0.01), "the widest interval"
+    # The colour of a cell is that of the bar at its difference.
+    [mesh] = [one for one in bar.collections if one.get_array() is not None and one.cmap.N > 2]
+    worst = next(p for p in cells.patches if p.get_linewidth() == 0).get_facecolor()[:3]
+    assert mesh.to_rgba(-1.9625)[:3] == pytest.approx(worst, abs=1e-6)
+    assert _luminance(worst) < 0.2, "legible: the largest difference is dark"
 
 
 def test_noise_looks_like_noise_in_a_grid():
