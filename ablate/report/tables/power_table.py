@@ -10,7 +10,7 @@ from ablate.methods.parts import format_value
 from ablate.report.choices import Notes, Selection
 from ablate.report.tables import footer
 from ablate.report.tables.analysis import Analysis, analyse
-from ablate.report.tables.seeds_advice import needed_by
+from ablate.report.tables.seeds_advice import needed_by, seeds_command
 from ablate.report.tables.table import Cell, Column, Quantity, Show, Table, TableRow
 from ablate.store.results import StudyResults
 
@@ -57,7 +57,7 @@ def power_table(
         ("Variant",),
         _COLUMNS,
         tuple(rows),
-        footer.of_power(results, analysis, size, notes),
+        (*footer.of_power(results, analysis, size, notes), *_command(analysis, half_width)),
         metric=metric,
         selection=selection,
         profile=plan.profile,
@@ -65,6 +65,18 @@ def power_table(
         analyses=(analysis,),
         half_width=half_width,
     )
+
+
+def _command(analysis: Analysis, half_width: float) -> list[str]:
+    """The command that gets the seeds of the row that needs most."""
+    needs = [needed_by(analysis, cell, half_width) for cell in analysis.comparisons]
+    counts = [one.about for one in needs if one is not None]
+    if not counts or None in counts or not analysis.plan.profile:
+        return []
+    most = max(filter(None, counts))
+    if most <= len(analysis.plan.seeds):
+        return []
+    return [f"For all rows: {seeds_command(analysis.plan, most)}."]
 
 
 def _cells(analysis: Analysis, cell: Cell, half_width: float) -> tuple[Quantity, ...]:

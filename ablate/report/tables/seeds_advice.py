@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ablate.matrix.plan import StudyPlan
 from ablate.methods.parts import format_value
 from ablate.report.tables.analysis import Analysis
-from ablate.report.tables.commands import run_again
-from ablate.report.tables.table import Cell
+from ablate.report.tables.commands import more_seeds
+from ablate.report.tables.table import Cell, Tested
+from ablate.statistics.family import FEWEST_SEEDS
 from ablate.statistics.seeds_needed import SeedsNeeded, seeds_needed
 from ablate.statistics.verdict import Verdict
 
@@ -32,7 +34,10 @@ def needed_by(analysis: Analysis, cell: Cell, half_width: float) -> SeedsNeeded 
 
 
 def seeds_advice(analysis: Analysis, cells: Sequence[Cell]) -> str:
-    """What the widest undecided row would take, or nothing if no row is undecided."""
+    """What a test, or the widest undecided row, would take; nothing if no row is undecided."""
+    tested = {cell.comparison.tested for cell in cells if cell.comparison}
+    if Tested.FEW in tested and len(analysis.plan.seeds) < FEWEST_SEEDS and analysis.plan.profile:
+        return f"For a test: {seeds_command(analysis.plan, FEWEST_SEEDS)}."
     target = target_half_width(analysis)
     undecided = [
         cell
@@ -51,9 +56,15 @@ def seeds_advice(analysis: Analysis, cells: Sequence[Cell]) -> str:
     if most is None or (most.about is not None and most.about <= have):
         return ""
     start = f"For intervals within ±{format_value(target)}{unit}: about {seeds_text(most)}"
-    if most.about is None or most.about > 100 or not analysis.plan.profile:
+    if most.about is None or not analysis.plan.profile:
         return f"{start}."
-    return f"{start}, `{run_again(analysis.plan, '--seeds', f'0-{most.about - 1}')}`."
+    return f"{start}, {seeds_command(analysis.plan, most.about)}."
+
+
+def seeds_command(plan: StudyPlan, count: int) -> str:
+    """The command that gets a study so many seeds, or says what they would cost."""
+    command = more_seeds(plan, count)
+    return f"`{command}`" + (" says what they cost" if command.command == "preview" else "")
 
 
 def seeds_text(needed: SeedsNeeded) -> str:
