@@ -16,7 +16,7 @@ import pytest
 from ablate.report.page import build as pages
 from ablate.report.page.build import page
 from tests.report.figure_studies import curves_of
-from tests.report.page_studies import EVIL, evil, job_states, page_of
+from tests.report.page_studies import EVIL, evil, five_pairs, job_states, page_of
 from tests.report.report_studies import costs, many_rows, momentum_grid, nasty, two_pairs
 from tests.report.results_builder import build
 
@@ -125,7 +125,7 @@ def test_the_page_begins_with_the_whole_headline_and_says_it_once():
     text = page_of(two_pairs())
     assert text.count("1 of 4 comparisons differs") == 1
     header = text[: text.index("</header>")]
-    assert "4 jobs still to come: <code>ablate run symmetry</code>" in header
+    assert "4 jobs still to come: <code>ablate run symmetry --profile quick</code>" in header
 
 
 def test_jobs_say_how_long_they_took_and_what_they_cost():
@@ -181,3 +181,13 @@ def test_asking_for_a_page_is_what_loads_jinja():
         "sys.exit(any(m in sys.modules for m in ('matplotlib', 'pandas', 'jinja2', 'torch')))"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_every_table_has_the_legend_of_its_marks_right_below():
+    text = page_of(five_pairs())  # its six tables have one legend
+    below = re.findall(r'</table>\s*</div>\s*<div class="notes">(.*?)</div>', text, re.S)
+    legend = "±: standard deviation over seeds"
+    assert [legend in notes for notes in below] == [True] * 6
+    shared = text.partition("Notes to all tables")[2]
+    assert legend not in shared
+    assert "Digits, profile quick" in shared

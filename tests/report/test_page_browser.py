@@ -208,6 +208,45 @@ def test_labels_stay_in_sight_where_a_table_is_wider_than_the_screen(browser):
     assert label.rect["x"] == before
 
 
+def test_numbers_cut_at_an_edge_fade_and_the_labels_hide_what_passes_below(browser):
+    driver = browser("pairs", width=400)
+    box = driver.find_elements("css selector", "#results .scroll")[1]
+    row = box.find_element("css selector", "tbody tr.variant")
+    edges = """
+        const [box, row] = arguments, style = getComputedStyle(box);
+        const fade = getComputedStyle(row.cells[0], '::after');
+        return [style.maskImage !== 'none', style.borderRightColor !== 'rgba(0, 0, 0, 0)',
+                fade.opacity === '1', getComputedStyle(row.cells[0]).backgroundColor];
+    """
+
+    def scrolled(to):
+        wait = "const done = arguments[2]; arguments[0].scrollLeft = arguments[1];"
+        frames = "requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+        driver.execute_async_script(wait + frames, box, to)
+        right, line, left, label = driver.execute_script(edges, box, row)
+        assert label.startswith("rgb("), "no transparency"
+        assert line == right
+        return left, right
+
+    assert scrolled(0) == (False, True)
+    assert scrolled(60) == (True, True)
+    assert scrolled(9999) == (True, False)
+    driver = browser("pairs", width=1400)
+    box = driver.find_elements("css selector", "#results .scroll")[1]
+    row = box.find_element("css selector", "tbody tr.variant")
+    assert scrolled(0) == (False, False), "nothing is cut"
+
+
+def test_a_table_that_scrolls_keeps_its_caption_in_sight(browser):
+    driver = browser("pairs", width=400)
+    box = driver.find_elements("css selector", "#results .scroll")[1]
+    caption = box.find_element("css selector", "caption")
+    before = caption.rect["x"]
+    driver.execute_script("arguments[0].scrollLeft = 9999", box)
+    assert box.get_property("scrollLeft") > 0
+    assert caption.rect["x"] == before
+
+
 def test_light_and_dark(browser):
     colours, images = {}, {}
     for scheme in ("light", "dark"):

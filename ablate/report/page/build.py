@@ -24,6 +24,7 @@ from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
 from ablate.report.choices import Selection
 from ablate.report.tables.analysis import plan_metrics
+from ablate.report.tables.footer import explains_marks
 from ablate.report.tables.table import STATES, Table
 from ablate.store.results import Point, StudyResults
 
@@ -195,9 +196,14 @@ def _tables(
 
 
 def _shared(tables: Sequence[Table]) -> list[str]:
+    """Notes of all tables; what explains marks stays under the table that has them."""
     if len(tables) < 2:
         return []
-    return [note for note in tables[0].footer if all(note in other.footer for other in tables)]
+    return [
+        note
+        for note in tables[0].footer
+        if not explains_marks(note) and all(note in other.footer for other in tables)
+    ]
 
 
 def _planned(

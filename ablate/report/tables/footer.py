@@ -22,6 +22,7 @@ _SHORT_DIGEST = 7
 _MOST_NAMED = 6
 _GAIN = 1.1  #: times narrower, from which on pairing is said to have bought something
 
+_SPREAD = "±: standard deviation over seeds"
 EMPHASIS = "bold: best mean, underlined: second"  #: renderers without them have other words
 
 
@@ -144,7 +145,7 @@ def reading(analysis: Analysis, families: Sequence[PairFamily]) -> str:
             "ranked nor tested."
         )
     ranked = f"; {EMPHASIS}" if analysis.metric.comparable else ""
-    line = f"±: standard deviation over seeds{ranked}"
+    line = f"{_SPREAD}{ranked}"
     if any(family.tested for family in families):
         rows = sorted({family.rows for family in families})
         counts = " or ".join(map(str, rows))
@@ -153,6 +154,11 @@ def reading(analysis: Analysis, families: Sequence[PairFamily]) -> str:
     elif families:
         line += "; no intervals before all seeds have ended"
     return f"{line}."
+
+
+def explains_marks(note: str) -> bool:
+    """Whether a note is the legend of a table's marks, which belongs right under it."""
+    return _SPREAD in note
 
 
 def _covers(analysis: Analysis, families: Sequence[PairFamily]) -> str:
