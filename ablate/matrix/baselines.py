@@ -10,8 +10,8 @@ from ablate.matrix.identity import job_id
 from ablate.matrix.pairs import Pair
 from ablate.matrix.resolve import Conditions
 from ablate.methods.catalog import content_name
+from ablate.methods.installed_networks import file_inputs
 from ablate.methods.method import Conflict, Method, Recipe
-from ablate.methods.own_networks import network_inputs
 from ablate.methods.parts import Value, same, shown
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
@@ -76,7 +76,7 @@ def baseline_job(setup: Setup, method: Method, pair: Pair) -> JobConfig:
         data=content_name(setup.conditions.data) if method.uses_data else "",
         seed=0,
         settings=baseline_values(setup, method, pair),
-        inputs={**(setup.inputs if method.uses_data else {}), **network_inputs(networks)},
+        inputs={**(setup.inputs if method.uses_data else {}), **file_inputs(networks)},
     )
     return replace(config, code=setup.codes.of(config, method.file))
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import ablate
@@ -37,6 +40,7 @@ NO_CODE = frozenset(
         "ablate.methods.catalog",
         "ablate.methods.file_digests",
         "ablate.methods.image_folder",
+        "ablate.methods.installed_data",
         "ablate.methods.method",
         "ablate.methods.places",
         "ablate.methods.registry",
@@ -62,16 +66,19 @@ class ModuleSource:
 
 @dataclass(frozen=True)
 class Library:
-    """Where modules that count are looked for: the package's own, and those of one method."""
+    """Where modules that count are looked for: ours, those of one method, and of its networks."""
 
     folder: Path | None = None  #: of a user's file, whose neighbours count if it imports them
     package: str = ""  #: the only top-level name there that counts, of an installed plug-in
+    installed: Mapping[str, Path] = field(default_factory=dict)  #: top-level name -> its folder
 
     def find(self, name: str) -> Path | None:
         """File of a module, by its absolute name; None for what is not ours to follow."""
         top = name.partition(".")[0]
         if top == "ablate":
             return _file_of(_HOME.parent, name)
+        if top in self.installed:
+            return _file_of(self.installed[top], name)
         if self.folder is None or (self.package and top != self.package):
             return None
         return _file_of(self.folder, name)
@@ -108,7 +115,11 @@ def module_digests(config: JobConfig, file: str = "") -> dict[str, str]:
 def _reached_by(config: JobConfig, file: str) -> dict[str, str]:
     names = [config.program.partition(":")[0]] if ":" in config.program else []
     names += [place.partition(":")[0] for place in _places(config)]
-    return _digests(names, file)
+    installed = NETWORK_PLACES.installed() if _others(config) else {}
+    entries = [installed[name] for name in _others(config) if name in installed]
+    if entries:
+        names += [NETWORK_PLACES.adapter.partition(":")[0], *(entry.module for entry in entries)]
+    return _digests(names, file, _folders(entries))
 
 
 def method_code(method: Method) -> str:
@@ -126,25 +137,52 @@ def file_code(path: Path) -> str:
     return _digest({name: digest for name, digest in found.items() if not _is_ours(name)})
 
 
-def _digests(names: Iterable[str], file: str) -> dict[str, str]:
+def place_code(entry: EntryPoint) -> str:
+    """Digest of the code that what a package brings reaches in that package."""
+    found = _digests([entry.module], "", _folders([entry]))
+    return _digest({name: digest for name, digest in found.items() if not _is_ours(name)})
+
+
+def _folders(entries: Iterable[EntryPoint]) -> dict[str, Path]:
+    """Top-level name -> the folder that holds it, of packages, none of which is imported."""
+    found = {}
+    for entry in entries:
+        top = entry.module.partition(".")[0]
+        spec = find_spec(top)
+        if spec and spec.submodule_search_locations:
+            found[top] = Path(next(iter(spec.submodule_search_locations))).parent
+        elif spec and spec.origin:
+            found[top] = Path(spec.origin).parent
+    return found
+
+
+def _digests(
+    names: Iterable[str], file: str, installed: Mapping[str, Path] = MappingProxyType({})
+) -> dict[str, str]:
     """Name -> digest of all code that these modules, and a user's file, reach."""
     script = script_digests(Path(file)) if is_script(file) else {}
-    modules = reached([*names, _SCRIPT_PROGRAM]) if script else reached(names, file)
+    names = [*names, _SCRIPT_PROGRAM] if script else names
+    modules = reached(names, "" if script else file, installed)
     return {name: _source(path).digest for name, path in modules.items()} | script
 
 
-def reached(names: Iterable[str], file: str = "") -> dict[str, Path]:
-    """Module -> file, of all modules that these reach by imports; a user's file comes along."""
+def reached(
+    names: Iterable[str], file: str = "", installed: Mapping[str, Path] = MappingProxyType({})
+) -> dict[str, Path]:
+    """Module -> file, of all modules that these reach by imports; a user's file comes along.
+
+    `installed`: top-level name -> its folder, of packages whose networks count.
+    """
     found: dict[str, Path] = {}
-    library = Library()
+    library = Library(installed=installed)
     waiting = list(names)
     if file:
         path = Path(file)
         if path.is_dir():  # a plug-in's package, all of which may train
-            library = Library(path.parent, path.name)
+            library = Library(path.parent, path.name, installed)
             waiting += [_module_name(one, path.parent) for one in sorted(path.rglob("*.py"))]
         else:
-            library = Library(path.parent)
+            library = Library(path.parent, installed=installed)
             found[path.stem] = path
             waiting += _source(path).imports
     while waiting:
@@ -160,13 +198,18 @@ def reached(names: Iterable[str], file: str = "") -> dict[str, Path]:
 
 
 def _places(config: JobConfig) -> Iterator[str]:
-    """Where a job's networks and its data set stand, as far as they are ours or installed."""
+    """Where a job's networks and its data set stand, as far as they are ours."""
     for name in config.networks.values():
-        if name in NETWORK_PLACES.built_in or name in NETWORK_PLACES.installed():
+        if name in NETWORK_PLACES.built_in:
             yield NETWORK_PLACES.place(name)
     family = split_subset(config.data)[0].partition(":")[0].partition("@")[0]
-    if family in DATA_PLACES.built_in or (family and family in DATA_PLACES.installed()):
+    if family in DATA_PLACES.built_in:
         yield DATA_PLACES.place(family)
+
+
+def _others(config: JobConfig) -> list[str]:
+    """A job's networks that are not ours: the user's, or an installed package's."""
+    return [name for name in config.networks.values() if name not in NETWORK_PLACES.built_in]
 
 
 def _digest(digests: dict[str, str]) -> str:

@@ -11,6 +11,7 @@ from ablate.errors import Problem, did_you_mean
 from ablate.methods.catalog import NETWORKS, PACKAGE_NETWORKS
 from ablate.methods.file_digests import file_digest
 from ablate.methods.method import Method
+from ablate.methods.places import NETWORK_PLACES, UNCLEAR
 from ablate.methods.registry import is_file
 from ablate.methods.session import STUDENT_ROLE, TEACHER_ROLE
 from ablate.methods.teachers import TEACHER
@@ -87,7 +88,7 @@ def _is_sound(study: Study, methods: Sequence[Method], key: str, pair: PairEntry
     if not methods[0].roles:
         return True
     networks = re.findall(r"\w+", pair.student)
-    if not pair.teacher and len(networks) > 1 and all(name in NETWORKS for name in networks):
+    if not pair.teacher and len(networks) > 1 and all(map(NETWORK_PLACES.knows, networks)):
         right = f'"teacher/student": "{networks[0]}/{networks[1]}"'
         study.problem(key, f'"{pair.student}" is no pair', right)
         return False
@@ -97,13 +98,22 @@ def _is_sound(study: Study, methods: Sequence[Method], key: str, pair: PairEntry
         message = f"has no teacher, which {needing[0]} needs"
         study.problem(key, message, f'"TEACHER/{pair.student}"')
     for name in [pair.teacher] * bool(pair.teacher) + [pair.student]:
-        if name not in NETWORKS and not study.file.networks:
-            right = did_you_mean(name, list(PACKAGE_NETWORKS))
-            if "did you mean" not in right:  # ours first: torchvision's have names like theirs
-                others = {network: network for network in NETWORKS}
-                right = did_you_mean(name, list(PACKAGE_NETWORKS), others)
-            study.problem(key, f'no network "{name}"', right)
+        if clash := NETWORK_PLACES.clashes(name):
+            study.problem(key, clash, UNCLEAR)
+        elif not study.file.networks and not NETWORK_PLACES.knows(name):
+            study.problem(key, f'no network "{name}"', _known_networks(name))
     return len(study.problems) == found
+
+
+def _known_networks(name: str) -> str:
+    """Networks whose names are near this one; an installed package may bring more."""
+    right = did_you_mean(name, list(PACKAGE_NETWORKS))
+    if "did you mean" not in right:  # ours first: torchvision's have names like theirs
+        others = {network: network for network in (*NETWORKS, *NETWORK_PLACES.installed())}
+        right = did_you_mean(name, list(PACKAGE_NETWORKS), others)
+    if "did you mean" in right:
+        return right
+    return f"{right}; or install the package that brings it"
 
 
 def _once(study: Study, listed: Sequence[tuple[str, PairEntry]]) -> None:

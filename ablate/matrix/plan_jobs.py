@@ -16,8 +16,8 @@ from ablate.matrix.identity import job_id
 from ablate.matrix.pairs import Pair
 from ablate.matrix.plan import PlannedJob, Variant
 from ablate.matrix.rows import PlannedRow
+from ablate.methods.installed_networks import file_inputs
 from ablate.methods.method import Method, Recipe
-from ablate.methods.own_networks import network_inputs
 from ablate.methods.session import TEACHER_ROLE, JobConfig
 from ablate.methods.teachers import teacher_of
 
@@ -90,7 +90,7 @@ def reference_teachers(
         if pair.teacher:
             job = baseline_job(setup, method, pair)
             networks = {TEACHER_ROLE: pair.teacher}
-            job = replace(job, networks=networks, inputs={**job.inputs, **network_inputs(networks)})
+            job = replace(job, networks=networks, inputs={**job.inputs, **file_inputs(networks)})
             found[pair] = with_given_weights(setup, teacher_of(job, recipe), pair)
     return found
 

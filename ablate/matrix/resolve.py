@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ablate.errors import InputError, Problem, did_you_mean
-from ablate.methods.catalog import DataInfo, data_info, resolve_folder
+from ablate.methods.catalog import DataInfo, data_info, resolve_folder, split_subset
+from ablate.methods.installed_data import data_origin
 from ablate.methods.method import Method, Networks
 from ablate.methods.named_values import TEACHER_PREFIX, check_values, parts_by_name, unknown_setting
 from ablate.methods.parts import Value, same, shown
+from ablate.methods.places import DATA_PLACES, UNCLEAR
 from ablate.methods.registry import BUILT_IN, installed
 from ablate.methods.teachers import TEACHER
 from ablate.study.settings import FILE_NAME, Execution, Profile, Settings, TomlValue
@@ -35,6 +37,7 @@ class Conditions:
     data_place: tuple[str, str]  #: file or option, and key, that chose the data
     settings: Mapping[str, Value]
     overrides: Mapping[str, Value]
+    data_origin: str = ""  #: which installed package brings the data, if one does
 
     def apply(self, method: Method, networks: Networks) -> dict[str, Value]:
         """Baseline of a method under these conditions; ValueError if it declares a wrong one.
@@ -66,8 +69,12 @@ class Conditions:
     def find_data(self) -> tuple[DataInfo | None, list[Problem]]:
         """The data set, or what is wrong with it, told where it was chosen."""
         where, key = self.data_place
+        if clash := DATA_PLACES.clashes(split_subset(self.data)[0].partition(":")[0]):
+            return None, [Problem(where, key, clash, UNCLEAR)]
         try:
-            return data_info(self.data), []
+            info = data_info(self.data)
+            origin = (self.data_origin,) if self.data_origin else ()
+            return replace(info, notes=(*info.notes, *origin)), []
         except InputError as error:
             name = shown(self.data)
             found = [Problem(where, key, f"{name}: {p.message}", p.right) for p in error.problems]
@@ -100,7 +107,8 @@ def find_conditions(
             problems.append(Problem(_SET, "data", f"{names} brings data of its own"))
         data, place = resolve_folder(str(overrides["data"]), Path()), (_SET, "data")
         changed["data"] = data
-    return Conditions(profile, data, place, own, changed), problems + more
+    origin = data_origin(split_subset(str(overrides.get("data", chosen.data)))[0])
+    return Conditions(profile, data, place, own, changed, origin), problems + more
 
 
 def _of_profile(

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.methods.image_folder import read_image_folder
+from ablate.methods.installed_data import installed_data
 from ablate.methods.parts import Value
+from ablate.methods.places import DATA_PLACES
 from ablate.methods.torchvision_networks import TORCHVISION
 
 #: The package's own networks: name -> width of the pooled features in front of the classifier.
@@ -127,9 +130,10 @@ _SUBSET = re.compile(r"(.*)\[(\d+)\]", re.DOTALL)  # "fashion-mnist[10000]"
 def data_info(name: str) -> DataInfo:
     """Return what is known of a data set by its name.
 
-    A name is one of the catalogue, "folder:PATH[@SIZE]" or "npz:PATH"; followed by [N], so many of
-    its training images. A folder's images are counted and digested. Raises `InputError` for an
-    unknown name and for files that can't be a data set, with all that is wrong with them.
+    A name is one of the catalogue, "folder:PATH[@SIZE]", "npz:PATH" or what an installed package
+    brings; followed by [N], so many of its training images. A folder's images are counted and
+    digested. Raises `InputError` for an unknown name and for files that can't be a data set, with
+    all that is wrong with them.
     """
     whole, subset = split_subset(name)
     if whole.startswith(FOLDER):
@@ -138,8 +142,10 @@ def data_info(name: str) -> DataInfo:
         info = _arrays_info(whole)
     elif whole in DATASETS:
         info = DATASETS[whole]
+    elif place := installed_data(whole):
+        info = data_info(place)
     else:
-        names = [*DATASETS, f"{ARRAYS}PATH"]
+        names = [*DATASETS, *DATA_PLACES.installed(), f"{ARRAYS}PATH"]
         right = (
             f'"{FOLDER}PATH"' if name == "folder" else did_you_mean(name, [*names, f"{FOLDER}PATH"])
         )
@@ -215,9 +221,13 @@ def split_folder_name(name: str) -> tuple[Path, int]:
 def resolve_folder(name: str, start: Path) -> str:
     """One spelling of the name of a user's own data, whose relative path starts at `start`.
 
-    Names of other data sets stay as they are.
+    Of an installed package's data set, where its images lie. Names of other data sets stay as they
+    are, also of a package's with something wrong, which `data_info` tells.
     """
     whole, subset = split_subset(name)
+    if whole not in DATASETS:
+        with suppress(InputError):
+            whole = installed_data(whole) or whole
     if whole.startswith(ARRAYS):
         located_at = (start / Path(whole.removeprefix(ARRAYS)).expanduser()).resolve()
         return f"{ARRAYS}{located_at}" + ("" if subset is None else f"[{subset}]")

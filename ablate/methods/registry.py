@@ -18,7 +18,7 @@ from types import ModuleType
 
 from ablate.errors import did_you_mean
 from ablate.methods.method import Method, NotFoundError
-from ablate.methods.places import METHOD_PLACES
+from ablate.methods.places import METHOD_PLACES, UNCLEAR, package
 from ablate.methods.script import SUFFIX
 from ablate.methods.script_file import read_script
 
@@ -31,6 +31,8 @@ def find_method(name: str, folder: Path = Path()) -> Method:
     Raises NotFoundError, which says which methods there are or what is wrong with the file, and
     InputError with all that is wrong with a script's declaration.
     """
+    if clash := METHOD_PLACES.clashes(name):
+        raise NotFoundError(clash, UNCLEAR)
     if name in BUILT_IN:
         return BUILT_IN[name]
     if ".py:" in name:
@@ -55,23 +57,24 @@ def installed() -> list[Method]:
 
 
 def _from_plugin(entry: EntryPoint) -> Method:
+    named = f'the plug-in "{entry.name}" of the installed package {package(entry)}'
     try:
         method = entry.load()
     except (Exception, SystemExit) as error:
-        text = f'the plug-in "{entry.name}" does not import: {_described(error)}'
+        text = f"{named} does not import: {_described(error)}"
         raise NotFoundError(text, entry.value) from error
     if not isinstance(method, Method):
-        raise NotFoundError(f'the plug-in "{entry.name}" is no ablate Method', entry.value)
+        raise NotFoundError(f"{named} is no ablate Method", entry.value)
     # Its whole package counts as code that trains: nobody else knows which part of it does.
-    package = sys.modules[entry.module.partition(".")[0]]
-    place = Path(package.__file__ or "")
+    whole = sys.modules[entry.module.partition(".")[0]]
+    place = Path(whole.__file__ or "")
     code = place.parent if place.name == "__init__.py" else place
     # A method of a file may be installed as it is: its program is a function of the same module.
     program = method.program if ":" in method.program else f"{entry.module}:{method.program}"
     if ":" not in method.program and not hasattr(sys.modules[entry.module], method.program):
-        text = f'the plug-in "{entry.name}" has no function "{method.program}", its program'
+        text = f'{named} has no function "{method.program}", its program'
         raise NotFoundError(text, entry.value)
-    file = str(code) if package.__file__ else ""
+    file = str(code) if whole.__file__ else ""
     return replace(method, name=entry.name, program=program, file=file)
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ablate.methods.catalog import NETWORKS
 from ablate.methods.method import Method
 from ablate.methods.parts import Value
+from ablate.methods.places import NETWORK_PLACES
 from ablate.study.phrases import content_words, repaired
 
 _PAIR = re.compile(r"([\w.-]+)\s*(?:/|→|->)\s*([\w.-]+)")
@@ -36,7 +36,8 @@ def choose_pairs(method: Method, part_phrase: str, name: str) -> ChosenPairs:
     """Pairs that the plan's words name or qualify, or else the method's usual pair."""
     if not method.roles:
         return ChosenPairs(())
-    named = [m for m in _PAIR.finditer(part_phrase) if m[1] in NETWORKS and m[2] in NETWORKS]
+    known = NETWORK_PLACES.knows
+    named = [m for m in _PAIR.finditer(part_phrase) if known(m[1]) and known(m[2])]
     if named:
         words = content_words(" ".join(found[0] for found in named))
         return ChosenPairs(tuple(f"{found[1]}/{found[2]}" for found in named), words=words)

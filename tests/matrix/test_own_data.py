@@ -208,3 +208,58 @@ def test_given_teachers_and_trained_ones_are_told_apart(lab: Lab) -> None:
     [notice] = trained.notices
     assert "resnet20 is trained here" in notice
     assert "resnet14_vanilla" in notice
+
+
+PACKAGE_NETS = {
+    "narrow": "from torch import nn\ndef Net(num_classes):\n"
+    "    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(),\n"
+    "                         nn.Linear(8, num_classes))\n",
+    "wrong": "def Net(num_classes):\n    return num_classes\n",
+    "lost": "import no_such_module\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package of three networks, and one that takes a built-in name."""
+    site = tmp_path / "site"
+    info = site / "netbox-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "netbox").mkdir()
+    (site / "netbox" / "__init__.py").touch()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: netbox\nVersion: 1.0\n")
+    entries = [f"{name}-net = netbox.{name}:Net" for name in PACKAGE_NETS]
+    entries += ["resnet20 = netbox.narrow:Net"]
+    (info / "entry_points.txt").write_text("\n".join(["[ablate.networks]", *entries, ""]))
+    for name, text in PACKAGE_NETS.items():
+        (site / "netbox" / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
+
+
+def test_networks_of_packages_are_measured_and_are_no_inputs(lab: Lab, package: None) -> None:
+    matrix = lab.expand(HEAD.replace("resnet14/resnet8", "resnet14/narrow-net") + TAU)
+    for config in configs(matrix, "student"):
+        assert config.networks["student"] == "narrow-net"
+        assert config.settings["momentum.teacher_head"] == 1.0, "widths differ"
+        assert not [name for name in config.inputs if name.startswith("student:")]
+    notes = "\n".join(matrix.plan.footnotes)
+    assert "narrow-net is built by the installed package netbox; its features are 8 wide" in notes
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ("wrong-net", "no nn.Module"),
+        ("lost-net", "no_such_module"),
+        ("resnet20", "built in"),
+    ],
+)
+def test_what_is_wrong_with_a_packages_network_names_the_package(
+    lab: Lab, package: None, network: str, words: str
+) -> None:
+    [problem, *_] = lab.problems(HEAD.replace("resnet14/resnet8", f"resnet14/{network}") + TAU)
+    assert "pairs" in problem.key
+    assert "netbox" in problem.message
+    assert words in problem.message
+    assert problem.right

@@ -14,14 +14,18 @@ from typing import Any
 
 from ablate.errors import InputError
 from ablate.methods.method import NotFoundError
+from ablate.training.networks import build
 from ablate.training.networks.adapted import check, own_network
 
 
 def probe(order: dict[str, Any], name: str) -> dict[str, Any]:
     """Build one network of an order and check it on images of the order's shape."""
-    path, shape = Path(order["path"]), (order["classes"], order["channels"])
+    shape = order["classes"], order["channels"]
     try:
-        network = own_network(path, order["function"], name, *shape)
+        if ":" in order["function"]:  # a package's "module:attribute", installed under this name
+            network = build(name, *shape)
+        else:
+            network = own_network(Path(order["path"]), order["function"], name, *shape)
         check(network, name, order["channels"], order["size"])
         if network.classify(network.features(_nothing(order))).shape[1] != order["classes"]:
             return {"error": f"does not give {order['classes']} logits"}
