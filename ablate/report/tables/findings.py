@@ -14,7 +14,7 @@ from ablate.report.tables.commands import run_again
 from ablate.report.tables.grid import find_grids
 from ablate.report.tables.seeds_advice import seeds_advice
 from ablate.report.tables.table import Cell, Comparison, Tested
-from ablate.report.tables.text import amount, number, reasons
+from ablate.report.tables.text import amount, number, quoted, reasons
 from ablate.statistics.verdict import DIFFERENT, Verdict
 from ablate.store.looks import OPEN
 
@@ -38,14 +38,14 @@ def sentence(analysis: Analysis, cell: Cell) -> str:
     place = _place(analysis, cell)
     if one.mean is None:
         gaps = _gaps(analysis, cell)
-        return f"{cell.variant}{place} has no seed in common with the baseline{gaps}."
+        return f"{quoted(cell.variant)}{place} has no seed in common with the baseline{gaps}."
     diverged = _diverged(analysis, cell)
     base = f"{diverged}{_subject(cell, one, start=not diverged)}{place}"
     side = _side(cell, one.mean)
     if one.tested is Tested.WAITING:
         return (
-            f"So far, with {_seeds(one.n)} of {cell.planned}, {cell.variant}{place} is {side} the "
-            f"baseline{_measured(cell)}; it is tested when all its seeds have ended."
+            f"So far, with {_seeds(one.n)} of {cell.planned}, {quoted(cell.variant)}{place} is "
+            f"{side} the baseline{_measured(cell)}; it is tested when all its seeds have ended."
         )
     if one.tested is Tested.FEW:
         return f"{base} is {side} the baseline{_measured(cell)}; fewer than 3 seeds claim nothing."
@@ -58,7 +58,7 @@ def sentence(analysis: Analysis, cell: Cell) -> str:
 
 
 def _subject(cell: Cell, one: Comparison, *, start: bool) -> str:
-    return f"{'With' if start else 'with'} {_seeds(one.n)} {cell.variant}"
+    return f"{'With' if start else 'with'} {_seeds(one.n)} {quoted(cell.variant)}"
 
 
 def _tested(analysis: Analysis, cell: Cell, one: Comparison) -> str:
@@ -104,7 +104,7 @@ def _answer(analysis: Analysis, cells: Sequence[Cell]) -> str:
     if not tested:
         return _untested(analysis, cells)
     what = _what(analysis)
-    of = f"{analysis.baseline}{_measured(cells[0])}"
+    of = f"{quoted(analysis.baseline)}{_measured(cells[0])}"
     claims = _with_verdict(tested, *DIFFERENT)
     parts = [f"No {what} differs detectably from {of}"]
     if claims:
@@ -125,7 +125,8 @@ def _lost(analysis: Analysis, cells: Sequence[Cell]) -> list[str]:
     bases = [analysis.cells[analysis.baseline, pair] for pair in analysis.plan.pairs]
     lost = [cell for cell in (*bases, *cells) if cell.diverged]
     named = [
-        f"{one.diverged} of {one.planned} seeds of {one.variant}{_place(analysis, one)} diverged"
+        f"{one.diverged} of {one.planned} seeds of "
+        f"{quoted(one.variant)}{_place(analysis, one)} diverged"
         for one in lost[:_MOST_NAMED]
     ]
     rest = len(lost) - len(named)
@@ -152,21 +153,38 @@ def _widest(cells: Sequence[Cell], *, others: bool) -> str:
 
 
 def _claims(analysis: Analysis, cells: Sequence[Cell]) -> str:
-    """The rows that differ by name, or in numbers where they are many."""
-    if len(cells) <= _MOST_NAMED:
+    """The rows that differ by name, with their pairs, or in numbers where they are many."""
+    differing = [(cell, cell.comparison.verdict) for cell in cells if cell.comparison]
+    by_row: dict[tuple[str, Verdict], list[Cell]] = {}
+    for cell, verdict in differing:
+        by_row.setdefault((cell.variant, verdict), []).append(cell)
+    if len(by_row) <= _MOST_NAMED:
         return "; ".join(
-            f"{cell.variant}{_place(analysis, cell)} is {cell.comparison.verdict} by "
-            f"{amount(cell.metric, abs(cell.comparison.mean or 0))}"
-            for cell in cells
-            if cell.comparison
+            f"{quoted(variant)} is {verdict}{_places(analysis, same)} by {_sizes(same)}"
+            for (variant, verdict), same in by_row.items()
         )
-    parts = []
-    for found in dict.fromkeys(cell.comparison.verdict for cell in cells if cell.comparison):
-        same = _with_verdict(cells, found)
-        sizes = sorted(abs(cell.comparison.mean or 0) for cell in same if cell.comparison)
-        least = f"{number(sizes[0], same[0].metric.digits)} to " if len(same) > 1 else ""
-        parts.append(f"{len(same)} {found} by {least}{amount(same[0].metric, sizes[-1])}")
-    return "; ".join(parts)
+    counted = ((one, _with_verdict(cells, one)) for one in dict.fromkeys(v for _, v in differing))
+    return "; ".join(f"{len(same)} {verdict} by {_sizes(same)}" for verdict, same in counted)
+
+
+def _sizes(cells: Sequence[Cell]) -> str:
+    """How much some rows differ, smallest to largest: "0.80 to 2.10 points"."""
+    sizes = sorted(abs(cell.comparison.mean or 0) for cell in cells if cell.comparison)
+    least, most = (number(size, cells[0].metric.digits) for size in (sizes[0], sizes[-1]))
+    largest = amount(cells[0].metric, sizes[-1])
+    return f"{least} to {largest}" if least != most else largest
+
+
+def _places(analysis: Analysis, cells: Sequence[Cell]) -> str:
+    """The pairs on which a row differs: " on all 3 pairs", or their names where they are few."""
+    pairs = analysis.plan.pairs
+    if len(pairs) == 1:
+        return ""
+    if len(cells) == len(pairs):
+        return " on both pairs" if len(pairs) == 2 else f" on all {len(pairs)} pairs"
+    if len(cells) > 2:
+        return f" on {len(cells)} of {len(pairs)} pairs"
+    return f" on {' and '.join(cell.pair for cell in cells)}"
 
 
 def _untested(analysis: Analysis, cells: Sequence[Cell]) -> str:
@@ -227,19 +245,18 @@ def _margin(analysis: Analysis, cell: Cell) -> str:
 
 def _diverged(analysis: Analysis, cell: Cell) -> str:
     """Diverged seeds come first: "3 of 8 seeds of τ = 0.01 diverged; "."""
+    base = analysis.cells[analysis.baseline, cell.pair]
     lost = [
         f"{one.diverged} of {one.planned} seeds of {name} diverged"
-        for one, name in (
-            (cell, cell.variant), (analysis.cells[analysis.baseline, cell.pair], "the baseline")
-        )
+        for one, name in ((cell, quoted(cell.variant)), (base, "the baseline"))
         if one.diverged
-    ]  # fmt: skip
+    ]
     return f"{' and '.join(lost)}; " if lost else ""
 
 
 def _gaps(analysis: Analysis, cell: Cell) -> str:
     gaps = [
-        f"{one.variant}: {', '.join(reasons(one)) or 'no results planned'}"
+        f"{quoted(one.variant)}: {', '.join(reasons(one)) or 'no results planned'}"
         for one in (cell, analysis.cells[analysis.baseline, cell.pair])
         if not one.complete
     ]

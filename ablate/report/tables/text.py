@@ -138,6 +138,11 @@ def amount(metric: Metric, value: float, *, signed: bool = False) -> str:
     return number(value, metric.digits, signed=signed) + unit
 
 
+def quoted(label: str) -> str:
+    """A row's label inside a sentence: in quotation marks where it has the sentence's own signs."""
+    return f"“{label}”" if any(sign in label for sign in (": ", "; ", ". ")) else label
+
+
 def conclusion_text(cell: Cell | Effect) -> str:
     """What a row's interval says, in words with numbers; diverged seeds come first."""
     comparison = cell.comparison

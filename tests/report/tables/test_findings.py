@@ -61,7 +61,7 @@ def test_diverged_seeds_come_first_and_nothing_better_is_claimed():
 def test_what_is_still_to_come_is_not_tested(why):
     found = sentences(FLAT, [*UP[:3], why], NOISY, seeds=SEEDS)
     assert found[0] == "Nothing is tested yet of 2 rows: seeds are still to come."
-    assert found[1] == "1 job still to come: `ablate run symmetry` goes on."
+    assert found[1] == "1 job still to come: `ablate run symmetry --profile quick` goes on."
     assert found[2].startswith("So far, with 3 seeds of 4, L_pred only is 1.03 points above")
 
 
@@ -111,6 +111,32 @@ def test_pairs_are_named_where_there_are_several():
     found = report.verdicts(two_pairs())
     assert "1 of 4 comparisons differs" in found[0]
     assert any(" on resnet110/resnet32 is 1.30 points below the baseline" in one for one in found)
+
+
+def test_a_row_names_the_pairs_where_it_differs():
+    pairs = ("a/b", "c/d", "e/f")
+    level = {"a/b": 90.0, "c/d": 80.0, "e/f": 70.0}
+    scores = {}
+    for pair in pairs:
+        base = [level[pair] + 0.1 * i for i in range(4)]
+        scores[BOTH, pair] = base
+        gain = {"a/b": 1.0, "c/d": 1.5, "e/f": 1.2}[pair]
+        scores[PRED, pair] = [x + gain + 0.02 * (i % 2) for i, x in enumerate(base)]
+        gain = 2.0 if pair != "e/f" else 0.0
+        scores[SYM, pair] = [x + gain + 0.02 * (i % 2) for i, x in enumerate(base)]
+    head = report.verdicts(build({"top1": scores}, SYMMETRY, pairs, range(4)))[0]
+    assert head.startswith("5 of 6 comparisons differ")
+    assert f"{PRED} is better on all 3 pairs by 1.01 to 1.51 points" in head
+    assert f"{SYM} is better on a/b and c/d by 2.01 points" in head
+
+
+def test_a_label_with_the_signs_of_a_sentence_is_quoted():
+    label = "encoder: teacher, critic: student"
+    rows = (variant("encoder: both", "baseline"), variant(label, momentum__teacher_head=1.0))
+    scores = one_pair(FLAT, UP, variants=rows)
+    head = report.verdicts(build({"top1": scores}, rows, seeds=SEEDS))[0]
+    assert f"With 4 seeds “{label}” is 1.02 points above" in head
+    assert "“" not in sentences(FLAT, UP, seeds=SEEDS)[0]
 
 
 def test_words_that_nobody_should_have_to_decipher_are_gone():
