@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import zip_longest
 from operator import le
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 100  #: of files and pipes, which have no width of their own
 _NARROWEST = 20  #: of a terminal; what claims less, such as COLUMNS=0, does not know its width
 _GAP = 2  #: blanks between columns
+_INDENT = 2  #: blanks before the rows under a heading
+_SENTENCES = frozenset({1})  #: column of words in a list of labels and sentences
 _PROSE = 24  #: cells wider than this are words that may break, not a number
 _NARROWEST_LABEL = 16
 _NBSP = "\u00a0"
@@ -55,6 +57,7 @@ class TextTable:
     series: str = ""  #: tables of one series share what they have in common
     lead: tuple[str, ...] = ()  #: sentences above the table
     words: frozenset[int] = frozenset()  #: columns besides the first that hold words
+    legends: tuple[str, ...] = ()  #: those of the notes that every table of a series repeats
 
 
 class Line(NamedTuple):
@@ -134,7 +137,7 @@ def grids_lines(grids: Sequence[TextTable], width: int) -> Iterator[Line]:
     """Tables with their notes, at most `width` wide unless words are too long for it.
 
     What several of a series share is said once: a subtitle under the first of them, a note under
-    the last.
+    the last. What explains marks stands under every table that has them.
     """
     last_with: dict[tuple[str, str], int] = {}  # (series, note) -> number of its last grid
     for index, grid in enumerate(grids):
@@ -150,7 +153,11 @@ def grids_lines(grids: Sequence[TextTable], width: int) -> Iterator[Line]:
         yield Line("")
         yield from table_lines(grid, width)
         yield Line("")
-        notes = [note for note in grid.notes if last_with[grid.series, note] == index]
+        notes = [
+            note
+            for note in grid.notes
+            if note in grid.legends or last_with[grid.series, note] == index
+        ]
         for note in notes:
             yield from _prose(note, "dim", width)
         if notes:
@@ -158,7 +165,55 @@ def grids_lines(grids: Sequence[TextTable], width: int) -> Iterator[Line]:
 
 
 def table_lines(grid: TextTable, width: int) -> Iterator[Line]:
-    """Lines of the grid's head and rows, at most `width` wide unless words are too long for it."""
+    """Lines of the grid's head and rows, at most `width` wide unless words are too long for it.
+
+    A column of words that would fold stands under the table instead, its sentences beside the
+    labels of their rows.
+    """
+    apart = [index for index in grid.words if _folds(grid, index, width)]
+    yield from _rows(_without(grid, apart), width)
+    for index in sorted(apart):
+        yield from _listed(grid, index, width)
+
+
+def _folds(grid: TextTable, index: int, width: int) -> bool:
+    """Whether a cell of this column takes several lines in a table of this width."""
+    sizes = [[size_of(cell.text) for cell in row] for row in grid.rows]
+    size = _widths(grid, sizes, width)[index]
+    return any(len(row) > 1 and row[index] > size for row in sizes)
+
+
+def _without(grid: TextTable, apart: Sequence[int]) -> TextTable:
+    """The table without some of its columns."""
+    kept = [index for index in range(len(grid.heads)) if index not in apart]
+    return replace(
+        grid,
+        heads=tuple(grid.heads[index] for index in kept),
+        rows=tuple(
+            tuple(row[index] for index in kept) if len(row) > 1 else row for row in grid.rows
+        ),
+        words=frozenset(new for new, old in enumerate(kept) if old in grid.words),
+    )
+
+
+def _listed(grid: TextTable, index: int, width: int) -> Iterator[Line]:
+    """A column of words as lines of label and sentence; headings only where labels need them."""
+    rows = [row for row in grid.rows if len(row) == 1 or row[index].text.strip()]
+    labels = [row[0].text.strip() for row in rows if len(row) > 1]
+    if len(set(labels)) == len(labels):
+        rows = [row for row in rows if len(row) > 1]
+    size = min(max(map(size_of, labels), default=0) + _INDENT, width // 2)
+    head = grid.heads[index].replace("\n", " ")
+    yield Line(f"{head[:1].upper()}{head[1:]}:")
+    for row in rows:
+        if len(row) == 1:
+            yield _styled(row[0].text, row[0].style)
+        else:
+            label = row[0]._replace(text=" " * _INDENT + row[0].text.strip())
+            yield from _wrapped_row((label, row[index]), (size, width - size - _GAP), _SENTENCES)
+
+
+def _rows(grid: TextTable, width: int) -> Iterator[Line]:
     sizes = [[size_of(cell.text) for cell in row] for row in grid.rows]
     widths = _widths(grid, sizes, width)
     rule = Line(_RULE * min(width, _total(widths)))

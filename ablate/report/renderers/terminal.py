@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ablate.console import PLAIN_WIDTH, Styled, TextTable, grids_text
-from ablate.report.tables.footer import EMPHASIS
+from ablate.report.tables.footer import EMPHASIS, explains_marks
 from ablate.report.tables.table import Show, Table
-from ablate.report.tables.text import Shown, row_label, show
+from ablate.report.tables.text import NBSP, Shown, row_label, show
 
 _BEST, _SECOND = "•", "◦"
+_EQUALS = f"{NBSP}={NBSP}"  #: a part and its value stay on one line
 _PLAIN_WORDS = f"{_BEST} best mean, {_SECOND} second"
 
 
@@ -32,7 +33,7 @@ def grid_of(table: Table, *, plain: bool) -> TextTable:
         if row.group and row.group != group:
             rows.append((Styled(row.group, "italic"),))
         group = row.group or group
-        label = Styled(("  " if row.group else "") + row_label(row))
+        label = Styled(("  " if row.group else "") + row_label(row).replace(" = ", _EQUALS))
         rows.append(
             (
                 label,
@@ -57,6 +58,7 @@ def grid_of(table: Table, *, plain: bool) -> TextTable:
         series=table.key,
         lead=table.headline,
         words=frozenset(words),
+        legends=tuple(filter(explains_marks, notes)),
     )
 
 

@@ -37,8 +37,11 @@ class Shown(NamedTuple):
 
     @property
     def line(self) -> str:
-        """Text and details on one line: "1 of 3 (1 failed, 1 diverged)"."""
-        return f"{self.text} ({', '.join(self.details)})" if self.details else self.text
+        """Text and details on one line, counts unbroken: "1 of 3 (1 failed, 1 diverged)"."""
+        if not self.details:
+            return self.text
+        counts = ", ".join(detail.replace(" ", NBSP) for detail in self.details)
+        return f"{self.text.replace(' ', NBSP)} ({counts})"
 
 
 def number(value: float, digits: int, *, signed: bool = False) -> str:
