@@ -105,12 +105,13 @@ def many_rows(count: int = 200) -> StudyResults:
     return build({"top1": one_pair(*columns, variants=rows)}, rows)
 
 
-def costs() -> StudyResults:
+def costs(**changes) -> StudyResults:
     """Accuracy, a loss and two costs."""
     scores = one_pair([94.3, 93.9, 94.6], [94.0, 94.0, 94.3], [93.9, 93.5, 94.6])
     seconds = one_pair([10.0, 11.0, 12.0], [8.0, 8.5, 8.1], [8.2, 8.3, 8.4])
     return build(
         {"top1": scores, "test_loss": one_pair([0.20, 0.21, 0.19], [0.22, 0.25, 0.21],
                                                [0.18, 0.17, 0.19]),
-         "train_seconds": seconds, "peak_memory_mib": seconds}
+         "train_seconds": seconds, "peak_memory_mib": seconds},
+        **changes,
     )  # fmt: skip

@@ -7,8 +7,9 @@ A table wider than the text is scaled down to it; one with very many rows breaks
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from textwrap import wrap
 
 from ablate.report.choices import Engine
@@ -20,6 +21,7 @@ from ablate.report.tables.text import Shown, row_label, show
 _LONGEST_FLOAT = 46  #: lines of the table that fit a page; longer tables break over pages
 _NOTE_CHARACTERS = 86  #: of a note's line in one column
 _NOTE_LINE = 0.86  #: height of a note's line in lines of the table
+_SENTENCE_END = re.compile(r"(?<=\.) (?=[A-Z±])")
 _BREAK = r" \\ "
 _WIDEST_HEAD = 14  #: characters
 _WIDEST_LABEL = 40
@@ -28,9 +30,9 @@ _WIDEST_LABEL = 40
 def render_latex(tables: Sequence[Table], engine: Engine = Engine.PDFLATEX) -> str:
     """All tables; the first lines name the packages and fonts that the preamble needs."""
     tables = [_without_conclusions(table) for table in tables]
-    long = [_is_long(table) for table in tables]
-    used: dict[str, int] = {}
-    blocks = [_long(t, _key(t, used)) if _is_long(t) else _float(t, _key(t, used)) for t in tables]
+    labelled = _each_said_once(tables, _keys(tables))
+    long = [_is_long(one.table) for one in labelled]
+    blocks = [_long(one) if _is_long(one.table) else _float(one) for one in labelled]
     body = "\n".join(blocks)
     needed = {
         "booktabs": True,
@@ -82,14 +84,47 @@ def _lines(table: Table, row: TableRow) -> int:
     return max(len(_label_lines(row)), *counts, 1)
 
 
-def _key(table: Table, used: dict[str, int]) -> str:
-    """A label that is unique in the document: "tab:lpred-symmetry-one-part-2"."""
-    name = re.sub(r"[^A-Za-z0-9]+", "-", f"{table.study}-{table.layout}").strip("-")
-    used[name] = used.get(name, 0) + 1
-    return f"tab:{name}" + (f"-{used[name]}" if used[name] > 1 else "")
+def _keys(tables: Sequence[Table]) -> list[str]:
+    """Labels that are unique in the document: "tab:lpred-symmetry-one-part-2"."""
+    used: Counter[str] = Counter()
+    keys = []
+    for table in tables:
+        name = re.sub(r"[^A-Za-z0-9]+", "-", f"{table.study}-{table.layout}").strip("-")
+        used[name] += 1
+        keys.append(f"tab:{name}" + (f"-{used[name]}" if used[name] > 1 else ""))
+    return keys
 
 
-def _float(table: Table, key: str) -> str:
+@dataclass(frozen=True)
+class _Labelled:
+    """A table with its label, and the labels of those that have notes of it."""
+
+    table: Table
+    key: str
+    elsewhere: tuple[str, ...]
+
+
+def _each_said_once(tables: Sequence[Table], keys: Sequence[str]) -> list[_Labelled]:
+    """The tables, each without the question and the notes that an earlier one of its study has."""
+    first: dict[tuple[str, str], str] = {}  # (study, sentence) -> label of the table that has it
+    found = []
+    for table, key in zip(tables, keys, strict=True):
+        asked = first.setdefault((table.key, table.question), key)
+        question = table.question if asked == key else ""
+        notes, elsewhere = [], dict[str, None]()
+        for note in table.footer:
+            sentences = _SENTENCE_END.split(note)
+            places = [first.setdefault((table.key, one), key) for one in sentences]
+            own = [one for one, place in zip(sentences, places, strict=True) if place == key]
+            notes += [" ".join(own)] if own else []
+            elsewhere |= dict.fromkeys(place for place in places if place != key)
+        kept = replace(table, question=question, footer=tuple(notes))
+        found.append(_Labelled(kept, key, tuple(elsewhere)))
+    return found
+
+
+def _float(labelled: _Labelled) -> str:
+    table, key = labelled.table, labelled.key
     lines = [
         r"\begin{table}[tbp]",
         r"\centering",
@@ -106,13 +141,14 @@ def _float(table: Table, key: str) -> str:
         r"\bottomrule",
         r"\end{tabular}}",
         r"\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi",
-        *_notes(table),
+        *_notes(labelled),
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _long(table: Table, key: str) -> str:
+def _long(labelled: _Labelled) -> str:
+    table, key = labelled.table, labelled.key
     lines = [
         r"\begingroup",
         r"\footnotesize",
@@ -131,7 +167,7 @@ def _long(table: Table, key: str) -> str:
         r"\endfoot",
         *_body(table),
         r"\end{longtable}",
-        *_notes(table),
+        *_notes(labelled),
         r"\endgroup",
     ]
     return "\n".join(lines) + "\n"
@@ -203,12 +239,15 @@ def _emphasised(shown: Shown) -> str:
     return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{text}{_BREAK}{small}\end{{tabular}}"
 
 
-def _notes(table: Table) -> list[str]:
-    notes = "\\\\\n".join(tex(note) for note in table.footer)
+def _notes(labelled: _Labelled) -> list[str]:
+    notes = [tex(note) for note in labelled.table.footer]
+    if labelled.elsewhere:
+        places = " and ".join(rf"Table~\ref{{{key}}}" for key in labelled.elsewhere)
+        notes.append(f"See {'also ' * bool(notes)}the notes of {places}.")
     return [
         r"\par\smallskip",
         r"\noindent\parbox{\linewidth}{\footnotesize\raggedright",
-        notes + "}",
+        "\\\\\n".join(notes) + "}",
     ]
 
 
