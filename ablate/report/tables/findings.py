@@ -106,17 +106,18 @@ def _answer(analysis: Analysis, cells: Sequence[Cell]) -> str:
     what = _what(analysis)
     of = f"{quoted(analysis.baseline)}{_measured(cells[0])}"
     claims = _with_verdict(tested, *DIFFERENT)
-    parts = [f"No {what} differs detectably from {of}"]
+    parts = [f"No {what} differs detectably from {of}{_nowhere(analysis, tested)}"]
     if claims:
         verb = "differs" if len(claims) == 1 else "differ"
         count = f"{len(claims)} of {len(cells)} {what}s {verb} from {of}"
         parts = [f"{count}: {_claims(analysis, claims)}"]
     if alike := _with_verdict(tested, Verdict.EQUIVALENT):
-        parts.append(f"{len(alike)} equivalent within {_margin(analysis, alike[0])}")
+        within = _margin(analysis, alike[0])
+        parts.append(f"{len(alike)} equivalent within {within}{_places(analysis, alike)}")
     if undecided := _with_verdict(tested, Verdict.OPEN):
-        parts.append(_widest(undecided, others=bool(claims)))
-    if len(tested) < len(cells):
-        parts.append(f"{len(cells) - len(tested)} not tested")
+        parts.append(_widest(analysis, undecided, others=bool(claims)))
+    if untested := [cell for cell in cells if cell not in tested]:
+        parts.append(f"{len(untested)} not tested{_places(analysis, untested)}")
     return "; ".join([*_lost(analysis, cells), *parts]) + "."
 
 
@@ -143,13 +144,15 @@ def _with_verdict(cells: Sequence[Cell], *verdicts: Verdict) -> list[Cell]:
     return [cell for cell in cells if cell.comparison and cell.comparison.verdict in verdicts]
 
 
-def _widest(cells: Sequence[Cell], *, others: bool) -> str:
-    """The widest interval of undecided rows."""
-    known = [one for cell in cells if (one := cell.comparison)]
-    width = max(((one.high or 0.0) - (one.low or 0.0)) / 2 for one in known)
-    fewest = _seeds(min(one.n for one in known))
+def _widest(analysis: Analysis, cells: Sequence[Cell], *, others: bool) -> str:
+    """The widest interval of undecided rows, and on which pair it is."""
+    known = [(cell, one) for cell in cells if (one := cell.comparison)]
+    halves = [((one.high or 0.0) - (one.low or 0.0)) / 2 for _, one in known]
+    widest = known[halves.index(max(halves))][0]
+    fewest = _seeds(min(one.n for _, one in known))
     which = f" of the other{f' {len(cells)}' * (len(cells) > 1)}" if others else " of a row"
-    return f"with {fewest} the widest interval{which} is ±{amount(cells[0].metric, width)}"
+    size = f"±{amount(widest.metric, max(halves))}{_place(analysis, widest)}"
+    return f"with {fewest} the widest interval{which} is {size}"
 
 
 def _claims(analysis: Analysis, cells: Sequence[Cell]) -> str:
@@ -164,7 +167,10 @@ def _claims(analysis: Analysis, cells: Sequence[Cell]) -> str:
             for (variant, verdict), same in by_row.items()
         )
     counted = ((one, _with_verdict(cells, one)) for one in dict.fromkeys(v for _, v in differing))
-    return "; ".join(f"{len(same)} {verdict} by {_sizes(same)}" for verdict, same in counted)
+    return "; ".join(
+        f"{len(same)} {verdict}{_places(analysis, same)} by {_sizes(same)}"
+        for verdict, same in counted
+    )
 
 
 def _sizes(cells: Sequence[Cell]) -> str:
@@ -176,20 +182,32 @@ def _sizes(cells: Sequence[Cell]) -> str:
 
 
 def _places(analysis: Analysis, cells: Sequence[Cell]) -> str:
-    """The pairs on which a row differs: " on all 3 pairs", or their names where they are few."""
-    pairs = analysis.plan.pairs
+    """The pairs of some rows: " on all 3 pairs", or their names where they are few."""
+    pairs, found = analysis.plan.pairs, _pairs_of(cells)
     if len(pairs) == 1:
         return ""
-    if len(cells) == len(pairs):
+    if len(found) == len(pairs):
         return " on both pairs" if len(pairs) == 2 else f" on all {len(pairs)} pairs"
-    if len(cells) > 2:
-        return f" on {len(cells)} of {len(pairs)} pairs"
-    return f" on {' and '.join(cell.pair for cell in cells)}"
+    if len(found) > 2:
+        return f" on {len(found)} of {len(pairs)} pairs"
+    return f" on {' and '.join(found)}"
+
+
+def _nowhere(analysis: Analysis, cells: Sequence[Cell]) -> str:
+    """The pairs on which no row differs: " on any of 3 pairs", " on resnet110/resnet32"."""
+    found, all_pairs = _pairs_of(cells), len(analysis.plan.pairs)
+    if all_pairs == 1 or len(found) == 1:
+        return _place(analysis, cells[0])
+    return f" on any of {len(found)} {'tested ' * (len(found) < all_pairs)}pairs"
+
+
+def _pairs_of(cells: Sequence[Cell]) -> list[str]:
+    return list(dict.fromkeys(cell.pair for cell in cells))
 
 
 def _untested(analysis: Analysis, cells: Sequence[Cell]) -> str:
     states = {cell.comparison.tested for cell in cells if cell.comparison}
-    rows = f"{len(cells)} rows"
+    rows = f"{len(cells)} {_what(analysis)}s{_places(analysis, cells)}"
     if Tested.WAITING in states:
         return f"Nothing is tested yet of {rows}: seeds are still to come."
     if states == {Tested.EMPTY}:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ablate import report
@@ -137,6 +139,59 @@ def test_a_label_with_the_signs_of_a_sentence_is_quoted():
     head = report.verdicts(build({"top1": scores}, rows, seeds=SEEDS))[0]
     assert f"With 4 seeds “{label}” is 1.02 points above" in head
     assert "“" not in sentences(FLAT, UP, seeds=SEEDS)[0]
+
+
+def of_pairs(columns, pairs=("a/b", "c/d", "e/f"), **changes):
+    """The headline of a study whose rows have these seeds, row by row and pair by pair."""
+    scores = {
+        (row.label, pair): column
+        for row, own in zip(SYMMETRY, columns, strict=False)
+        for pair, column in zip(pairs, own, strict=True)
+    }
+    rows = SYMMETRY[: len(columns)]
+    return report.verdicts(build({"top1": scores}, rows, pairs, SEEDS, **changes))[0]
+
+
+def test_where_nothing_differs_the_pairs_are_counted_and_the_widest_interval_has_its_pair():
+    wide = [94.3, 93.7, 94.9, 93.6]
+    head = of_pairs([[FLAT] * 3, [NOISY, wide, NOISY]])
+    assert head.startswith(f"No comparison differs detectably from {BOTH} on any of 3 pairs; ")
+    assert re.search(r"the widest interval of a row is ±\d\.\d\d points on c/d", head)
+
+
+def test_only_tested_pairs_are_spoken_of():
+    failed = ["failed"] * 4
+    head = of_pairs([[FLAT] * 3, [NOISY, failed, NOISY]])
+    assert f"differs detectably from {BOTH} on any of 2 tested pairs" in head
+    assert "1 not tested on c/d" in head
+    head = of_pairs([[FLAT] * 3, [NOISY, failed, failed]])
+    assert f"differs detectably from {BOTH} on a/b" in head
+    assert "2 not tested on c/d and e/f" in head
+
+
+def test_equivalent_rows_name_their_pairs():
+    near = [94.01, 94.11, 94.19, 94.02]
+    head = of_pairs([[FLAT] * 3, [near, near, UP]], margin=0.5)
+    assert "2 equivalent within 0.5 points on a/b and c/d" in head
+    assert f"{PRED} is better on e/f by 1.02 points" in head
+
+
+def test_many_rows_that_differ_are_counted_with_their_pairs():
+    labels = [variant("base", "baseline")]
+    labels += [variant(f"row {i}", momentum__teacher_head=float(i)) for i in range(5)]
+    scores = {("base", pair): FLAT for pair in ("a/b", "c/d", "e/f")}
+    for pair, shift in (("a/b", 1.0), ("c/d", 2.0), ("e/f", 0.0)):
+        for i, row in enumerate(labels[1:]):
+            own = [x + shift + 0.01 * (i + 1) * (-1) ** j for j, x in enumerate(FLAT)]
+            scores[row.label, pair] = own
+    head = report.verdicts(build({"top1": scores}, labels, ("a/b", "c/d", "e/f"), SEEDS))[0]
+    assert "10 better on a/b and c/d by 1.00 to 2.00 points" in head
+
+
+def test_what_is_not_tested_yet_says_on_which_pairs():
+    waiting = [94.0, "waiting", "waiting", "waiting"]
+    head = of_pairs([[FLAT] * 3, [waiting] * 3])
+    assert head == "Nothing is tested yet of 3 comparisons on all 3 pairs: seeds are still to come."
 
 
 def test_words_that_nobody_should_have_to_decipher_are_gone():
