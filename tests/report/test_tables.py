@@ -22,7 +22,7 @@ from ablate.matrix.plan import Contrast, PairGroup
 from ablate.report.choices import Notes, Selection
 from ablate.report.exports.records import records
 from ablate.report.figures.draw import planned_figures
-from ablate.report.tables.commands import run_again
+from ablate.report.tables.commands import more_seeds, run_again
 from ablate.report.tables.table import Cell
 from ablate.report.tables.text import interval_text, show
 from ablate.statistics.verdict import DIFFERENT, Verdict
@@ -691,7 +691,7 @@ def test_no_row_with_a_diverged_seed_is_better(columns):
 def test_a_command_that_goes_on_names_profile_and_overrides():
     overrides = {"lr": 0.5, "views.augmentation": "crop flip", "val": True}
     plan = replace(two_pairs().plan, profile="fashion", overrides=overrides)
-    again = run_again(plan, "--seeds", "0-9")
+    again = more_seeds(plan, 10)
     command, *words = shlex.split(str(again))[1:]
     assert (command, words[:3]) == ("run", [plan.name, "--profile", "fashion"])
     sets = [value for option, value in pairwise(words) if option == "--set"]
