@@ -53,13 +53,14 @@ def doctor(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Check Python, torch, devices, data, results and disk, and say how to mend what is wrong.
+    """Check Python, torch, packages, devices, data, results and disk, and say what mends them.
 
     Example: ablate doctor
 
     Exit code 1: at least one problem.
     """
-    checks = [*_of_machine(), *([] if quick else _of_torch()), *_of_folder(results)]
+    torch = [] if quick else _of_torch()
+    checks = [*_of_machine(), *torch, *_of_packages(), *_of_folder(results)]
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=2))
     else:
@@ -122,6 +123,30 @@ def _of_gpus(gpus: list[dict[str, Any]]) -> Iterator[Check]:
         yield Check(f"cuda:{index}", State.WARNING if busy else State.OK, text, remedy)
     if not gpus:
         yield Check("gpu", State.OK, "none; jobs run on the CPU")
+
+
+def _of_packages() -> Iterator[Check]:
+    """Installed packages that bring methods, networks or data sets; none of them is imported."""
+    from ablate.methods.places import (
+        DATA_PLACES,
+        METHOD_PLACES,
+        NETWORK_PLACES,
+        UNCLEAR,
+        package,
+    )
+
+    kinds = {"method": METHOD_PLACES, "network": NETWORK_PLACES, "data set": DATA_PLACES}
+    brought: dict[str, list[str]] = {}
+    clashes: dict[str, set[str]] = {}
+    for kind, places in kinds.items():
+        for entry in places.declared():
+            brought.setdefault(package(entry), []).append(f"{kind} {entry.name}")
+            clashes.setdefault(package(entry), set()).add(places.clashes(entry.name))
+    for name, things in sorted(brought.items()):
+        unclear = sorted(clashes[name] - {""})
+        found = "; ".join([f"brings {', '.join(things)}", *unclear])
+        state = State.WARNING if unclear else State.OK
+        yield Check(f"package {name}", state, found, UNCLEAR if unclear else "")
 
 
 def _of_folder(results: str | None) -> Iterator[Check]:

@@ -149,6 +149,8 @@ def data_info(name: str) -> DataInfo:
         right = (
             f'"{FOLDER}PATH"' if name == "folder" else did_you_mean(name, [*names, f"{FOLDER}PATH"])
         )
+        if "did you mean" not in right and ":" not in whole:
+            right += "; or install the package that brings it"
         raise InputError(Problem("data", name, "no such data set", right))
     return info if subset is None else _subset(info, name, subset)
 

@@ -27,18 +27,20 @@ class Places:
     built_in: Mapping[str, str]  #: name -> "module:attribute"
     adapter: str = ""  #: "module:attribute" of ours that fits what a package brings to its use
 
+    def declared(self) -> tuple[EntryPoint, ...]:
+        """All that installed packages declare, whether or not its names are clear."""
+        return _declared(self.group, tuple(sys.path))
+
     def installed(self) -> Mapping[str, EntryPoint]:
         """What installed packages add; a built-in name is not theirs to take, see `clashes`."""
-        found = _declared(self.group, tuple(sys.path))
-        return {one.name: one for one in found if one.name not in self.built_in}
+        return {one.name: one for one in self.declared() if one.name not in self.built_in}
 
     def clashes(self, name: str) -> str:
         """Why a name is not clear: which packages bring it beside ours or each other; "" if it is.
 
         Packages that nobody names a thing of trouble nobody.
         """
-        declared = _declared(self.group, tuple(sys.path))
-        found = {package(one) for one in declared if one.name == name}
+        found = {package(one) for one in self.declared() if one.name == name}
         bringing = ", ".join(sorted(found))
         if found and name in self.built_in:
             return f'"{name}" is built in, and the installed package {bringing} brings it too'

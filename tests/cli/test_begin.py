@@ -106,6 +106,22 @@ def test_doctor_finds_data_sets_by_their_files(empty: Path) -> None:
     assert checks["data of paper"]["state"] == "ok"
 
 
+def test_doctor_lists_what_packages_bring(
+    empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, entry in (("plain", "tiny-net"), ("taker", "resnet20")):
+        info = tmp_path / "site" / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[ablate.networks]\n{entry} = nowhere:Net\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    call("init")
+    checks = {one["name"]: one for one in json.loads(call("doctor", "--quick", "--json"))}
+    plain, taker = checks["package plain"], checks["package taker"]
+    assert plain["state"] == "ok" and "network tiny-net" in plain["found"]
+    assert taker["state"] == "warning" and "resnet20" in taker["found"] and taker["remedy"]
+
+
 def test_doctor_tries_torch(empty: Path) -> None:
     call("init")
     checks = {one["name"]: one for one in json.loads(call("doctor", "--json"))}

@@ -131,8 +131,9 @@ def test_a_study_whose_package_is_gone_says_so(
     workshop: Workshop, packaged: Path, tmp_path: Path
 ) -> None:
     packaged.parent.rename(tmp_path / "gone")
-    done = workshop.ablate("run", "study.toml", *EPOCHS)
+    done = workshop.ablate("run", *COMMAND)
     assert done.returncode == 2
     assert 'no network "tiny-net"' in done.stderr
-    assert "install the package that brings it" in " ".join(done.stderr.split())
+    words = " ".join(done.stderr.split())
+    assert words.count("install the package that brings it") == 2, "the network and the data"
     assert "Traceback" not in done.stderr

@@ -241,6 +241,59 @@ flag = "--out"
     assert sorted(scores.values()) == [6.0, 6.0, 10.0, 10.0, 21.0, 21.0]
 
 
+def test_a_run_killed_in_its_second_stage_does_not_repeat_the_first(workshop: Workshop) -> None:
+    folder = workshop.folder
+    (folder / "stages.py").write_text(
+        "import pathlib, sys, time\n"
+        "stage, weights = sys.argv[1], pathlib.Path(sys.argv[2], 'weights.txt')\n"
+        f"with open({str(folder / 'stages.log')!r}, 'a') as log:\n"
+        "    print(stage, file=log)\n"
+        "if stage == 'pretrain':\n"
+        "    weights.write_text('7')\n"
+        "else:\n"
+        "    print('epoch 1\\nepoch 2', flush=True)\n"
+        f"    if not pathlib.Path({str(folder / 'go')!r}).exists():\n"
+        "        time.sleep(600)\n"
+        "    print('score =', weights.read_text())\n"
+    )
+    (folder / "stages.toml").write_text(
+        r"""
+title = "Two stages"
+command = ["{python}", "stages.py", "tune", "{stage.pretrain}", "{seed}"]
+code = ["stages.py"]
+progress = 'epoch (?P<epoch>\d+)'
+[[stage]]
+name = "pretrain"
+command = ["{python}", "stages.py", "pretrain", "{output}"]
+[[metric]]
+name = "score"
+better = "higher"
+pattern = 'score = (\d+)'
+[[part]]
+name = "rate"
+baseline = 3.0
+flag = "--rate"
+"""
+    )
+    (folder / "study.toml").write_text(
+        'title = "T"\nmethod = "stages.toml"\nseeds = [0]\n'
+        '[[ablation]]\nablated_part = "rate"\nreplacement = [5.0]\n'
+    )
+    running = workshop.start("run", "study.toml")
+    tuning = until(lambda: [a for a in workshop.living() if a.last_step >= 1], "a second stage")
+    os.kill(running.pid, signal.SIGKILL)
+    for attempt in tuning:
+        signal_worker(attempt)
+    workshop.finish(running)
+    (folder / "go").touch()
+    workshop.run("study.toml")
+    done = [one for one in workshop.records() if one["kind"] != "pretrain"]
+    assert [(one["status"], one["metrics"]["score"]) for one in done] == [("done", 7.0)] * 2
+    stages = (folder / "stages.log").read_text().split()
+    assert stages.count("pretrain") == 1
+    assert stages.count("tune") >= 3, "one was cut and begins anew"
+
+
 def test_verify_says_that_no_weights_are_reported(workshop: Workshop) -> None:
     example(workshop)
     proof = workshop.ablate("verify", "context.toml", "--kills", "1", "--set", "epochs=200")
