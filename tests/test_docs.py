@@ -24,7 +24,8 @@ from tests.report.results_folder import make_results
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), DOCS / "results" / "README.md"]
+SHIPPED = sorted((DOCS / "results").glob("*.json"))
 GROUP: Any = typer.main.get_command(app)
 _CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
@@ -189,3 +190,59 @@ def test_the_study_of_the_docs_is_planned(tmp_path: Path) -> None:
     (tmp_path / "dropout.toml").write_text(study)
     matrix = ablate.expand(tmp_path / "dropout.toml", settings=tmp_path / "ablate.toml")
     assert [row.label for row in matrix.plan.variants][1:] == ["w/o dropout"]
+
+
+def test_results_are_shipped() -> None:
+    script = (DOCS / "results" / "make.sh").read_text(encoding="utf-8")
+    written = re.findall(r"^write \S+ \S+ (\S+)$", script, re.MULTILINE)
+    assert sorted(written) == [path.stem for path in SHIPPED]
+    page = (DOCS / "results" / "README.md").read_text(encoding="utf-8")
+    for path in SHIPPED:
+        assert path.stem in page, "the page says what it shows"
+
+
+@pytest.mark.parametrize("name", ["lpred_symmetry_quick", "lpred_symmetry_fashion"])
+def test_the_figures_on_running_statistics_follow_from_shipped_runs(name: str) -> None:
+    import pandas as pd
+    import scipy.stats
+
+    runs = pd.read_csv(DOCS / "results" / f"{name}.jobs.csv")
+    runs = runs[runs["kind"] == "student"]
+    table = runs.pivot(index="seed", columns=["variant", "metric"], values="value")
+    gap = {
+        row: table[row, "top1"] - table[row, "top1_reestimated"]
+        for row in ("L_pred only", "L_pred + L̃_pred, λ_pred = 4")
+    }
+    worth = (gap["L_pred only"] - gap["L_pred + L̃_pred, λ_pred = 4"]).round(9)
+    half = scipy.stats.t.ppf(0.975, len(worth) - 1) * worth.std() / len(worth) ** 0.5
+    low, high = (
+        f"{end:+.2f}".replace("-", "−") for end in (worth.mean() - half, worth.mean() + half)
+    )
+    counts = ", ".join(
+        str(int(n)) for n in ((worth > 0).sum(), (worth == 0).sum(), (worth < 0).sum())
+    )
+    line = f"{len(worth)} seeds | {worth.mean():+.2f} ({low} to {high}) | {counts} |"
+    assert line in (DOCS / "results" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("report", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_tables_follow_from_shipped_runs(report: Path) -> None:
+    """Means, deviations and differences, computed again by pandas from a line per job."""
+    import pandas as pd
+
+    runs = pd.read_csv(report.with_suffix(".jobs.csv"))
+    runs = runs[runs["kind"] == "student"]
+    analyses = json.loads(report.read_text(encoding="utf-8"))["analyses"]
+    assert analyses
+    for analysis in analyses:
+        chosen = runs[(runs["metric"] == analysis["metric"]) & (runs["pair"] == analysis["pair"])]
+        values = chosen.pivot(index="seed", columns="variant", values="value")
+        for row in analysis["rows"]:
+            own = values[row["variant"]]
+            assert row["mean"] == pytest.approx(own.mean(), abs=1e-9)
+            assert row["sd"] == pytest.approx(own.std(), abs=1e-9)
+            if row["verdict"] is not None:
+                difference = (own - values[analysis["baseline"]]).mean()
+                assert row["difference"] == pytest.approx(difference, abs=1e-9)
+                assert row["low"] < difference < row["high"]
+                assert (row["verdict"] in ("better", "worse")) == (row["low"] * row["high"] > 0)
