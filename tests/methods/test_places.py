@@ -17,7 +17,7 @@ from ablate.methods.places import DATA_PLACES, NETWORK_PLACES
 from ablate.methods.registry import find_method
 from ablate.study.plan_pairs import choose_pairs
 
-Install = Callable[[str, str], None]
+Install = Callable[..., Path]  #: name of the package, entry points, its line of code
 
 
 @pytest.fixture
