@@ -237,14 +237,15 @@ def test_numbers_cut_at_an_edge_fade_and_the_labels_hide_what_passes_below(brows
     assert scrolled(0) == (False, False), "nothing is cut"
 
 
-def test_a_table_that_scrolls_keeps_its_caption_in_sight(browser):
+def test_a_table_that_scrolls_keeps_its_caption_and_its_headings_in_sight(browser):
     driver = browser("pairs", width=400)
     box = driver.find_elements("css selector", "#results .scroll")[1]
     caption = box.find_element("css selector", "caption")
-    before = caption.rect["x"]
+    heading = box.find_element("css selector", "tr.group span")
+    before = caption.rect["x"], heading.rect["x"]
     driver.execute_script("arguments[0].scrollLeft = 9999", box)
     assert box.get_property("scrollLeft") > 0
-    assert caption.rect["x"] == before
+    assert (caption.rect["x"], heading.rect["x"]) == before
 
 
 def test_light_and_dark(browser):

@@ -15,7 +15,7 @@ from ablate.console import without_controls
 from ablate.matrix.plan import Role
 from ablate.report.tables.notation import Symbol, split
 from ablate.report.tables.table import Cell, Column, Effect, Quantity, Show, Table, TableRow
-from ablate.report.tables.text import row_label, show
+from ablate.report.tables.text import EQUALS, row_label, show
 
 _COMMAND = re.compile(r"`(ablate [^`]*)`")
 
@@ -93,7 +93,7 @@ def _bodies(table: Table) -> list[str]:
                 "</tbody>",
                 "<tbody>",
                 f'<tr class="group"><th scope="rowgroup" colspan="{span}">'
-                f"{inline(row.group)}</th></tr>",
+                f"<span>{inline(row.group)}</span></th></tr>",
             ]
         group = row.group or group
         lines.append(_row(table, row))
@@ -106,7 +106,8 @@ def _row(table: Table, row: TableRow) -> str:
         for column, cell in zip(table.columns, row.cells, strict=True)
     )
     role = f' class="{row.role.value}"' if row.role else ""
-    return f'<tr{role}><th scope="row">{inline(row_label(row))}</th>{cells}</tr>'
+    label = inline(row_label(row).replace(" = ", EQUALS))
+    return f'<tr{role}><th scope="row">{label}</th>{cells}</tr>'
 
 
 def _cell(column: Column, cell: Cell | Effect | Quantity | None, *, grid: bool) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from ablate.console import PLAIN_WIDTH, Styled, TextTable, grids_text
 from ablate.report.tables.footer import EMPHASIS, explains_marks
 from ablate.report.tables.table import Show, Table
-from ablate.report.tables.text import NBSP, Shown, row_label, show
+from ablate.report.tables.text import EQUALS, Shown, row_label, show
 
 _BEST, _SECOND = "•", "◦"
-_EQUALS = f"{NBSP}={NBSP}"  #: a part and its value stay on one line
 _PLAIN_WORDS = f"{_BEST} best mean, {_SECOND} second"
 
 
@@ -33,7 +32,7 @@ def grid_of(table: Table, *, plain: bool) -> TextTable:
         if row.group and row.group != group:
             rows.append((Styled(row.group, "italic"),))
         group = row.group or group
-        label = Styled(("  " if row.group else "") + row_label(row).replace(" = ", _EQUALS))
+        label = Styled(("  " if row.group else "") + row_label(row).replace(" = ", EQUALS))
         rows.append(
             (
                 label,

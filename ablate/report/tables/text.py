@@ -23,6 +23,7 @@ from ablate.statistics.verdict import DIFFERENT, Verdict
 
 NOTHING = "—"
 NBSP = "\u00a0"  #: keeps a number and its deviation, or an interval, on one line
+EQUALS = f"{NBSP}={NBSP}"  #: keeps a part and its value on one line
 MINUS = "−"
 _HUGE = 1e7  #: from here on digits after the point say nothing
 
