@@ -174,11 +174,13 @@ def _claims(analysis: Analysis, cells: Sequence[Cell]) -> str:
 
 
 def _sizes(cells: Sequence[Cell]) -> str:
-    """How much some rows differ, smallest to largest: "0.80 to 2.10 points"."""
+    """How much rows differ: "0.80 points", "0.80 and 2.10 points", or the ends of many."""
     sizes = sorted(abs(cell.comparison.mean or 0) for cell in cells if cell.comparison)
     least, most = (number(size, cells[0].metric.digits) for size in (sizes[0], sizes[-1]))
     largest = amount(cells[0].metric, sizes[-1])
-    return f"{least} to {largest}" if least != most else largest
+    if least == most:
+        return largest
+    return f"{least} {'and' if len(sizes) == 2 else 'to'} {largest}"
 
 
 def _places(analysis: Analysis, cells: Sequence[Cell]) -> str:

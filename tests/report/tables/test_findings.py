@@ -124,12 +124,12 @@ def test_a_row_names_the_pairs_where_it_differs():
         scores[BOTH, pair] = base
         gain = {"a/b": 1.0, "c/d": 1.5, "e/f": 1.2}[pair]
         scores[PRED, pair] = [x + gain + 0.02 * (i % 2) for i, x in enumerate(base)]
-        gain = 2.0 if pair != "e/f" else 0.0
+        gain = {"a/b": 2.0, "c/d": 2.5, "e/f": 0.0}[pair]
         scores[SYM, pair] = [x + gain + 0.02 * (i % 2) for i, x in enumerate(base)]
     head = report.verdicts(build({"top1": scores}, SYMMETRY, pairs, range(4)))[0]
     assert head.startswith("5 of 6 comparisons differ")
     assert f"{PRED} is better on all 3 pairs by 1.01 to 1.51 points" in head
-    assert f"{SYM} is better on a/b and c/d by 2.01 points" in head
+    assert f"{SYM} is better on a/b and c/d by 2.01 and 2.51 points" in head
 
 
 def test_a_label_with_the_signs_of_a_sentence_is_quoted():
