@@ -23,7 +23,8 @@ ACROSS_MODULES = {
     ),
     "whole studies of real training, own methods and own data": (
         "execute/test_own_data.py", "execute/test_own_method.py", "execute/test_own_script.py",
-        "execute/test_own_examples.py", "execute/test_training.py",
+        "execute/test_installed_package.py", "execute/test_own_examples.py",
+        "execute/test_training.py",
     ),
     "results folders from strangers, in a cage": ("hostile/test_hostile.py",),
     "histories of thousands of jobs, against all rules at once": (
