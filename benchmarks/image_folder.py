@@ -24,6 +24,14 @@ import json, resource, sys, time
 from pathlib import Path
 import psutil, torch
 import ablate.training.data as data
+import ablate.training.data.decoded as decoded
+decoding, decode = 0.0, decoded._decode_missing
+def timed(*arguments):
+    global decoding
+    began = time.perf_counter()
+    decode(*arguments)
+    decoding += time.perf_counter() - began
+decoded._decode_missing = timed
 def anonymous():
     text = Path("/proc/self/status").read_text()
     return int(text.split("RssAnon:")[1].split()[0]) * 1024
@@ -38,7 +46,8 @@ for index in order.split(64)[:200]:
     loaded.train_images[index]
 print(json.dumps({
     "seconds": seconds,
-    "busy_cores": (used.ru_utime + used.ru_stime) / seconds,
+    "decoding": decoding,
+    "busy_cores": (used.ru_utime + used.ru_stime) / decoding if decoding else 0.0,
     "anonymous_mib": (anonymous() - before) / 2**20,
     "batch_ms": (time.perf_counter() - began) / min(200, len(order) / 64) * 1000,
 }))
@@ -72,7 +81,8 @@ def main() -> None:
             )
             found = json.loads(ran.stdout)
             print(
-                f"{job}: {found['seconds']:.1f} s, {found['busy_cores']:.1f} cores decode, "
+                f"{job}: {found['seconds']:.1f} s, of which {found['decoding']:.1f} s decode on "
+                f"{found['busy_cores']:.1f} cores, "
                 f"{found['anonymous_mib']:.0f} MiB of anonymous memory above the loaded process, "
                 f"{found['batch_ms']:.2f} ms for a batch of 64"
             )
