@@ -5,14 +5,16 @@ Importing this package loads neither pandas nor scipy; the functions do when the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ablate.report.choices import Engine, Notes, Selection
+from ablate.report.choices import Notes, Selection
+from ablate.report.formats import render
 
 if TYPE_CHECKING:
     from ablate.report.tables.table import Table
     from ablate.store.results import StudyResults
+
+__all__ = ["power_report", "render", "study_tables", "verdicts"]
 
 
 def study_tables(
@@ -30,20 +32,6 @@ def study_tables(
 
     metrics = None if metric is None else (metric_of(results.plan, metric),)
     return choose(results, metrics, selection, notes)
-
-
-def render(
-    tables: Sequence[Table],
-    format: str,  # noqa: A002
-    engine: Engine = Engine.PDFLATEX,
-) -> str:
-    """Text of the tables: "terminal", "markdown", "latex", "csv", "json" or "html".
-
-    `engine` is what compiles "latex".
-    """
-    from ablate.report.formats import render as render_as
-
-    return render_as(tables, format, engine)
 
 
 def power_report(

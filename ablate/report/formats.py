@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.report.choices import Engine, Format
-from ablate.report.tables.table import Table
 
-Render = Callable[[Sequence[Table]], str]
+if TYPE_CHECKING:
+    from ablate.report.tables.table import Table
 
 
 def render(
@@ -30,7 +31,7 @@ def render(
     return _renderer(Format(format))(tables)
 
 
-def _renderer(chosen: Format) -> Render:
+def _renderer(chosen: Format) -> Callable[[Sequence[Table]], str]:
     """What renders tables in a format other than LaTeX; only its module is loaded."""
     if chosen is Format.TERMINAL:
         from ablate.report.renderers.terminal import render_terminal
