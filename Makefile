@@ -41,9 +41,10 @@ slow: $(VENV)/.installed-test
 slurm: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -m slurm tests/execute
 
-# The step against the plain one, on this machine: prints, and stores benchmarks/results/step.json.
+# How fast this machine trains, against plain code: prints, and stores benchmarks/results/*.json.
 bench: $(VENV)/.installed-test
-	$(BIN)/python -m benchmarks.step
+	for name in step study teacher_table views scheduling; do \
+		$(BIN)/python -m benchmarks.$$name || exit 1; done
 
 benchmarks: $(VENV)/.installed-test
 	for file in benchmarks/[!_]*.py; do \

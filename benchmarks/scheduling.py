@@ -20,8 +20,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks._measured import RESULTS, store
+
 HERE = Path(__file__).parent
 TESTS = HERE.parent / "tests" / "execute"
+
+#: What was timed -> its seconds.
+SECONDS: dict[str, float] = {}
 
 SETTINGS = """
 profile = "toy"
@@ -38,7 +43,7 @@ seeds = [0]
 def timed(what: str, count: int = 0) -> Iterator[None]:
     start = time.perf_counter()
     yield
-    seconds = time.perf_counter() - start
+    seconds = SECONDS[what] = time.perf_counter() - start
     each = f"{1000 * seconds / count:9.2f} ms each" if count else ""
     print(f"{what:<46}{seconds:9.3f} s{each}", flush=True)
 
@@ -89,10 +94,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--forks", type=int, default=100)
     parser.add_argument("--dir", type=Path, help="where to work; default: a temporary folder")
-    given = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=RESULTS / "scheduling.json")
+    options = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {platform.platform()}")
-    with tempfile.TemporaryDirectory(dir=given.dir) as folder:
-        run(given.jobs, given.forks, Path(folder))
+    with tempfile.TemporaryDirectory(dir=options.dir) as folder:
+        run(options.jobs, options.forks, Path(folder))
+    store({"jobs": options.jobs, "forks": options.forks, "seconds": SECONDS}, options.out)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,8 @@ import argparse
 import copy
 import json
 import os
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,16 @@ import torch
 from torch import Tensor, nn
 
 from ablate.methods.cocord_config import CoCoRDConfig
+from ablate.methods.registry import BUILT_IN
 from ablate.training import networks
 from ablate.training.cocord_step import CoCoRD
-from ablate.training.device_setup import facts
 from ablate.training.hyper import Hyper
 from ablate.training.networks import Network
 from ablate.training.precision import Precision
 from ablate.training.step import Batch, OptimizerStep
+from benchmarks._measured import RESULTS, Run, alternate, machine, store
 from tests.training.oracle import Hyperparameters, Oracle, head
 
-ROOT = Path(__file__).parent.parent
 PAIRS = (
     "resnet110/resnet32", "resnet32x4/resnet8x4", "resnet56/resnet20", "wrn_40_2/wrn_16_2",
     "ResNet50/MobileNetV2",
@@ -41,8 +40,6 @@ BATCH, CLASSES, SIDE = 64, 100, 32
 IMAGES, EPOCHS, VIEWS = 50_000, 240, 162  # of the paper's recipe and of a table of its views
 DIRECTIONS = ("both", "pred", "pred_sym")  # the rows of the study whose cost is worked out
 
-Run = Callable[[], object]
-
 
 def nets(pair: str) -> tuple[Network, Network]:
     torch.manual_seed(0)
@@ -50,12 +47,18 @@ def nets(pair: str) -> tuple[Network, Network]:
     return teacher, student
 
 
+def published(pair: str) -> CoCoRDConfig:
+    """The method's published settings for a pair."""
+    roles = dict(zip(("teacher", "student"), pair.split("/"), strict=True))
+    return CoCoRDConfig.from_settings(BUILT_IN["cocord"].baseline(roles))
+
+
 def images() -> Tensor:
     return torch.randn(BATCH, 3, SIDE, SIDE)
 
 
-def plain(pair: str) -> Run:
-    """The literal step; where widths differ its teacher head is frozen, as in the paper."""
+def plain_oracle(pair: str) -> Oracle:
+    """The literal algorithm; where widths differ its teacher head is frozen, as in the paper."""
     teacher, student = nets(pair)
     width, alike = student.feature_dim, student.feature_dim == teacher.feature_dim
     parts: dict[str, nn.Module] = {
@@ -66,7 +69,12 @@ def plain(pair: str) -> Run:
         parts["teacher_head"] = head(teacher.feature_dim, 2048, 2048)
     hyper = Hyperparameters(teacher_head_momentum=0.999 if alike else 1.0)
     dictionary = nn.functional.normalize(torch.randn(2048, 2048), dim=1)
-    oracle = Oracle(parts, dictionary, hyper, lr=0.05)
+    return Oracle(parts, dictionary, hyper, lr=0.05)
+
+
+def plain(pair: str) -> Run:
+    """The literal step."""
+    oracle = plain_oracle(pair)
     q, k, t = (images() for _ in "qkt")
     labels = torch.randint(CLASSES, (BATCH,))
     return lambda: oracle.step(q, k, t, labels)
@@ -76,7 +84,7 @@ def product(pair: str, precision: str, *, table: bool, direction: str = "both") 
     """The package's step, its batch rendered beforehand like that of the plain one."""
     teacher, student = nets(pair)
     arithmetic = Precision(precision, torch.device("cpu"))
-    config = CoCoRDConfig(direction=direction)
+    config = replace(published(pair), direction=direction)
     method = CoCoRD(config, student, None if table else teacher, teacher.feature_dim, seed=0)
     arithmetic.place(method)
     step = OptimizerStep.by_recipe(method, Hyper(), arithmetic)
@@ -116,18 +124,6 @@ def passes(pair: str, precision: str) -> dict[str, Run]:
         "slow student": lambda: seen(slow),
         "teacher": lambda: seen(teacher),
     }
-
-
-def alternate(runs: Mapping[str, Run], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each, all taking turns, after one turn that does not count."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(rounds + 1):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run()
-            if number:
-                times[name].append(1000 * (time.perf_counter() - began))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def matrix_products(rounds: int, size: int = 2048) -> dict[str, float]:
@@ -184,22 +180,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", nargs="+", default=PAIRS, metavar="TEACHER/STUDENT")
     parser.add_argument("--rounds", type=int, default=9, help="timed turns of each")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/results/step.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "step.json")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     report: dict[str, Any] = {
-        "machine": {**facts(torch.device("cpu")), "cpus": os.cpu_count()},
         "rounds": options.rounds,
         "batch": BATCH,
         "matrix_product_gflops": matrix_products(options.rounds),
         "pairs": {},
     }
-    print(json.dumps({k: v for k, v in report.items() if k != "pairs"}, indent=2))
+    shown = {name: figures for name, figures in report.items() if name != "pairs"}
+    print(json.dumps({"machine": machine(), **shown}, indent=2))
     for pair in options.pairs:
         report["pairs"][pair] = measure(pair, options.rounds)
         show(pair, report["pairs"][pair])
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        store(report, options.out)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ loaders do.
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ablate.methods.catalog import DataInfo, data_info
 from ablate.training.views import draw, render
+from benchmarks._measured import RESULTS, Run, alternate, store
 
 BATCH = 64
 AUGMENTATIONS = ("none", "crop-flip", "crop-flip-jitter", "crop-flip-blur", "random-resized-crop")
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--batches", type=int, default=50, help="timed turns of each")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=RESULTS / "views.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     info = data_info("cifar100")
@@ -71,20 +73,16 @@ def main() -> None:
     shape = options.images, info.channels, info.size, info.size
     images = torch.randint(256, shape, dtype=torch.uint8, generator=random)
     print(f"{options.images:,} images of {info.size} pixels, batches of {BATCH}")
-    runs = {name: ours(images, info, name) for name in AUGMENTATIONS}
-    runs["torchvision, crop and flip"] = torchvisions(images, info)
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for number in range(options.batches + 1):  # in turns, so that a busy moment slows all
-        index = torch.randint(options.images, (BATCH,), generator=random)
-        for name, take in runs.items():
-            began = time.perf_counter()
-            take(index)
-            if number:
-                times[name].append(1000 * (time.perf_counter() - began))
-    plain = statistics.median(times["crop-flip"])
-    for name, values in times.items():
-        ms = statistics.median(values)
-        print(f"{name:<28}{ms:8.2f} ms a batch{ms / plain:8.1f}x of crop-flip")
+    takes = {name: ours(images, info, name) for name in AUGMENTATIONS}
+    takes["torchvision, crop and flip"] = torchvisions(images, info)
+
+    def turn(take: Take) -> Run:
+        return lambda: take(torch.randint(options.images, (BATCH,), generator=random))
+
+    batch_ms = alternate({name: turn(take) for name, take in takes.items()}, options.batches)
+    for name, ms in batch_ms.items():
+        print(f"{name:<28}{ms:8.2f} ms a batch{ms / batch_ms['crop-flip']:8.1f}x of crop-flip")
+    store({"batch": BATCH, "rounds": options.batches, "batch_ms": batch_ms}, options.out)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ SMALL = {
     "index": "--jobs 20 --epochs 2 --metrics 2",
     "plan_import": "3",
     "report": "--jobs 100 --rows 20 --study-jobs 50",
-    "scheduling": "--jobs 20 --forks 2",
+    "scheduling": "--jobs 20 --forks 2 --out OUT",
     "slurm": "--jobs 30 --gpus 4",
     "start": "--jobs 30 --rounds 1",
     "step": "--pairs resnet14/resnet8 --rounds 1 --threads 1 --out OUT",
-    "views": "--images 100 --batches 1",
+    "study": "--pairs resnet14/resnet8 --images 20 --threads 1 --out OUT",
+    "teacher_table": "--teachers resnet8 --passes 18 --gib 0.05 --threads 1 --out OUT",
+    "views": "--images 100 --batches 1 --out OUT",
 }
 
 
