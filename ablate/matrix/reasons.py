@@ -82,8 +82,9 @@ def differences(
     for name in dict.fromkeys([*before.inputs, *now.inputs]):
         if before.inputs.get(name) != now.inputs.get(name) and before.data == now.data:
             found.append(Difference("input", f"the content of the input {name} changed"))
-    if before.code != now.code or before.program != now.program:
-        found.append(Difference("code", _changed_code(modules, before.code, now.code)))
+    code = _changed_code(modules, before, now)
+    if code or (not found and before.code != now.code):
+        found.append(Difference("code", code or "the training code changed"))
     elif before.upstream != now.upstream:
         roles = [r for r in now.upstream if before.upstream.get(r) != now.upstream[r]]
         what = ", ".join(roles).replace("_", " ") or "upstream work"
@@ -93,15 +94,22 @@ def differences(
     return found
 
 
-def _changed_code(modules: Modules, before: str, now: str) -> str:
-    """Which modules changed, where both jobs' modules are on record."""
-    old, new = modules.get(before), modules.get(now)
+def _changed_code(modules: Modules, before: JobConfig, now: JobConfig) -> str:
+    """Which modules changed, where both jobs' modules are on record; "" where none did.
+
+    A module that one of them alone reaches did not change: another network or data set needs it.
+    """
+    if before.code == now.code and before.program == now.program:
+        return ""
+    old, new = modules.get(before.code), modules.get(now.code)
     if not old or not new:
         return "the training code changed"
-    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    changed = sorted(name for name in old.keys() & new.keys() if old[name] != new[name])
+    if not changed:
+        return "" if before.program == now.program else "another program"
     named = ", ".join(changed[:_MOST_NAMED])
     more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
-    return f"code changed: {named}{more}" if changed else "the training code changed"
+    return f"code changed: {named}{more}"
 
 
 def _value(settings: Mapping[str, Value], name: str) -> object:

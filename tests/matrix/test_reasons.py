@@ -76,3 +76,16 @@ def test_the_modules_that_changed_are_named() -> None:
     modules = {"c": {"ours.step": "1", "ours.nets": "1"}, "d": {"ours.step": "2", "ours.nets": "1"}}
     told = reason(changed(code="d"), EarlierConfigs([BASE], modules))
     assert told == "code changed: ours.step"
+
+
+def test_modules_of_another_data_set_did_not_change() -> None:
+    modules = {
+        "c": {"ours.step": "1", "ours.digits": "1"},
+        "d": {"ours.step": "1", "ours.mnist": "1"},
+        "e": {"ours.step": "2", "ours.mnist": "1"},
+    }
+    earlier = EarlierConfigs([BASE], modules)
+    assert reason(changed(code="d", data="mnist"), earlier) == "data digits → mnist"
+    both = reason(changed(code="e", data="mnist"), earlier)
+    assert both == "data digits → mnist; code changed: ours.step"
+    assert reason(changed(code="d"), earlier) == "the training code changed"

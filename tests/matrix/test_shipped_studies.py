@@ -25,7 +25,7 @@ def test_every_study_that_was_promised_is_there() -> None:
     assert {path.stem for path in STUDIES} >= {
         "lpred_symmetry", "teacher_momentum_cross_arch",
         "encoder_combinations", "momentum_grid", "temperature", "dictionary_size", "loss_weights",
-        "projection_head", "augmentation", "published_pairs", "mismatch_rule",
+        "projection_head", "augmentation", "published_pairs", "mismatch_rule", "precision",
     }  # fmt: skip
 
 
@@ -80,6 +80,7 @@ def test_quick_runs_are_small_and_on_embedded_data(lab: Lab, path: Path) -> None
          ["crop and flip", "no augmentation", "crop and flip, blur",
           "random-resized crop and flip", "crop and flip, colour jitter",
           "crop and flip, colour jitter, blur"]),
+        ("precision", ["precision = fp32", "precision = bf16"]),
         ("published_pairs", ["CoCoRD", "Student", "KD", "CRD", "CRD+KD", "CoCoRD+KD"]),
     ],
 )  # fmt: skip
@@ -118,6 +119,7 @@ PUBLISHED = {
     "lpred_symmetry": {"L_pred + L̃_pred, λ_pred = 4": (RESNETS,)},
     "mismatch_rule": {"matching layers, m_c = 1": ACROSS},
     "momentum_grid": {},
+    "precision": {"precision = fp32": (RESNETS,)},
     "projection_head": {"CoCoRD": (RESNETS,)},
     "teacher_momentum_cross_arch": {
         "m_c = 0.999": (RESNETS, "wrn_40_1/resnet20", "resnet110/wrn_16_1"),
