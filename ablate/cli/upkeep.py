@@ -18,6 +18,7 @@ from ablate.cli.common import (
     guarded,
     in_command,
     print_json,
+    results_folder,
     tell,
 )
 from ablate.errors import InputError, Remedy
@@ -141,16 +142,18 @@ def merge(
 ) -> None:
     """Take over finished jobs, studies and looks of another results folder.
 
-    Nothing here is overwritten, and nothing there is changed. Exit code 1 if something was not
-    taken over.
+    Nothing here is overwritten, and nothing there is changed; a folder that is missing here is
+    made. Exit code 1 if something was not taken over.
 
     Example: ablate merge /mnt/other/results
     """
     from ablate.store.index import make_folder
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.merging import merge_results
+    from ablate.store.rebuild import check_results
 
-    folder = existing_results(results)
+    folder = results_folder(results)
+    check_results(other)  # before the folder here is made, where there is none
     make_folder(folder)
     with FolderLock(orchestrator_lock(folder), "ablate merge"):
         merged = merge_results(folder, other)

@@ -121,7 +121,8 @@ def _compare(here: RunDirectory, there: JobResult, merged: Merged) -> None:
     """Compare a job that was begun in both folders: this folder's stays."""
     own = here.result()
     if own is None:
-        merged.refused.append(f"job {short(here.id)}: begun here and not done; it stays as it is")
+        told = f"begun here and not done; to take over the finished one, remove {here.path} first"
+        merged.refused.append(f"job {short(here.id)}: {told}")
     elif (own.metrics, own.best, own.weights_digest) == (
         there.metrics,
         there.best,
@@ -139,7 +140,7 @@ def _other_upstream(there: RunDirectory, here: RunDirectory, result: JobResult) 
     for role, name in there.config().upstream.items():
         upstream[role] = RunDirectory.of(results, name).result()
         if upstream[role] is None:
-            return f"its {role.replace('_', ' ')} is not here"
+            return f"its {role.replace('_', ' ')} is not finished here"
     return artifacts.outdated(result, upstream)
 
 

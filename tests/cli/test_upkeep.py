@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from ablate.cli.app import app
 from ablate.store.index import Index
+from ablate.store.rundir import run_directories
 from tests import REPOSITORY
 from tests.store.results_lab import TEACHER, Lab
 
@@ -77,6 +78,15 @@ def test_merging_says_what_it_took_and_what_it_did_not(lab: Lab, tmp_path: Path)
     assert "not taken over" in refused.output
     assert "1 known already" in refused.output
     assert ablate(lab, "merge", lab.results).exit_code == 2
+
+
+def test_merging_makes_the_folder_but_for_nothing(lab: Lab, tmp_path: Path) -> None:
+    lab.finish(TEACHER)
+    new = tmp_path / "new"
+    missing = CliRunner().invoke(app, ["merge", str(tmp_path / "typo"), "--results", str(new)])
+    assert (missing.exit_code, new.exists()) == (1, False)
+    merged = CliRunner().invoke(app, ["merge", str(lab.results), "--results", str(new)])
+    assert (merged.exit_code, len(list(run_directories(new)))) == (0, 1)
 
 
 def test_what_upkeep_did_as_json(lab: Lab, tmp_path: Path) -> None:

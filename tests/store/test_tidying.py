@@ -172,7 +172,9 @@ def test_what_is_damaged_there_is_not_taken_over(machines, harm):
         (other.path / "config.json").write_text("{}")
     merged = merge_results(here.results, there.results)
     assert any(other.id[:10] in one for one in merged.refused)
-    assert any("teacher is not here" in one for one in merged.refused), "so its students are not"
+    assert any("teacher is not finished here" in one for one in merged.refused), (
+        "so its students are not"
+    )
     assert merged.jobs == 0
 
 
