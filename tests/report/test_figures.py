@@ -107,6 +107,20 @@ def test_labels_of_rows_are_never_cut_to_the_same_text():
     assert all(above.y0 >= below.y1 for above, below in pairwise(boxes)), "nor do they overlap"
 
 
+def test_lines_of_a_label_stay_apart_whatever_hangs_below_them():
+    rows = [variant("base", "baseline"), variant("L̃_pred only, L̃_pred with λ_pred = 8")]
+    scores = one_pair([90.0, 91.0, 92.5], [91.0, 90.0, 92.0], variants=rows)
+    figure = figures(build({"top1": scores}, rows))[0].figure
+    [label] = figure.axes[0].get_yticklabels()
+    with style.style():
+        alone = [
+            figure.text(0, 0, line, fontsize=label.get_fontsize()).get_window_extent().height
+            for line in label.get_text().split("\n")
+        ]
+        assert len(alone) == 2
+        assert label.get_window_extent().height > sum(alone)
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_figure_says_what_it_was_measured_on(name):
     study = STUDIES[name]()
@@ -116,6 +130,26 @@ def test_every_figure_says_what_it_was_measured_on(name):
         for word in ("Data set digits", "profile quick", *selected, "seeds 0, 1, 2"):
             assert word in one.caption
             assert word in shown
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_no_two_figures_of_a_kind_have_the_same_title(name):
+    study = STUDIES[name]()
+    points = [
+        one._replace(metric=metric.name)
+        for one in curves_of(study)
+        for metric in study.plan.metrics
+    ]
+    titles = [(one.kind, one.title) for one in planned_figures(study, points)]
+    assert len(set(titles)) == len(titles)
+
+
+def test_curves_of_one_group_are_numbered_where_they_fill_several_figures():
+    rows = [variant("τ = 1", "baseline"), *(variant(f"τ = 0.{i}", group="τ") for i in range(2, 9))]
+    scores = one_pair(*[[90.0, 91.0, 92.5]] * len(rows), variants=rows)
+    study = build({"top1": scores}, rows)
+    titles = [one.title for one in planned_figures(study, curves_of(study)) if one.kind == "curves"]
+    assert titles == [f"Training: τ, resnet20/resnet8 ({part} of 2)" for part in (1, 2)]
 
 
 def test_kinds_that_fit_the_study():

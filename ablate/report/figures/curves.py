@@ -49,6 +49,7 @@ class Panel:
 
     pair: str
     group: str
+    part: str  #: " (1 of 2)", where the group fills several figures
     curves: Mapping[str, Sequence[Seed]]  #: variant -> planned seeds, the baseline first
 
 
@@ -64,14 +65,14 @@ def find_panels(results: StudyResults, curves: Sequence[Point], metric: Metric) 
         values = known.get((run.variant, run.pair, run.seed), {})
         seeds.setdefault((run.variant, run.pair), []).append(Seed(run.status.value, values))
     for pair in results.plan.pairs:
-        for group, labels in _lots(results.plan):
+        for group, part, labels in _lots(results.plan):
             lines = {name: seeds.get((name, pair), []) for name in labels}
             if any(len(seed.values) > 1 for many in lines.values() for seed in many):
-                yield Panel(pair, group, lines)
+                yield Panel(pair, group, part, lines)
 
 
-def _lots(plan: StudyPlan) -> Iterator[tuple[str, list[str]]]:
-    """(group, variants that share a figure), each with the baseline on top."""
+def _lots(plan: StudyPlan) -> Iterator[tuple[str, str, list[str]]]:
+    """(group, part of it, variants that share a figure), each with the baseline on top."""
     baseline = baseline_label(plan)
     groups: dict[str, list[str]] = {}
     for variant in plan.variants:
@@ -79,12 +80,14 @@ def _lots(plan: StudyPlan) -> Iterator[tuple[str, list[str]]]:
             heading = OTHER_METHODS if variant.role is Role.REFERENCE else variant.group
             groups.setdefault(heading, []).append(variant.label)
     if not groups:
-        yield "", [baseline]
+        yield "", "", [baseline]
     if sum(map(len, groups.values())) <= _ABREAST:
         groups = {"": [name for names in groups.values() for name in names]} if groups else {}
     for group, names in groups.items():
-        for start in range(0, len(names), _ABREAST):
-            yield group, [baseline, *names[start : start + _ABREAST]]
+        starts = range(0, len(names), _ABREAST)
+        for index, start in enumerate(starts, start=1):
+            part = f" ({index} of {len(starts)})" if len(starts) > 1 else ""
+            yield group, part, [baseline, *names[start : start + _ABREAST]]
 
 
 def training_curves(

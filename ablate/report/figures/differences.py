@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MOST_ROWS = 20  #: of one figure, which then fills a page's height
-_ROW = 0.31  #: inches
-_LINE = 0.165  #: inches that a line of a label is high, with a subscript in it
+_ROW = 0.33  #: inches that a row is high at least
+_LINE = 0.19  #: inches for a line of a label, with a subscript in it
+_SPACING = 1.25  #: keeps a line's subscripts off a tilde on the line below
 _LABEL_CHARACTERS = 21
 _MOST_LINES = 8
 
@@ -74,7 +75,8 @@ def differences(
 ) -> tuple[Figure, str]:
     """One figure, and its caption."""
     limits = _limits(analysis, [row.cell for row in rows if row.cell])
-    names, lines = _names([row.cell for row in rows if row.cell])
+    names = _names([row.cell for row in rows if row.cell])
+    lines = max(name.count("\n") + 1 for name in names)
     figure = new_figure(0.45 + max(_ROW, _LINE * lines) * len(rows))
     axes = figure.add_subplot()
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -89,7 +91,7 @@ def differences(
         else:
             _draw(axes, y, row.cell, dict(analysis.cells[analysis.baseline, row.cell.pair].values))
     marked = [(y, row.cell) for y, row in enumerate(rows) if row.cell]
-    axes.set_yticks([y for y, _ in marked], names, linespacing=1.0)
+    axes.set_yticks([y for y, _ in marked], names, linespacing=_SPACING)
     steady_ticks(axes.xaxis, 5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -99,14 +101,14 @@ def differences(
     return figure, finish(figure, title, caption, footer=footer)
 
 
-def _names(cells: Sequence[Cell]) -> tuple[list[str], int]:
-    """Labels of rows, cut no shorter than tells them apart, and how many lines they may take."""
+def _names(cells: Sequence[Cell]) -> list[str]:
+    """Labels of rows, cut no shorter than tells them apart."""
     different = len({cell.variant for cell in cells})
     for lines in range(2, _MOST_LINES):
         names = [wrapped(cell.variant, _LABEL_CHARACTERS, most=lines) for cell in cells]
         if len(set(names)) == different:
             break
-    return names, lines
+    return names
 
 
 def _draw(axes: Axes, y: int, cell: Cell, baseline: dict[int, float]) -> None:

@@ -22,7 +22,7 @@ from ablate.methods.metrics import Metric
 from ablate.report.choices import Selection
 from ablate.report.figures import curves as curve_figures
 from ablate.report.figures import differences, heatmap, sensitivity
-from ablate.report.figures.style import NamedFigure, content, measured_on, style
+from ablate.report.figures.style import NamedFigure, content, measured_on, quantity, style
 from ablate.report.filenames import safe_name
 from ablate.report.renderers.tex import tex
 from ablate.report.tables.analysis import Analysis, analyse, plan_metrics
@@ -83,11 +83,13 @@ def planned_figures(
     used: set[str] = set()
     found = []
     chosen = plan_metrics(results.plan) if metrics is None else tuple(metrics)
-    for metric in (metric for metric in chosen if not metric.cost):
+    shown = [metric for metric in chosen if not metric.cost]
+    for metric in shown:
+        measure = f", {quantity(metric)}" if len(shown) > 1 else ""
         analysis = analyse(results, metric, selection)
         for kind, words, title, drawing in _planned(results, analysis, curves, footer):
             name = safe_name("-".join([kind, metric.name, *words]), 100)
-            found.append(PlannedFigure(_unique(name, used), kind, metric, title, drawing))
+            found.append(PlannedFigure(_unique(name, used), kind, metric, title + measure, drawing))
     return found
 
 
@@ -152,7 +154,7 @@ def _planned(
         for panel in curve_figures.find_panels(results, curves, metric):
             words = [*([panel.group] if panel.group else []), *place(panel.pair)]
             heading = f": {panel.group}" if panel.group else ""
-            yield "curves", words, f"Training{heading}, {panel.pair}", partial(
+            yield "curves", words, f"Training{heading}, {panel.pair}{panel.part}", partial(
                 curve_figures.training_curves, panel, metric,
                 measured=measured_on(results, None), footer=footer,
             )  # fmt: skip

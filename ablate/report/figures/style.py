@@ -45,7 +45,7 @@ LINES: tuple[tuple[str, Any, str], ...] = (
     ("#e0a92c", (0, (8, 2)), "P"),
 )
 
-_CAPTION_CHARACTERS = 77
+_TITLE_CHARACTERS, _CAPTION_CHARACTERS = 60, 77  #: of a line
 _GREEK = re.compile(r"(?<![\w$])([α-ωΑ-Ω])(?![\w])")
 _LONE_LETTER = re.compile(r"(?<![\w$])([A-Za-z])(?= = )")
 _GREEK_LETTERS = frozenset("αβγδεζηθικλμνξοπρςστυφχψωΓΔΘΛΞΠΣΥΦΨΩ")
@@ -116,12 +116,12 @@ def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> str:
     """
     caption = with_lacking(figure, title, caption)
     lines = textwrap.wrap(caption, _CAPTION_CHARACTERS) if footer else []
-    titles = textwrap.wrap(title, 68)
+    titles = textwrap.wrap(title, _TITLE_CHARACTERS, break_on_hyphens=False)
     width, height = figure.get_size_inches()
     grown = height + 0.125 * len(lines) + 0.15 * len(titles)
     figure.set_size_inches(width, grown)
     heading = "\n".join(map(label, titles))
-    figure.suptitle(heading, x=0.01, ha="left", fontsize=8, fontweight="bold")
+    figure.suptitle(heading, x=0.01, ha="left", fontsize=8, fontweight="bold", linespacing=1.05)
     if lines:
         text = "\n".join(map(label, lines))
         figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=MUTED, linespacing=1.15)
