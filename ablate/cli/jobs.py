@@ -81,7 +81,9 @@ def logs(
     """
     folder = existing_results(results)
     run = find_run(folder, job)
-    first = position = _first_shown(run)
+    position = _first_shown(run)
+    if position:
+        tell(f"{run.log}: its first {position:,} bytes are left out", err=True)
     while True:
         over = not (follow and _may_grow(run, folder))  # first, so that no last words are missed
         text = _read_log(run, position)
@@ -91,8 +93,6 @@ def logs(
         if over:
             break
         time.sleep(0.3)
-    if first:
-        tell(f"{run.log}: {first:,} bytes before these are left out", err=True)
     if not position:
         tell(_silent(run, folder), err=True)  # the log itself is what stdout is for
 

@@ -107,11 +107,15 @@ def test_logs_of_a_file_larger_than_the_memory(finished: Workshop, tmp_path: Pat
         file.truncate(2**40)
         file.seek(0, 2)
         file.write(b"the last words\n")
-    done = finished.ablate("logs", log.parent.name, "--results", str(results))
-    assert done.returncode == 0
-    assert done.stdout.endswith("the last words\n")
-    assert len(done.stdout) < 2**26
-    assert str(log) in done.stderr and "left out" in done.stderr
+    for follow in ([], ["--follow"]):
+        done = CliRunner().invoke(
+            app, ["logs", log.parent.name, "--results", str(results), *follow]
+        )
+        assert done.exit_code == 0
+        assert done.stdout.endswith("the last words\n")
+        assert len(done.stdout) < 2**26
+        assert str(log) in done.stderr and "left out" in done.stderr
+        assert done.output.index("left out") < done.output.index("the last words")
 
 
 def test_logs_follow_until_the_job_ends(workshop: Workshop) -> None:

@@ -293,7 +293,7 @@ def test_noise_looks_like_noise_in_a_grid():
     patches = [p for p in one.figure.axes[0].patches if p.get_linewidth() == 0]
     for patch in patches:
         assert min(patch.get_facecolor()[:3]) > 0.6, "pale"
-    assert "the widest interval is ±" in one.caption
+    assert "the widest interval of a cell is ±" in one.caption
 
 
 def test_words_of_a_grid_stay_in_their_cells_and_can_be_read():

@@ -19,6 +19,7 @@ from ablate import report
 from ablate.cli.common import parse_overrides
 from ablate.errors import InputError
 from ablate.matrix.plan import Contrast, PairGroup
+from ablate.methods.lifecycle import JobStatus
 from ablate.report.choices import Notes, Selection
 from ablate.report.exports.records import records
 from ablate.report.figures.draw import planned_figures
@@ -491,6 +492,46 @@ def test_student_row_stands_on_top_and_does_not_compete():
     assert cells_of(table)[SYM].rank == 1
 
 
+def student_of_two_teachers():
+    """A student alone on two pairs that share its runs, and on a third that does not."""
+    pairs = ("t0/s", "t1/s", "t2/other")
+    rows = (*SYMMETRY, variant("Student", "reference", "student"))
+    scores = {(row.label, pair): [70.0, 71.0, 72.5] for row in rows for pair in pairs}
+    results = build({"top1": scores, "train_seconds": scores}, rows, pairs)
+    first = {run.seed: run.job for run in results.runs if run[:2] == ("Student", "t0/s")}
+    runs = [
+        run._replace(job=first[run.seed]) if run[:2] == ("Student", "t1/s") else run
+        for run in results.runs
+    ]
+    return replace(results, runs=tuple(runs))
+
+
+def test_rows_of_two_pairs_that_are_the_same_runs_are_said_to_be():
+    results = student_of_two_teachers()
+    said = "Same runs: Student on t0/s and t1/s."
+    tables = report.study_tables(results)
+    kinds = {table.layout for table in tables if said in footer(table)}
+    assert kinds == {"pairs", "one_part", "costs"}
+    assert [said in footer(t) for t in tables if t.layout == "one_part"] == [True, True, False]
+    for name in ("terminal", "markdown", "latex", "html", "json"):
+        assert said in " ".join(report.render(tables[:1], name).split())
+    alone = replace(
+        results, runs=tuple(run._replace(status=JobStatus.WAITING) for run in results.runs)
+    )
+    assert not any("Same runs" in footer(t) for t in report.study_tables(alone))
+
+
+def test_rows_that_two_ablations_make_are_said_to_be_the_same_runs():
+    results = build({"top1": one_pair(BASELINE, ABOVE, ABOVE)}, seeds=range(5))
+    jobs = {(run.variant, run.seed): run.job for run in results.runs}
+    runs = tuple(
+        run._replace(job=jobs[PRED, run.seed]) if run.variant == SYM else run
+        for run in results.runs
+    )
+    [table] = report.study_tables(replace(results, runs=runs))
+    assert f"Same runs: {PRED} and {SYM}." in footer(table)
+
+
 def test_best_epoch_is_called_optimistic(symmetry):
     [last] = report.study_tables(symmetry)
     [best] = report.study_tables(symmetry, selection=Selection.BEST)
@@ -569,22 +610,26 @@ def test_full_notes_say_everything():
     assert "Deterministic algorithms were off" in footer(loose)
 
 
-def test_pairing_that_bought_nothing_is_said():
-    table = single(BASELINE, [90.4, 90.1, 90.3, 90.6, 90.0], ABOVE[::-1], seeds=range(5))
-    assert "Pairing made the intervals wider: r = −" in footer(table)
-
-
-def test_pairing_that_bought_little_says_what_an_unpaired_interval_is():
-    rows = [90.3, 90.7, 90.1, 90.4, 90.6], [90.6, 90.4, 90.3, 90.5, 90.7]
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (([90.4, 90.1, 90.3, 90.6, 90.0], ABOVE[::-1]), "{:.1f} times wider than"),
+        (([90.3, 90.7, 90.1, 90.4, 90.6], [90.6, 90.4, 90.3, 90.5, 90.7]), "about as wide as"),
+        ((ABOVE, [90.2, 90.7, 90.3, 90.1, 90.6]), "{:.1f} times narrower than"),
+    ],
+)
+def test_pairing_is_a_factor_and_no_second_half_width(rows, words):
     text = footer(single(BASELINE, *rows, seeds=range(5)))
     covariance = sum(np.cov(BASELINE, row)[0, 1] for row in rows)
     spreads = 2 * np.var(BASELINE, ddof=1), sum(np.var(row, ddof=1) for row in rows)
     r = covariance / np.sqrt(spreads[0] * spreads[1])
     # Over 5 seeds, two rows and the baseline, whose 4 degrees of freedom count once.
-    spread = np.sqrt((spreads[0] + spreads[1]) / 2 / 5)
-    unpaired = scipy.stats.t.ppf(1 - 0.05 / 2 / 2, df=12) * spread
-    assert f"Pairing bought little: r = {r:.2f}, ±" in text
-    assert f"unpaired ±{unpaired:.2f}." in text
+    unpaired = np.sqrt(sum(spreads) / 2) * scipy.stats.t.ppf(1 - 0.05 / 2 / 2, df=12)
+    pooled = np.mean([np.var(np.subtract(row, BASELINE), ddof=1) for row in rows])
+    paired = np.sqrt(pooled) * scipy.stats.t.ppf(1 - 0.05 / 2 / 2, df=6.4)
+    factor = max(paired / unpaired, unpaired / paired)
+    said = f"Pairing: r = {r:.2f}, {words.format(factor)} unpaired.".replace("-", "−")
+    assert said in text, (said, text)
 
 
 def test_earlier_looks_are_in_the_footer():
@@ -633,6 +678,22 @@ def test_contrasts_averages_and_grid_effects_have_a_table():
     *_, grid_effects = report.study_tables(momentum_grid())
     assert [row.label for row in grid_effects.rows][:1] == ["m_c = 0 against m_c = 0.999, averaged"]
     assert "below" in shown(grid_effects, "m_c = 0 × m_r = 0, interaction")["conclusion"]
+    for one in (table, grid_effects):
+        assert "an average may have a wider interval than the rows that it averages" in footer(one)
+
+
+def test_every_renderer_calls_an_adjusted_p_adjusted():
+    for study in (two_pairs(), momentum_grid()):
+        tables = [t for t in report.study_tables(study) if "p" in [c.key for c in t.columns]]
+        assert {table.layout for table in tables} >= {"one_part"}
+        for name, head in {
+            "terminal": "  adj. p",
+            "markdown": "| adj. p |",
+            "latex": " & adj.~p ",
+            "html": '<th scope="col">adj. p</th>',
+        }.items():
+            text = report.render(tables, name).replace("\u00a0", " ")
+            assert text.count(head) == len(tables), (name, text)
 
 
 def test_seeds_needed():

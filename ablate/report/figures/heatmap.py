@@ -198,7 +198,7 @@ def _caption(analysis: Analysis, cells: Sequence[Cell], full: float, *, complete
     if full:
         half = _widest(cells)
         noise = (
-            f"lines on the bar: the widest interval is ±{amount(metric, half)}"
+            f"lines on the bar: the widest interval of a cell is ±{amount(metric, half)}"
             if half
             else "pale, as nothing is tested"
         )

@@ -5,8 +5,8 @@ analyses   one per study, metric and pair: study, key, profile, data, metric, la
            family that the study is about: level, rows_in_family, tested, pooled_sd, df, pairing_r,
            pairing_gain, looks (numbers of seeds with which rows were tested before). Then `rows`:
            variant, role, group, n, planned, mean, sd, diverged, missing, values, rank, difference,
-           low, high (the printed, simultaneous interval), p, df, verdict ("better", "worse",
-           "equivalent", "open"; null for the baseline), tested, family.
+           low, high (the printed, simultaneous interval), p (adjusted), df, verdict ("better",
+           "worse", "equivalent", "open"; null for the baseline), tested, family.
 effects    contrasts, averages over pairs and effects in grids: study, key, metric, family, level,
            name, pair, n, difference, low, high, p, df, verdict
 tables     what was asked for: layout, study, key, title, question, metric, selection, published

@@ -15,12 +15,12 @@ from ablate.report.choices import Notes, Selection
 from ablate.report.tables.analysis import Analysis
 from ablate.report.tables.comparisons import PairFamily
 from ablate.report.tables.table import Cell
-from ablate.report.tables.text import number
+from ablate.report.tables.text import number, quoted
 from ablate.store.results import StudyResults
 
 _SHORT_DIGEST = 7
 _MOST_NAMED = 6
-_GAIN = 1.1  #: times narrower, from which on pairing is said to have bought something
+_GAIN = 1.05  #: times narrower or wider, below which paired and unpaired intervals are alike
 
 _SPREAD = "±: standard deviation over seeds"
 EMPHASIS = "bold: best mean, underlined: second"  #: renderers without them have other words
@@ -51,6 +51,7 @@ def of_table(
         _machines(results, pairs),
         _nondeterministic(results),
         _rule(results.plan, families),
+        _same_runs(results, cells),
         _missing(cells, several_pairs=several),
     ]
     kept = [line for line in cautions if line]
@@ -65,6 +66,7 @@ def of_costs(results: StudyResults, cells: Sequence[Cell], notes: Notes) -> tupl
         *(_provenance(results, None) if notes is Notes.FULL else ()),
         "Mean ± standard deviation over seeds. Costs depend on the machine and on what else ran on "
         "it, so they are neither ranked nor tested.",
+        _same_runs(results, cells),
         _missing(cells, several_pairs=False),
     ]
     return tuple(line for line in lines if line)
@@ -169,22 +171,21 @@ def _covers(analysis: Analysis, families: Sequence[PairFamily]) -> str:
     taught = any("/" in family.pair for family in tested)
     fixed = "this teacher, split and test set" if taught else "this split and test set"
     line = f"Intervals cover {what}, given {fixed}."
-    bought = [text for family in tested if (text := _pairing(analysis, family, len(families) > 1))]
+    bought = [text for family in tested if (text := _pairing(family, len(families) > 1))]
     return " ".join([line, *bought])
 
 
-def _pairing(analysis: Analysis, family: PairFamily, several: bool) -> str:
+def _pairing(family: PairFamily, several: bool) -> str:
     """What pairing bought: "Pairing: r = 0.84, 2.4 times narrower."."""
     one = family.pairing
     if one is None:
         return ""
     place = f" on {family.pair}" if several else ""
     r = number(one.r, 2)
-    if one.gain >= _GAIN:
-        return f"Pairing{place}: r = {r}, {one.gain:.1f} times narrower than unpaired."
-    paired, unpaired = (number(w, analysis.metric.digits) for w in (one.paired, one.unpaired))
-    effect = "bought little" if one.paired <= one.unpaired else "made the intervals wider"
-    return f"Pairing{place} {effect}: r = {r}, ±{paired}; unpaired ±{unpaired}."
+    # As a factor: a half-width at the pooled spread would stand beside those of the rows.
+    times = max(one.gain, 1 / one.gain)
+    width = f"{times:.1f} times {'narrower' if one.gain > 1 else 'wider'} than"
+    return f"Pairing{place}: r = {r}, {width if times >= _GAIN else 'about as wide as'} unpaired."
 
 
 def _method(analysis: Analysis, families: Sequence[PairFamily]) -> list[str]:
@@ -213,7 +214,7 @@ def _looks(families: Sequence[PairFamily]) -> str:
     sizes = sorted({size for family in families for size in family.looks})
     if not sizes:
         return ""
-    counts = " and ".join(filter(None, (", ".join(map(str, sizes[:-1])), str(sizes[-1]))))
+    counts = _listed([str(size) for size in sizes])
     level = max(family.level for family in families) * 100
     return (
         f"Tested before with {counts} seeds: over {len(sizes) + 1} tests the chance of a false "
@@ -245,6 +246,30 @@ def _machines(results: StudyResults, pairs: Sequence[str]) -> str:
     words = {"device": "devices {}", "threads": "{} threads", "torch": "torch {}"}
     mixed = [words[name].format(" and ".join(sorted(values))) for name, values in met.items()]
     return f"Compared with each other: {', '.join(mixed)}." if mixed else ""
+
+
+def _same_runs(results: StudyResults, cells: Iterable[Cell]) -> str:
+    """Which of `cells` are the same runs as others: a student alone under two teachers."""
+    jobs: dict[tuple[str, str], list[str]] = {}
+    for run in results.runs:
+        if run.status is JobStatus.DONE:
+            jobs.setdefault((run.variant, run.pair), []).append(run.job)
+    alike: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for row, own in jobs.items():
+        alike.setdefault(tuple(own), []).append(row)
+    shown = {(cell.variant, cell.pair) for cell in cells}
+    named = []
+    for rows in alike.values():
+        if len(rows) > 1 and not shown.isdisjoint(rows):
+            labels, pairs = (list(dict.fromkeys(names)) for names in zip(*rows, strict=True))
+            place = f" on {_listed(pairs)}" if len(pairs) > 1 else ""
+            named.append(_listed([quoted(label) for label in labels]) + place)
+    return f"Same runs: {'; '.join(dict.fromkeys(named))}." if named else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _missing(cells: Iterable[Cell], *, several_pairs: bool) -> str:

@@ -30,6 +30,7 @@ from ablate.report.tables.table import (
 from ablate.store.results import StudyResults
 
 DIFFERENCE_HEAD = "Difference [95\u00a0%\u00a0CI]"
+P_HEAD = "adj.\u00a0p"  #: adjusted for the family, as its intervals are
 _PAIRS_ABREAST = 5  #: columns of "mean ± std" that fit a page or a terminal
 _PAIRS_ABREAST_PUBLISHED = 3  #: the same with a published column beside each
 
@@ -76,7 +77,7 @@ def one_part(results: StudyResults, analysis: Analysis, pair: str, notes: Notes)
         Column("difference", (DIFFERENCE_HEAD,), Show.DIFFERENCE),
     ]
     if analysis.comparisons:
-        columns.append(Column("p", ("p",), Show.P))
+        columns.append(Column("p", (P_HEAD,), Show.P))
         columns.append(Column("conclusion", ("compared with the baseline",), Show.CONCLUSION))
     measured = len(columns)
     if beside:
@@ -114,7 +115,7 @@ def effects(
     columns = (
         Column("n", ("n",), Show.N),
         Column("difference", (DIFFERENCE_HEAD,), Show.DIFFERENCE),
-        Column("p", ("p",), Show.P),
+        Column("p", (P_HEAD,), Show.P),
         Column("conclusion", ("what it says",), Show.CONCLUSION),
     )
     rows = [
@@ -124,8 +125,9 @@ def effects(
     ]
     lines = (
         *footer.of_table(results, analysis, (), notes, pairs=analysis.plan.pairs)[:1],
-        "Each heading is a family of its own: simultaneous 95 % intervals over its rows, each with "
-        "the degrees of freedom of its own seeds.",
+        "Each heading is a family of its own: simultaneous 95 % intervals over its rows. A row "
+        "here has only its own seeds' degrees of freedom, so an average may have a wider interval "
+        "than the rows that it averages.",
         *disagreements(analysis),
     )
     return [
