@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from ablate.execute.display import Work
@@ -29,27 +30,29 @@ class Agenda:
     settings: Settings
     results: Path
     left_out: frozenset[str] = frozenset()  #: jobs that may run elsewhere, and what needs them
-    owners: Mapping[str, Matrix] = field(init=False)  #: job -> the first study that has it
 
-    rows: Mapping[str, str] = field(init=False)  #: job -> the row of the table, or its kind
-
-    def __post_init__(self) -> None:
+    @cached_property
+    def owners(self) -> Mapping[str, Matrix]:
+        """The first study that has each job."""
         owners: dict[str, Matrix] = {}
         for matrix in self.matrices:
             for job in matrix.configs:
                 if job not in self.left_out:
                     owners.setdefault(job, matrix)
-        object.__setattr__(self, "owners", owners)
+        return owners
+
+    @cached_property
+    def rows(self) -> Mapping[str, str]:
+        """Each job's row of the table, or its kind."""
         planned = (job for matrix in self.matrices for job in matrix.plan.jobs)
-        rows = dict.fromkeys(owners, "") | {job.id: job.variant or job.kind for job in planned}
-        object.__setattr__(self, "rows", rows)
+        return dict.fromkeys(self.owners, "") | {job.id: job.variant or job.kind for job in planned}
 
     @property
     def title(self) -> str:
         """The studies' names."""
         return " ".join(matrix.plan.name for matrix in self.matrices)
 
-    @property
+    @cached_property
     def configs(self) -> Mapping[str, JobConfig]:
         """Every job's config, upstream jobs before those that need them."""
         return {job: matrix.configs[job] for job, matrix in self.owners.items()}
@@ -87,9 +90,10 @@ class Agenda:
 
     def name(self, job: str) -> str:
         """What people call a job."""
-        return self.names().get(job, short(job))
+        return self.names.get(job, short(job))
 
-    def names(self) -> dict[str, str]:
+    @cached_property
+    def names(self) -> Mapping[str, str]:
         """What people call each job: variant, networks where there are any, and seed."""
         names: dict[str, str] = {}
         for matrix in self.matrices:
@@ -100,11 +104,8 @@ class Agenda:
 
     def work(self, jobs: Iterable[str], past: Past) -> dict[str, Work]:
         """What a display should know of jobs that are to be done."""
-        names = self.names()
         return {
-            job: Work(
-                names.get(job, short(job)), epochs_of(self.config(job)), past.epochs.get(job, 0)
-            )
+            job: Work(self.name(job), epochs_of(self.config(job)), past.epochs.get(job, 0))
             for job in jobs
         }
 

@@ -94,7 +94,7 @@ def closing(agenda: Agenda, summary: Summary, again: Remedy | None = None) -> li
 
     `again` is the command that goes on where a run stopped.
     """
-    names = agenda.names()
+    names = agenda.names
     lines: list[Line] = []
     printed: dict[str, str] = {}  #: error -> the job with which it was printed
     for job, status in summary.statuses.items():

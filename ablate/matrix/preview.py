@@ -6,7 +6,7 @@ Pure: the state of earlier jobs, their costs and the devices at hand come in as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -168,7 +168,7 @@ def preview(matrix: Matrix, earlier: Earlier, machine: DevicesAtHand) -> Preview
         jobs=jobs,
         machine=machine,
         seconds=total,
-        most_seconds=_with_most_seeds(jobs, total, len(plan.seeds), most),
+        most_seconds=_with_added_seeds(matrix, table, total, most - len(plan.seeds)),
         wall_clock_s=wall_clock(times, upstream, machine.slots) if complete else None,
         disk_bytes=_whole(_sum(sizes)),
         warnings=tuple(_warnings(matrix, running, total, machine, large=large)),
@@ -198,21 +198,31 @@ def _job(
     )  # fmt: skip
 
 
-def _with_most_seeds(
-    jobs: Sequence[PreviewJob], total: float | None, seeds: int, most: int
+def _with_added_seeds(
+    matrix: Matrix, table: CostTable, seconds: float | None, added: int
 ) -> float | None:
-    """Work of all jobs if a rule for seeds adds as many as it may."""
-    costs = [job.cost.seconds for job in jobs if job.row is not None and job.state.runs]
-    if total is None or most == seeds:
-        return total
-    per_seed = sum(cost or 0.0 for cost in costs) / max(1, seeds)
-    return total + per_seed * (most - seeds)
+    """Work of all jobs if a rule adds so many seeds: each costs what a first seed costs in all.
+
+    A seed's jobs are those of all rows, done or not, and upstream work that no other seed needs.
+    """
+    if seconds is None or added <= 0:
+        return seconds
+    seeds: dict[str, set[int]] = {}  #: job -> seeds that need it
+    for job in reversed(matrix.plan.jobs):  # before what it waits for
+        needed_by = seeds.setdefault(job.id, set())
+        needed_by |= set() if job.variant is None else {job.seed}
+        for upstream in job.upstream:
+            seeds.setdefault(upstream, set()).update(needed_by)
+    of_one_seed = (job for job, needed_by in seeds.items() if len(needed_by) == 1)
+    first = _sum(table.cost(matrix.configs[job]).seconds for job in of_one_seed)
+    return None if first is None else seconds + first / len(matrix.plan.seeds) * added
 
 
-def _sum(values: Any) -> float | None:
+def _sum(values: Iterable[float | None]) -> float | None:
     """The sum, or None where a part is not known."""
+    values = list(values)
     known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(list(values)) else None
+    return sum(known) if len(known) == len(values) else None
 
 
 def _whole(value: float | None) -> int | None:

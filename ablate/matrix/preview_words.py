@@ -47,7 +47,7 @@ def _jobs_line(preview: Preview) -> str:
 
 def _cost_line(preview: Preview) -> str:
     if not any(job.state.runs for job in preview.jobs):
-        return "nothing to run"
+        return f"nothing to run{_added_seeds(preview)}"
     if preview.seconds is None:
         unknown = sum(job.state.runs and job.cost.seconds is None for job in preview.jobs)
         return f"time: unknown for {_counted(unknown, 'job')}, no earlier run of the same kind"
@@ -60,6 +60,15 @@ def _cost_line(preview: Preview) -> str:
     if preview.disk_bytes is not None:
         text += f"; disk: {preview.disk_bytes / 2**20:,.0f} MiB"
     return text
+
+
+def _added_seeds(preview: Preview) -> str:
+    """What a rule may add where all jobs of the first seeds have ended."""
+    if preview.most_seeds <= len(preview.seeds):
+        return ""
+    seconds = preview.most_seconds
+    time = "time unknown" if seconds is None else f"at most {duration(seconds)} of work"
+    return f" now; seeds that the rule may add: {time}"
 
 
 def _name(job: PreviewJob) -> str:

@@ -238,7 +238,8 @@ def resolve_folder(name: str, start: Path) -> str:
     path, size = split_folder_name(whole)
     path = (start / path).resolve()
     plain = f"{FOLDER}{path}"
-    spelled = plain if split_folder_name(plain) == (path, size) else f"{plain}@{size}"
+    clear = split_folder_name(plain) == (path, size) and split_subset(plain)[1] is None
+    spelled = plain if clear else f"{plain}@{size}"
     return spelled if subset is None else f"{spelled}[{subset}]"
 
 

@@ -14,6 +14,7 @@ from ablate.matrix.preview_words import duration, long_preview, short_preview
 from tests.matrix.study_lab import HEAD, TAU, Lab
 
 CPU = DevicesAtHand(2, "cpu")
+RULE = "seeds = { first = 3, most = 12, half_width = 0.5 }\n"
 GRID = "[[grid]]\nparts.temperature = [0.2]\nparts.loss.pred = [4, 8]\n"
 
 
@@ -55,13 +56,46 @@ def test_a_begun_job_costs_what_is_left_of_it(lab: Lab) -> None:
 
 
 def test_a_rule_for_seeds_shows_the_least_and_the_most(lab: Lab) -> None:
-    rule = "seeds = { first = 3, most = 12, half_width = 0.5 }\n"
-    matrix = lab.expand(HEAD + rule + TAU)
+    matrix = lab.expand(HEAD + RULE + TAU)
     found = preview(matrix, all_known(matrix), CPU)
     rows = len(matrix.plan.variants)
     assert found.seconds is not None
     assert found.most_seconds == found.seconds + 10.0 * rows * 9
     assert "12 seeds" in short_preview(found)[0]
+
+
+def test_seeds_that_a_rule_adds_cost_what_the_first_did_whatever_is_done(lab: Lab) -> None:
+    matrix = lab.expand(HEAD + RULE + TAU)
+    *done, last = matrix.configs
+    states = dict.fromkeys(done, PreviewState.DONE)
+    found = preview(matrix, replace(all_known(matrix), states=states), CPU)
+    rows = len(matrix.plan.variants)
+    assert found.seconds == 10.0
+    assert found.most_seconds == 10.0 + 10.0 * rows * 9
+    assert f"at most {duration(found.most_seconds)}" in short_preview(found)[1]
+    states[last] = PreviewState.DONE
+    found = preview(matrix, replace(all_known(matrix), states=states), CPU)
+    assert (found.seconds, found.most_seconds) == (0, 10.0 * rows * 9)
+    assert duration(10.0 * rows * 9) in short_preview(found)[1]
+    found = preview(matrix, Earlier(states=states), CPU)
+    assert found.most_seconds is None
+    assert "rule may add: time unknown" in short_preview(found)[1]
+    fixed = lab.expand(HEAD + TAU)
+    states = dict.fromkeys(fixed.configs, PreviewState.DONE)
+    assert short_preview(preview(fixed, Earlier(states=states), CPU))[1] == "nothing to run"
+
+
+def test_upstream_work_of_one_seed_is_needed_again_for_each_that_a_rule_adds(lab: Lab) -> None:
+    matrix = lab.expand(HEAD + RULE + TAU)
+    (teacher,) = [job for job in matrix.plan.jobs if job.kind == "teacher"]
+    own = replace(teacher, id="own", seed=1)  # as of a method whose upstream work has the seed
+    jobs = [replace(j, upstream=("own",)) if j.seed == 1 else j for j in matrix.plan.jobs]
+    configs = {"own": matrix.configs[teacher.id], **matrix.configs}
+    matrix = replace(matrix, plan=replace(matrix.plan, jobs=(own, *jobs)), configs=configs)
+    found = preview(matrix, all_known(matrix), CPU)
+    assert found.seconds is not None
+    rows = len(matrix.plan.variants)
+    assert found.most_seconds == found.seconds + 10.0 * (rows * 3 + 1) / 3 * 9
 
 
 def test_a_row_that_is_shown_twice_runs_once(lab: Lab) -> None:

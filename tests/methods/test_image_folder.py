@@ -11,7 +11,14 @@ import pytest
 from PIL import Image
 
 from ablate.errors import InputError
-from ablate.methods.catalog import data_info, split_folder_name
+from ablate.methods.catalog import (
+    content_name,
+    data_info,
+    data_path,
+    resolve_folder,
+    split_folder_name,
+    split_subset,
+)
 from ablate.methods.image_folder import read_image_folder
 
 
@@ -206,6 +213,15 @@ def test_a_subset_is_checked_and_named(root: Path) -> None:
 def test_a_path_may_contain_an_at_sign() -> None:
     assert split_folder_name("folder:/data/me@home") == (Path("/data/me@home"), 224)
     assert split_folder_name("folder:/data/me@home@64") == (Path("/data/me@home"), 64)
+
+
+@pytest.mark.parametrize("subset", ["", "[4]"])
+def test_a_folder_whose_name_ends_like_a_subset_stays_itself(tmp_path: Path, subset: str) -> None:
+    name = resolve_folder(f"folder:set[10]@224{subset}", tmp_path)
+    assert data_path(name) == tmp_path / "set[10]"
+    assert split_subset(name)[1] == (4 if subset else None)
+    assert content_name(name) == f"folder@224{subset}"
+    assert resolve_folder(name, Path("/else")) == name
 
 
 def test_asking_for_info_does_not_import_torch(root: Path) -> None:
