@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from tests import REPOSITORY
 
@@ -78,3 +79,13 @@ def test_helpers_are_not_looked_for_in_folders() -> None:
     """They are imported from packages; a folder on sys.path would let two names collide."""
     search = re.compile(r"^\s*sys\.path(\.insert|\.append|\[.*\] =)", re.MULTILINE)
     assert [path for path in FILES if search.search(path.read_text(encoding="utf-8"))] == []
+
+
+#: What images, their labels and weights are stored as.
+DATA = re.compile(r"\.(gz|tar|tgz|np[yz]|pkl|pth?|png|jpe?g|parquet)$|-ubyte$")
+
+
+def test_no_data_set_is_loaded_before_a_test_asks(opened_at_collection: frozenset[str]) -> None:
+    """Of the modules that this run has collected, which may be all of them."""
+    assert any(Path(name).name.startswith("test_suite.") for name in opened_at_collection)
+    assert [name for name in sorted(opened_at_collection) if DATA.search(name)] == []

@@ -18,8 +18,8 @@ from ablate.methods.reference_configs import CRDConfig
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
 from ablate.study.parse import read_study
-from ablate.study.settings import load_settings
-from ablate.training import data, networks
+from ablate.study.settings import Settings
+from ablate.training import networks
 from ablate.training.checkpoint import digest
 from ablate.training.cocord_step import CoCoRD
 from ablate.training.crd import CRD
@@ -28,10 +28,10 @@ from ablate.training.hyper import Hyper
 from ablate.training.precision import Precision
 from ablate.training.randomness import initialising
 from ablate.training.step import OptimizerStep, Trainable
-from tests.matrix.study_lab import HEAD, ROOT, STUDIES, Lab, configs
+from tests.matrix.study_lab import HEAD, STUDIES, Lab, configs
+from tests.training.data_sets import digits
 
 STEPS = 3  #: momentum shows after the first optimizer step, in the second step's keys
-DIGITS = data.load("digits", Path())
 SMALL = {"batch_size": 16}  #: of everything a few, since values don't matter, only differences
 TINY = {
     **SMALL, "head.width": 16, "head.embedding": 16, "predictor.width": 16, "dictionary.size": 64
@@ -48,7 +48,7 @@ def trainable(config: JobConfig) -> Trainable:
     nets = built["student"], built["teacher"].eval(), NETWORKS[config.networks["teacher"]]
     if config.method == "crd":
         parts = CRDConfig.from_settings(config.settings)
-        return CRD(parts, *nets, len(DIGITS.train_labels), config.seed)
+        return CRD(parts, *nets, len(digits().train_labels), config.seed)
     return CoCoRD(CoCoRDConfig.from_settings(config.settings), *nets, config.seed)
 
 
@@ -62,7 +62,7 @@ def compute(config: JobConfig) -> tuple[Losses, str]:
     precision = Precision(hyper.precision, torch.device("cpu"))
     model = trainable(config)
     step = OptimizerStep.by_recipe(model, hyper, precision)
-    feed = Feed(DIGITS, hyper, config.seed, precision, model.needs)
+    feed = Feed(digits(), hyper, config.seed, precision, model.needs)
     losses: Losses = {}
     for _, batch in zip(range(STEPS), feed.epoch(1), strict=False):
         for name, value in step(batch).items():
@@ -86,36 +86,28 @@ def computed(config: JobConfig) -> tuple[Losses, str]:
     return _computed(identifier)
 
 
-def shipped_rows() -> list[tuple[str, JobConfig, JobConfig]]:
-    """(study: label, baseline, variant) of every shipped row under the quick profile."""
-    settings = load_settings(ROOT / "ablate.toml")
-    found = []
-    for path in STUDIES:
-        matrix = expand(read_study(path), settings, "quick", SMALL, seeds=[0])
-        plan = matrix.plan
-        config = {(job.variant, job.pair): matrix.configs[job.id] for job in plan.jobs}
-        base, *others = plan.variants
-        for pair in plan.pairs:
-            for row in others:
-                if row.method.startswith("cocord"):
-                    name = f"{plan.name}: {row.label}"
-                    found.append((name, config[base.label, pair], config[row.label, pair]))
-    return found
+def shipped_rows(study: Path, settings: Settings) -> list[tuple[str, JobConfig, JobConfig]]:
+    """(label, baseline, variant) of every row of a shipped study under the quick profile."""
+    matrix = expand(read_study(study), settings, "quick", SMALL, seeds=[0])
+    plan = matrix.plan
+    config = {(job.variant, job.pair): matrix.configs[job.id] for job in plan.jobs}
+    base, *others = plan.variants
+    return [
+        (row.label, config[base.label, pair], config[row.label, pair])
+        for pair in plan.pairs
+        for row in others
+        if row.method.startswith("cocord")
+    ]
 
 
-ROWS = shipped_rows()
-
-
-@pytest.mark.parametrize(("baseline", "variant"), [row[1:] for row in ROWS],
-                         ids=[row[0] for row in ROWS])  # fmt: skip
-def test_every_shipped_row_computes_something_of_its_own(
-    baseline: JobConfig, variant: JobConfig
-) -> None:
-    (one, first), (other, second) = computed(baseline), computed(variant)
-    common = one.keys() & other.keys()
-    assert first != second
-    assert common
-    assert any(one[name] != other[name] for name in common)
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
+def test_every_shipped_row_computes_something_of_its_own(lab: Lab, study: Path) -> None:
+    for label, baseline, variant in shipped_rows(study, lab.settings):
+        (one, first), (other, second) = computed(baseline), computed(variant)
+        common = one.keys() & other.keys()
+        assert first != second, label
+        assert common, label
+        assert any(one[name] != other[name] for name in common), label
 
 
 ALIKE, DIFFERENT = "resnet8/resnet8", "resnet8x4/resnet8"  #: feature widths

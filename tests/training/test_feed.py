@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from ablate.training import data
+from ablate.methods.catalog import DATASETS
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.precision import Precision
 from ablate.training.randomness import order
 from ablate.training.step import Batch, Needs
 from ablate.training.views import draw, render
+from tests.training.data_sets import digits
 
-DIGITS = data.load("digits", Path())
-N = len(DIGITS.train_labels)
+DIGITS = DATASETS["digits"]
+N = DIGITS.train
 SEED = 4
 NEEDS = Needs(("k", "q"), ("t",))
 
@@ -42,7 +42,7 @@ def hyper(batch_size: int, validation: float) -> Hyper:
 
 def feed(batch_size: int = 64, table: FakeTable | None = None, validation: float = 0.0) -> Feed:
     fp32 = Precision("fp32", torch.device("cpu"))
-    return Feed(DIGITS, hyper(batch_size, validation), SEED, fp32, NEEDS, table)  # type: ignore[arg-type]
+    return Feed(digits(), hyper(batch_size, validation), SEED, fp32, NEEDS, table)  # type: ignore[arg-type]
 
 
 def shown(batches: list[Batch]) -> Tensor:
@@ -69,19 +69,19 @@ def test_epochs_differ_in_their_order() -> None:
 
 
 def test_labels_and_views_are_those_of_the_images() -> None:
-    drawn = {view: draw("crop-flip", DIGITS.info, N, SEED, view, 1, "cpu") for view in "qkt"}
+    drawn = {view: draw("crop-flip", DIGITS, N, SEED, view, 1, "cpu") for view in "qkt"}
     for batch in feed().epoch(1):
-        assert torch.equal(batch.labels, DIGITS.train_labels[batch.index])
+        assert torch.equal(batch.labels, digits().train_labels[batch.index])
         for view, parameters in drawn.items():
-            images = DIGITS.train_images[batch.index]
-            expected = render(images, parameters[batch.index], DIGITS.info)
+            images = digits().train_images[batch.index]
+            expected = render(images, parameters[batch.index], DIGITS)
             assert torch.equal(batch.views[view], expected)
 
 
 def test_a_table_is_read_at_the_image_and_the_view_that_are_shown() -> None:
-    views = DIGITS.info.crop_views
+    views = DIGITS.crop_views
     numbers = torch.arange(views)[:, None] * N + torch.arange(N)
-    drawn = draw("crop-flip", DIGITS.info, N, SEED, "t", 1, "cpu")
+    drawn = draw("crop-flip", DIGITS, N, SEED, "t", 1, "cpu")
     for batch in feed(table=FakeTable(numbers[..., None].float())).epoch(1):
         assert batch.teacher.keys() == {"t"}
         assert batch.views.keys() == {"k", "q"}, "no image is rendered for a teacher in a table"
@@ -110,15 +110,15 @@ def test_images_held_out_for_validation_are_never_shown() -> None:
     assert len(part.labels) == N - 60
     images = {image.numpy().tobytes() for image in held_out.images}
     numbers = torch.tensor(
-        [i for i in range(N) if DIGITS.train_images[i].numpy().tobytes() not in images]
+        [i for i in range(N) if digits().train_images[i].numpy().tobytes() not in images]
     )
     batches = list(part.epoch(1))
     assert torch.equal(shown(batches).sort().values, torch.arange(N - 60))
-    drawn = draw("crop-flip", DIGITS.info, N, SEED, "q", 1, "cpu")
+    drawn = draw("crop-flip", DIGITS, N, SEED, "q", 1, "cpu")
     for batch in batches:
         number = numbers[batch.index]
-        assert torch.equal(batch.labels, DIGITS.train_labels[number])
-        view = render(DIGITS.train_images[number], drawn[number], DIGITS.info)
+        assert torch.equal(batch.labels, digits().train_labels[number])
+        view = render(digits().train_images[number], drawn[number], DIGITS)
         assert torch.equal(batch.views["q"], view)
 
 
@@ -132,11 +132,11 @@ def test_the_validation_split_is_that_of_the_data_set() -> None:
 
 
 def test_a_table_is_read_by_the_images_number_in_the_data_set() -> None:
-    numbers = torch.arange(DIGITS.info.crop_views)[:, None] * N + torch.arange(N)
+    numbers = torch.arange(DIGITS.crop_views)[:, None] * N + torch.arange(N)
     part = feed(table=FakeTable(numbers[..., None].float()), validation=0.2)
     for batch in part.epoch(1):
         read = batch.teacher["t"].flatten().long() % N
-        assert torch.equal(DIGITS.train_labels[read], batch.labels)
+        assert torch.equal(digits().train_labels[read], batch.labels)
         assert not torch.equal(read, batch.index)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +15,15 @@ import torch
 from torch import Tensor
 
 from ablate.methods.cocord_config import CoCoRDConfig
-from ablate.training import data, networks
+from ablate.training import networks
 from ablate.training.cocord_step import CoCoRD
+from ablate.training.data import ImageData
 from ablate.training.feed import Feed
 from ablate.training.hyper import Hyper
 from ablate.training.loop import TrainingRun
 from ablate.training.precision import Precision
 from ablate.training.views import plain
+from tests.training.data_sets import digits
 from tests.training.fake_session import FakeSession, Workshop
 from tests.training.oracle import Hyperparameters, Oracle
 
@@ -48,8 +49,8 @@ DOUBLE = Double("fp32", torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
-def digits() -> data.ImageData:
-    whole = data.load("digits", Path())
+def some_digits() -> ImageData:
+    whole = digits()
     return replace(
         whole,
         train_images=whole.train_images[:TRAINED],
@@ -79,14 +80,14 @@ def pair(config: CoCoRDConfig) -> tuple[CoCoRD, Oracle]:
     [(0.999, 0.9, 32), (0.0, 0.0, 33), (1.0, 1.0, 40), (0.0, 1.0, 200), (1.0, 0.5, 32)],
 )
 def test_whole_runs_equal_the_literal_algorithm(
-    workshop: Workshop, digits: data.ImageData, m_c: float, m_r: float, dictionary: int
+    workshop: Workshop, some_digits: ImageData, m_c: float, m_r: float, dictionary: int
 ) -> None:
     config = CoCoRDConfig(
         dictionary=dictionary, width=24, embedding=12, predictor_width=16,
         teacher_head_momentum=m_c, slow_momentum=m_r,
     )  # fmt: skip
     method, oracle = pair(config)
-    feed = Feed(digits, HYPER, 5, DOUBLE, method.needs)
+    feed = Feed(some_digits, HYPER, 5, DOUBLE, method.needs)
     session = FakeSession(workshop.job("cocord", "resnet14", "resnet8"), workshop.folder)
     TrainingRun(session, method, feed, HYPER).train()
     assert dictionary * 2 < EPOCHS * TRAINED, "the dictionary wraps"

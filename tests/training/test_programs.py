@@ -20,12 +20,13 @@ from ablate.methods.recipe import RECIPE
 from ablate.methods.references import CRD
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import Position
-from ablate.training import checkpoint, data, networks
+from ablate.training import checkpoint, networks
 from ablate.training.evaluate import EvaluationSplit, evaluate
 from ablate.training.hyper import Hyper
 from ablate.training.loop import TrainingRun
 from ablate.training.precision import Precision
 from ablate.training.teacher_weights import load_weights
+from tests.training.data_sets import digits
 from tests.training.fake_session import FakeSession, Workshop
 
 PAIR = ("resnet14", "resnet8")
@@ -81,7 +82,7 @@ def test_saved_weights_are_what_was_measured(workshop: Workshop) -> None:
     assert checkpoint.digest(network.state_dict()) == outcome.weights_digest
     fp32 = Precision("fp32", torch.device("cpu"))
     fp32.place(network)
-    images = data.load("digits", Path())
+    images = digits()
     again = evaluate(network, EvaluationSplit.test(images), fp32).metrics
     assert again == {name: outcome.metrics[name] for name in TEST_METRICS}
     network.eval()
@@ -303,7 +304,7 @@ def test_best_weights_and_hits_are_kept_beside_the_last_weights(workshop: Worksh
     job = workshop.job("student", *PAIR, epochs=8, lr=0.5, lr_schedule="constant")
     session = workshop.session(job, "kept")
     outcome = session.run()
-    images, fp32 = data.load("digits", Path()), Precision("fp32", torch.device("cpu"))
+    images, fp32 = digits(), Precision("fp32", torch.device("cpu"))
     network = networks.build("resnet8", 10, 1)
     fp32.place(network)
     for file, expected in (("weights.pt", outcome.metrics), ("best.pt", outcome.best)):

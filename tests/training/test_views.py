@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 from torch import Tensor
-from torchvision.transforms import functional as tv
 
 from ablate.errors import InputError
 from ablate.methods.catalog import DATASETS, DataInfo
@@ -266,6 +265,8 @@ def test_boxes_have_the_promised_areas_and_ratios_and_stay_inside():
 
 
 def test_each_step_of_the_jitter_equals_torchvisions():
+    from torchvision.transforms import functional as tv
+
     images = smooth_images(40, UNIT) / 255
     one = torch.ones(40)
     factor = torch.linspace(0.6, 1.4, 40)
@@ -323,6 +324,8 @@ def test_jitter_is_as_likely_and_as_strong_as_promised():
 
 @pytest.mark.parametrize(("size", "kernel"), [(8, 3), (28, 3), (32, 3), (64, 7), (224, 23)])
 def test_blur_equals_torchvisions(size, kernel):
+    from torchvision.transforms import functional as tv
+
     images = some_images(3, replace(UNIT, size=size)) / 255
     sigma = torch.tensor([0.1, 0.7, 2.0])
     blurred = colour.blur(images, sigma)
