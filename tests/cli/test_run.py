@@ -42,7 +42,7 @@ def test_the_hint_leads_to_the_results_from_where_it_is_read(
     told = CliRunner().invoke(app, ["run", str(study), *options])
     assert told.exit_code == 0, told.output
     said = told.stderr.splitlines()[-1]
-    assert said == f"the table: `ablate report study{where.format(project=project)}`"
+    assert said.endswith(f"`ablate report study{where.format(project=project)}`")
     record = json.loads(CliRunner().invoke(app, ["run", str(study), *options, "--json"]).stdout)
     assert record["exit_code"] == 0
     assert {job["status"] for job in record["jobs"]} == {"done"}

@@ -10,6 +10,7 @@ import pytest
 from ablate.errors import InputError
 from ablate.study.parse import read_study
 from tests.matrix.study_lab import HEAD, TAU, Lab
+from tests.naming import missing_from
 
 LIST_OF_SEEDS = (
     'should be a list of whole numbers such as [0, 1, 2], a range such as "0-9", '
@@ -300,14 +301,14 @@ def test_conflicts_of_rows_are_told_beside_other_problems(lab: Lab) -> None:
         + ablation("views.augmentation", '"crop-flip-jitter"', '"blur"')
         + ablation("batch_size", "32", "512")
     )
-    assert {(p.key, p.message) for p in lab.problems(text)} == {
-        ("ablation[0].replacement[0]",
-         "crop and flip, colour jitter: colour jitter needs three channels, "
-         "digits (8×8, scikit-learn) has one"),
-        ("ablation[0].replacement[1]", '"blur" is no value of views.augmentation'),
-        ("ablation[1].replacement[1]",
-         "batch size = 512: a batch of 512 keys does not fit the dictionary of 256"),
-    }  # fmt: skip
+    told = {problem.key: problem.message for problem in lab.problems(text)}
+    jitter, blur, batch = (f"ablation[{place}]" for place in (
+        "0].replacement[0", "0].replacement[1", "1].replacement[1"
+    ))  # fmt: skip
+    assert told.keys() == {jitter, blur, batch}
+    assert missing_from(told[jitter], "crop and flip, colour jitter", "channels", "digits") == []
+    assert missing_from(told[blur], '"blur"', "views.augmentation") == []
+    assert missing_from(told[batch], "batch size = 512", "dictionary", "256") == []
 
 
 def test_a_missing_file_names_the_one_that_was_meant(lab: Lab) -> None:
@@ -315,8 +316,8 @@ def test_a_missing_file_names_the_one_that_was_meant(lab: Lab) -> None:
     with pytest.raises(InputError) as caught:
         read_study(lab.folder / "lpred_simmetry.toml")
     (problem,) = caught.value.problems
-    assert problem.message == "no such file"
-    assert problem.right == f'did you mean "{lab.folder}/lpred_symmetry.toml"?'
+    assert problem.where == f"{lab.folder}/lpred_simmetry.toml"
+    assert f'"{lab.folder}/lpred_symmetry.toml"' in problem.right
     assert caught.value.exit_code == 2
 
 
@@ -348,9 +349,8 @@ def test_pairs_that_are_not_there(lab: Lab) -> None:
 @pytest.mark.parametrize("name", ["a b", "-x", "λ", "a" * 101, "x;y"])
 def test_a_study_is_named_by_its_file(lab: Lab, name: str) -> None:
     study = read_study(lab.write(HEAD + TAU, name))
-    assert [p.message for p in study.problems] == [
-        "a study is named by its file, which may use A-Z a-z 0-9 _ . -"
-    ]
+    (problem,) = study.problems
+    assert missing_from(problem, f"{name}.toml", "A-Z a-z 0-9 _ . -") == []
 
 
 def test_an_empty_file_is_told_what_a_study_needs(lab: Lab) -> None:
@@ -368,7 +368,8 @@ def test_teachers_are_not_studied(lab: Lab) -> None:
     text = 'title = "T"\nmethod = "teacher"\npairs = ["resnet8"]\n'
     text += ablation("lr", "0.1")
     key, _, right = lab.problem(text)
-    assert (key, right) == ("method", '"student" trains a network alone')
+    assert key == "method"
+    assert '"student"' in right
 
 
 def test_nothing_is_written(lab: Lab) -> None:

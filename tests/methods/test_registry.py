@@ -10,6 +10,7 @@ import pytest
 
 from ablate.methods.method import NotFoundError
 from ablate.methods.registry import BUILT_IN, find_method, installed
+from tests.naming import missing_from
 
 METHOD = """
 from __future__ import annotations
@@ -81,17 +82,16 @@ def test_a_file_imports_the_modules_beside_it(
 def test_what_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(METHOD.format(program="flip"))
-    assert refused("mime.py:METHOD", tmp_path) == (
-        f"no file {tmp_path / 'mime.py'}", 'did you mean "mine.py"?'
-    )  # fmt: skip
+    message, right = refused("mime.py:METHOD", tmp_path)
+    assert str(tmp_path / "mime.py") in message
+    assert '"mine.py"' in right
     for attribute in ("METHODS", "NUMBER"):
         message, _ = refused(f"mine.py:{attribute}", tmp_path)
-        assert message == f'{path} has no Method named "{attribute}"'
-    assert refused("mine.py:METHODS", tmp_path)[1] == 'did you mean "METHOD"?'
+        assert missing_from(message, path, f'"{attribute}"') == []
+    assert '"METHOD"' in refused("mine.py:METHODS", tmp_path)[1]
     path.write_text(METHOD.format(program="flop"))
-    assert refused("mine.py:METHOD", tmp_path)[0] == (
-        f'{path} has no function "flop", which METHOD names as its program'
-    )
+    message, _ = refused("mine.py:METHOD", tmp_path)
+    assert missing_from(message, path, '"flop"', "METHOD", "program") == []
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_a_file_that_does_not_import(tmp_path: Path, text: str, told: str) -> No
 
 def test_an_unknown_name_lists_what_there_is() -> None:
     message, right = refused("cocrod")
-    assert message == 'no method "cocrod"'
-    assert right == 'did you mean "cocord"? or your own: "file.py:NAME" or "file.toml"'
+    assert '"cocrod"' in message
+    assert missing_from(right, '"cocord"', '"file.py:NAME"', '"file.toml"') == []
     assert "one of: cocord, cocord+kd" in refused("zzz")[1]
 
 

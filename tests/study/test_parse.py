@@ -132,9 +132,10 @@ def test_a_grid_too_fine_to_be_meant_is_refused_not_expanded(tmp_path: Path) -> 
         f"[[grid]]\nparts.epochs = {axis}\nparts.dictionary.size = {axis}\nparts.loss.kd = {axis}",
     )
     assert rows(study, COCORD) == []
-    assert [str(p).split(": ", 1)[1] for p in study.problems] == [
-        "grid[0].parts: has 64,000,000 combinations (at most 100,000)"
-    ]
+    (problem,) = study.problems
+    assert problem.key == "grid[0].parts"
+    assert "64,000,000" in problem.message
+    assert "100,000" in problem.right
 
 
 def test_a_variant_sets_several_parts_under_a_label_of_its_own(tmp_path: Path) -> None:
@@ -268,7 +269,7 @@ def test_a_key_below_a_table_is_told_where_it_belongs(tmp_path: Path, key: str) 
 def test_a_key_in_a_plan_s_words_names_the_key(tmp_path: Path) -> None:
     study = read(tmp_path, "[[ablation]]\n'Ablated Part' = 'lr'\nreplacement = [1]\n")
     hints = {problem.key: problem.right for problem in study.problems}
-    assert hints["ablation[0].Ablated Part"] == 'did you mean "ablated_part"?'
+    assert '"ablated_part"' in hints["ablation[0].Ablated Part"]
 
 
 @pytest.mark.parametrize("name", ["cocord", "CoCoRD", "COCORD", " CoCoRD "])
