@@ -102,14 +102,19 @@ def test_bars_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_terminal_that_went_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
     class Gone(io.StringIO):
-        def write(self, _: str) -> int:
+        def write(self, text: str) -> int:
+            tried.append(text)
             raise OSError(5, "Input/output error")
 
     for terminal in (True, False):
+        tried.clear()
         made = Console(file=Gone(), force_terminal=terminal, width=100)
         monkeypatch.setattr(live, "console", lambda stderr, made=made: made)
         drive(Clock())
+        assert tried, "it wrote, and went on"
 
 
 def test_names_that_are_cut_stay_distinct() -> None:
@@ -141,8 +146,11 @@ def test_lines_do_not_break_at_100_columns(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_closed_pipe_does_not_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
     class Gone(io.StringIO):
-        def write(self, _: str) -> int:
+        def write(self, text: str) -> int:
+            tried.append(text)
             raise BrokenPipeError(32, "Broken pipe")
 
     monkeypatch.setattr("sys.stderr", Gone())
@@ -150,3 +158,4 @@ def test_a_closed_pipe_does_not_end_the_process(monkeypatch: pytest.MonkeyPatch)
     display.begin({"a": Work("a", 10)})
     display.say("to nobody")
     display.end()
+    assert tried, "it wrote, and went on"

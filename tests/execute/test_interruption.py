@@ -12,7 +12,14 @@ import termios
 import pytest
 
 from ablate.store.events import CheckpointSaved, EpochEnded, Resumed, Started, Stopped
-from tests.execute.toy_workshop import Workshop, fork_server, is_running, signal_worker, until
+from tests.execute.toy_workshop import (
+    PATIENCE_S,
+    Workshop,
+    fork_server,
+    is_running,
+    signal_worker,
+    until,
+)
 
 Outcomes = dict[tuple[str, str, int], tuple[str, str]]
 
@@ -137,7 +144,7 @@ def test_a_closed_terminal(workshop: Workshop, whole: Outcomes) -> None:
         shown += until(lambda: drain(terminal), "bars")
     until(lambda: workshop.events(EpochEnded), "an epoch")
     os.close(terminal)  # the kernel sends SIGHUP, and every word from now on fails
-    assert process.wait(timeout=60) == 130
+    assert process.wait(timeout=PATIENCE_S) == 130
     assert workshop.events(Stopped)
     workshop.nothing_runs()
     resumes(workshop, study, whole)

@@ -14,6 +14,7 @@ from ablate.store.events import EpochEnded, Started, Stopped
 from ablate.store.processes import process_start
 from ablate.store.rundir import RunDirectory
 from tests.execute.fake_launcher import make_matrix
+from tests.execute.toy_workshop import PATIENCE_S
 
 
 def attempt(run: RunDirectory, number: int, process: subprocess.Popen[bytes]) -> None:
@@ -44,7 +45,7 @@ def test_a_worker_that_ended_before_its_moment_is_not_killed(tmp_path: Path) -> 
     attempt(run, 1, bystander)
     try:
         with saboteur(run, 1, 0.0, Moments()):
-            assert victim.wait(timeout=60) == -9
+            assert victim.wait(timeout=PATIENCE_S) == -9
         assert bystander.poll() is None
     finally:
         for process in (bystander, victim):

@@ -25,7 +25,7 @@ from ablate.store.locks import FolderLock, orchestrator_lock
 from ablate.store.rundir import RunDirectory
 from ablate.store.studies import StudyDocument, write_document
 from tests.execute.fake_launcher import SETTINGS, FakeLauncher, Lines, finish, make_matrix
-from tests.execute.toy_workshop import Workshop, fork_server, signal_worker, until
+from tests.execute.toy_workshop import PATIENCE_S, Workshop, fork_server, signal_worker, until
 
 CPU = SETTINGS.model_copy(
     update={"execution": SETTINGS.execution.model_copy(update={"devices": ["cpu"]})}
@@ -162,7 +162,7 @@ def test_the_reader_of_the_output_goes_away(workshop: Workshop) -> None:
         assert pipe is not None
         pipe.close()
     signal_worker(worker, signal.SIGCONT)
-    assert run.wait(timeout=60) == 0
+    assert run.wait(timeout=PATIENCE_S) == 0
     until(lambda: len(workshop.outcomes()) == 2, "both jobs done")
 
 

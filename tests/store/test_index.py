@@ -22,6 +22,7 @@ from ablate.store.locks import FolderLock, orchestrator_lock
 from ablate.store.query import curves, export, job
 from ablate.store.rebuild import reindex
 from ablate.store.rundir import RunDirectory
+from tests.naming import missing_from
 from tests.store.results_lab import BASE, TEACHER, WARM, Lab, dump, files_of
 
 
@@ -96,7 +97,7 @@ def test_reindex_names_files_that_are_damaged(filled):
     result, log = sorted(rebuilt.left_out, key=lambda sentence: "events" in sentence)
     assert result.startswith(f"{done.result_file}: damaged")
     assert "the next run does the job again" in result
-    assert log == f"{failed.events_file}: 2 damaged lines"
+    assert missing_from(log, failed.events_file, "2 damaged lines") == []
 
 
 def test_reindex_makes_no_index_where_nothing_was_run(tmp_path):
@@ -328,7 +329,7 @@ time.sleep(float(sys.argv[2]))
 def test_a_locked_index_is_waited_for_and_then_named(filled, start_python):
     run = filled.finish(filled.student(WARM, 1))
     with Index.open(filled.results, writable=True, busy_seconds=0.2) as index:
-        child = start_python(LOCKER, index.database, 60)
+        child = start_python(LOCKER, index.database, 600)
         child.stdout.readline()
         with pytest.raises(StoreError, match=r"another process kept it locked for 0\.2 s"):
             index.ingest(run)

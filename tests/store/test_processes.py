@@ -22,7 +22,7 @@ def test_unknown_is_not_dead():
 
 
 def test_a_killed_process_is_dead_also_before_it_is_reaped(start_python):
-    child = start_python("import time; print('up', flush=True); time.sleep(60)")
+    child = start_python("import time; print('up', flush=True); time.sleep(600)")
     child.stdout.readline()
     start = process_start(child.pid)
     assert is_alive(HERE, child.pid, start) is True

@@ -38,7 +38,7 @@ def test_a_reader_does_not_block_the_writer_and_sees_one_state(filled):
         reader = _slow_reader(filled.results)
         assert reader.stdout.readline() == "4\n"
         assert index.ingest(filled.finish(filled.student(WARM, 1)))
-        out, _ = reader.communicate("go\n", timeout=30)
+        out, _ = reader.communicate("go\n", timeout=240)
         assert out == "4 4\n"
         with Index.open(filled.results) as again:
             assert len(export(again)) == 5
@@ -49,7 +49,7 @@ def test_a_file_that_changes_while_it_is_read_at_rest_is_read_again(filled):
     assert reader.stdout.readline() == "4\n"  # opened as immutable: there is no log
     with Index.open(filled.results, writable=True) as index:
         index.ingest(filled.finish(filled.student(WARM, 1)))
-    out, _ = reader.communicate("go\ngo\n", timeout=30)
+    out, _ = reader.communicate("go\ngo\n", timeout=240)
     assert out.splitlines()[-1] == "5 5"
 
 
