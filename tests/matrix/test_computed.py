@@ -102,7 +102,9 @@ def shipped_rows(study: Path, settings: Settings) -> list[tuple[str, JobConfig, 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
 def test_every_shipped_row_computes_something_of_its_own(lab: Lab, study: Path) -> None:
-    for label, baseline, variant in shipped_rows(study, lab.settings):
+    rows = shipped_rows(study, lab.settings)
+    assert rows
+    for label, baseline, variant in rows:
         (one, first), (other, second) = computed(baseline), computed(variant)
         common = one.keys() & other.keys()
         assert first != second, label

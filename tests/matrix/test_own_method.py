@@ -81,7 +81,7 @@ def test_profiles_and_overrides_may_name_its_parts(walks: Lab) -> None:
     assert "own_method.py:WALK" in problem.message
     (problem,) = walks.problems(HEAD + STRIDE, overrides={"lr": 0.5})
     assert (problem.where, problem.key) == ("--set", "lr")
-    assert "own_method.py:WALK" in problem.right
+    assert "own_method.py:WALK" in str(problem)
 
 
 def test_a_profiles_value_that_it_cannot_take_is_told(walks: Lab) -> None:
