@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,30 @@ def test_each_is_tried_and_described() -> None:
     assert there == SMALL.keys()
     described = (folder / "README.md").read_text(encoding="utf-8")
     assert [name for name in there if f"`{name}.py`" not in described] == []
+
+
+def stored(name: str) -> dict[str, Any]:
+    path = REPOSITORY / "benchmarks" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def test_the_figures_of_the_page_are_the_stored_ones() -> None:
+    page = (REPOSITORY / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    for pair, found in stored("step")["pairs"].items():
+        step, ratio = found["step_ms"], found["study_ratio"]
+        names = ("fp32, table, both", "bf16, table, both", "fp32, table, pred")
+        cells = [f"{step['plain'] / step[name]:.2f}" for name in names]
+        share = found["bound_ms"]["fp32"] / step["fp32, table, both"]
+        cells += [f"{share:.0%}".replace("%", " %"), *(f"{one:.2f}" for one in ratio.values())]
+        assert f"| {pair} | {' | '.join(cells)} |" in page
+    for found in stored("study")["pairs"].values():
+        assert all(f"{one:.2f}" in page for one in found["ratio"].values())
+    for found in stored("teacher_table")["teachers"].values():
+        assert f"{found['anonymous_mib']:,.0f}" in page
+        assert f"{found['throughput']:.0%}" in page.replace(" %", "%")
+        assert found["bytes_equal_after_interruption"]
+    views = stored("views")["batch_ms"]
+    assert f"{views['torchvision, crop and flip'] / views['crop-flip']:.1f} times" in page
 
 
 @pytest.mark.slow
