@@ -19,5 +19,7 @@ write() {
 
 ablate run lpred_symmetry --profile fashion --results results/fashion --yes
 write lpred_symmetry results/fashion lpred_symmetry_fashion
+ablate run teacher_momentum_cross_arch --profile fashion --results results/fashion --yes
+write teacher_momentum_cross_arch results/fashion teacher_momentum_cross_arch_fashion
 ablate run lpred_symmetry --profile quick --seeds 0-9 --results results/quick --yes
 write lpred_symmetry results/quick lpred_symmetry_quick
