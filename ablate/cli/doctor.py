@@ -184,7 +184,8 @@ def _devices(settings: Settings) -> str:
 def _of_data(settings: Settings) -> Iterator[Check]:
     from ablate.methods.catalog import data_info
 
-    for name, profile in settings.profiles.items():
+    profiles = {name: profile for name, profile in settings.profiles.items() if profile.data}
+    for name, profile in profiles.items():
         label = f"data of {name}"
         try:
             info = data_info(profile.data)

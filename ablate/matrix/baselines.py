@@ -12,7 +12,7 @@ from ablate.matrix.resolve import Conditions
 from ablate.methods.catalog import content_name
 from ablate.methods.installed_networks import file_inputs
 from ablate.methods.method import Conflict, Method, Recipe
-from ablate.methods.parts import Value, same, shown
+from ablate.methods.parts import Value, format_value, same, shown
 from ablate.methods.registry import BUILT_IN
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import SHARED_PARTS, TEACHER, TEACHER_SEED
@@ -63,6 +63,14 @@ def baseline_values(setup: Setup, method: Method, pair: Pair) -> dict[str, Value
     overridden = setup.conditions.overrides
     declared = declared_for(setup, method).items()
     return values | {name: one.value for name, one in declared if name not in overridden}
+
+
+def own_baseline(setup: Setup) -> list[str]:
+    """A footnote on what the study's own baseline changes."""
+    overridden = setup.conditions.overrides
+    own = {n: one.value for n, one in setup.declared.items() if n not in overridden}
+    changes = ", ".join(f"{name} = {format_value(value)}" for name, value in own.items())
+    return [f"the study's own baseline: {changes}"] if own else []
 
 
 def baseline_job(setup: Setup, method: Method, pair: Pair) -> JobConfig:

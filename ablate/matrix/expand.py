@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ablate.errors import did_you_mean
-from ablate.matrix.baselines import Setup, baseline_values
+from ablate.matrix.baselines import Setup, baseline_values, own_baseline
 from ablate.matrix.checks import (
     baseline_problems,
     conflict_problems,
@@ -33,11 +33,10 @@ from ablate.matrix.plan_jobs import (
     upstream_jobs,
 )
 from ablate.matrix.published_rows import published_rows
-from ablate.matrix.resolve import Conditions, changed_by_profile, find_conditions
+from ablate.matrix.resolve import Conditions, changed_by_profile, find_conditions, profile_notes
 from ablate.matrix.rows import PlannedRow, left_out, table_rows
 from ablate.methods.catalog import DataInfo, by_content, content_name
 from ablate.methods.method import Method
-from ablate.methods.parts import format_value
 from ablate.methods.registry import is_users
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import TEACHER, TEACHER_SEED
@@ -106,7 +105,8 @@ def expand(
     study.check()
     jobs = plan_jobs(setup, lines, teachers, chosen.first)
     plan = _plan(study, setup, lines, jobs, chosen=chosen, questions=questions, data=data)
-    footnotes = [*plan.footnotes, *left_out(file_rows, table, profile)]
+    notes = list(profile_notes(conditions, methods, declared))
+    footnotes = [*plan.footnotes, *notes, *left_out(file_rows, table, profile)]
     plan = replace(
         plan,
         metrics=metrics,
@@ -114,7 +114,8 @@ def expand(
         profile_title=settings.profiles[profile].title,
         profile_settings=changed_by_profile(conditions, methods),
     )
-    return _matrix(plan, jobs, table, pairs, data)
+    matrix = _matrix(plan, jobs, table, pairs, data)
+    return replace(matrix, notices=(*notes, *matrix.notices))
 
 
 def _required(study: Study, found: Found | None) -> Found:
@@ -154,7 +155,7 @@ def _plan(
     """The plan of checked rows, but for what the profile says of itself."""
     pairs = list(dict.fromkeys(line.pair for line in lines))
     footnotes = [*(data.notes if data else ()), *network_notes(pairs), *weight_notes(pairs)]
-    footnotes += _own_baseline(setup)
+    footnotes += own_baseline(setup)
     footnotes += questions.notes
     footnotes += [note for line in lines for note in line.method.footnotes(line.config)]
     return StudyPlan(
@@ -257,14 +258,6 @@ def _teachers(
     """Each pair's teacher as a row of its own, with the seed that the first method chooses."""
     choosing = [method for method in methods if method.has_part(TEACHER_SEED)]
     return reference_teachers(setup, (choosing or [setup.method])[0], pairs)
-
-
-def _own_baseline(setup: Setup) -> list[str]:
-    """A footnote on what the study's own baseline changes."""
-    overridden = setup.conditions.overrides
-    own = {n: one.value for n, one in setup.declared.items() if n not in overridden}
-    changes = ", ".join(f"{name} = {format_value(value)}" for name, value in own.items())
-    return [f"the study's own baseline: {changes}"] if own else []
 
 
 def _methods(study: Study) -> tuple[Method | None, dict[str, Method]]:

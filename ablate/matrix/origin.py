@@ -22,7 +22,7 @@ def conflict_origin(
     declared = {name: one.value for name, one in declared_for(setup, method).items()}
     conditions = setup.conditions
     for where, prefix, source in (
-        (FILE_NAME, f"profiles.{conditions.name}.settings", conditions.settings),
+        (FILE_NAME, f"profiles.{conditions.name}.settings", conditions.settings_of(method)),
         (study, "baseline", declared),
         ("--set", "", conditions.overrides),
     ):

@@ -20,6 +20,7 @@ from ablate.study.validation import validate
 __all__ = ["Execution", "Profile", "Settings", "TomlValue", "find_settings", "load_settings"]
 
 FILE_NAME = "ablate.toml"
+NO_PROFILE = "none"  #: name of the empty profile of a file that declares none
 
 #: Of training time, what "auto" lets checkpoints cost. Where an epoch takes minutes, every epoch
 #: ends with one; where it takes a moment, some don't.
@@ -70,9 +71,14 @@ DeviceNames = Annotated[
 
 
 class Profile(Strict):
-    """How studies are run: on which data, and with which values in place of a method's own."""
+    """How studies are run: on which data, and with which values in place of a method's own.
 
-    data: PathText = Field(description="name of a data set, or a folder of images")
+    Settings go with the data: methods that bring their own take those of a profile without `data`.
+    """
+
+    data: Folder = Field(
+        "", description="name of a data set, or a folder of images; none: methods bring their own"
+    )
     title: Line = Field("", description="one line for the table's footer")
     seeds: Seeds | None = Field(None, description="seeds of studies that name none")
     settings: Values = Field(default_factory=dict)
@@ -136,7 +142,9 @@ class Settings(Strict):
     )
     execution: Execution = Execution.model_construct()
     executor: Executor = Executor.model_validate({})
-    profiles: dict[str, Profile]
+    profiles: dict[str, Profile] = Field(
+        default_factory=dict, description="none: studies run with their methods' own values"
+    )
     folder: str = "."  #: where the file lies; relative paths in it start there
 
     def path(self, text: str) -> Path:
@@ -172,7 +180,9 @@ def load_settings(path: Path) -> Settings:
     problems = []
     if data.pop("folder", None) is not None:
         problems.append(Problem(path.name, "folder", "unknown key", "it is where the file lies"))
-    written = data.get("profiles")
+    if data.get("profiles", {}) == {}:
+        data = {"profile": NO_PROFILE, **data, "profiles": {NO_PROFILE: {}}}
+    written = data["profiles"]
     names = list(written) if isinstance(written, dict) else []
     tables = _tables_of_settings(written)
     settings, more = validate(Settings, {**data, "folder": str(path.parent)}, path.name)
@@ -191,12 +201,15 @@ def load_settings(path: Path) -> Settings:
 
 
 def _tables_of_settings(profiles: object) -> dict[str, dict[str, TomlValue]]:
-    """Profile -> values under its `settings`, also of profiles that have other problems."""
+    """Profile -> values under its `settings`, also of profiles that have other problems.
+
+    Those of a profile without data are left out: they wait for the methods that take them.
+    """
     tables = {}
     for name, profile in profiles.items() if isinstance(profiles, dict) else ():
         table = profile.get("settings") if isinstance(profile, dict) else None
         with suppress(ValueError):  # two spellings of one key, which is told elsewhere
-            flat = flatten(table) if isinstance(table, dict) else {}
+            flat = flatten(table) if isinstance(table, dict) and "data" in profile else {}
             tables[name] = {k: v for k, v in flat.items() if isinstance(v, str | int | float)}
     return tables
 

@@ -72,8 +72,12 @@ def test_it_may_remove_and_add(walks: Lab) -> None:
 
 
 def test_profiles_and_overrides_may_name_its_parts(walks: Lab) -> None:
-    walks.use('[profiles.quick]\ndata = "none"\nsettings.stride = 5\nsettings.epochs = 9\n')
-    assert walks.expand(HEAD + STRIDE).plan.baseline["stride"] == 5.0
+    walks.use("[profiles.quick]\nsettings.stride = 5\nsettings.epochs = 9\n")
+    matrix = walks.expand(HEAD + STRIDE)
+    assert matrix.plan.baseline["stride"] == 5.0
+    (note,) = matrix.notices
+    assert all(word in note for word in ("stride = 5", "profile quick", "own_method.py:WALK"))
+    assert "replace 1" in note and note in matrix.plan.footnotes
     over = walks.expand(HEAD + STRIDE, overrides={"stride": 7})
     assert over.plan.baseline["stride"] == 7.0
     (problem,) = walks.problems(HEAD + STRIDE, overrides={"data": "some"})
@@ -85,11 +89,44 @@ def test_profiles_and_overrides_may_name_its_parts(walks: Lab) -> None:
 
 
 def test_a_profiles_value_that_it_cannot_take_is_told(walks: Lab) -> None:
-    walks.use('[profiles.quick]\ndata = "none"\nsettings.stride = "long"\n')
+    walks.use('[profiles.quick]\nsettings.stride = "long"\n')
     (problem,) = walks.problems(HEAD + STRIDE)
     assert (problem.where, problem.key) == ("ablate.toml", "profiles.quick.settings.stride")
     assert missing_from(problem.message, '"long"', "stride") == []
     assert missing_from(problem.right, "number", "0") == []
+
+
+def test_settings_of_a_profile_with_data_do_not_reach_it_since_it_reads_none(walks: Lab) -> None:
+    own = walks.expand(HEAD + STRIDE).configs
+    walks.use('[profiles.quick]\ndata = "digits"\nsettings.stride = 5\nsettings.steps = 100\n')
+    matrix = walks.expand(HEAD + STRIDE)
+    assert matrix.configs == own and not matrix.plan.profile_settings
+    (note,) = matrix.notices
+    assert all(word in note for word in ("stride = 5", "quick", "own_method.py:WALK", "own 1 "))
+    assert note in matrix.plan.footnotes
+    for quiet in (HEAD + STRIDE + "[baseline]\nstride = 4\n", HEAD + STRIDE):
+        overrides = None if "baseline" in quiet else {"stride": 7}
+        assert not walks.expand(quiet, overrides=overrides).notices, "the study, or --set, decides"
+
+
+def test_a_value_that_only_the_packages_methods_can_take_is_no_problem_of_it(walks: Lab) -> None:
+    walks.use('[profiles.quick]\ndata = "digits"\nsettings.stride = "long"\n')
+    assert walks.expand(HEAD + STRIDE).plan.baseline["stride"] == 1.0
+
+
+def test_it_needs_no_profile(walks: Lab) -> None:
+    own = walks.expand(HEAD + STRIDE).configs
+    walks.use("")
+    assert walks.expand(HEAD + STRIDE, profile=walks.settings.profile).configs == own
+
+
+def test_a_method_that_reads_data_needs_a_profile_with_data(walks: Lab) -> None:
+    walks.use("")
+    text = 'title = "T"\nmethod = "student"\npairs = ["resnet8"]\n[[ablation]]\n'
+    text += 'ablated_part = "lr"\nreplacement = [0.1]\n'
+    key, message, right = walks.problem(text, profile="none")
+    assert key == "profiles.none.data" and "is missing" in message and "--set data" in right
+    assert walks.expand(text, profile="none", overrides={"data": "digits"}).plan.data
 
 
 def test_its_code_is_part_of_its_jobs_and_of_no_others(walks: Lab) -> None:

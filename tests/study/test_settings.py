@@ -76,7 +76,9 @@ def test_numbers_are_taken_as_people_write_them(tmp_path: Path) -> None:
         ("data_dir = ' '\n" + QUICK, "data_dir", 'is empty; "." is the folder of this file', ""),
         ("profile = 'quik'\n" + QUICK, "profile", 'no profile "quik"', 'did you mean "quick"?'),
         ("execution = 1\n" + QUICK, "execution", "should be a table, not 1", ""),
-        ("[profiles.quick]\n", "profiles.quick.data", "is missing", ""),
+        ("[profiles.quick]\ndata = ' '\n", "profiles.quick.data",
+         'is empty; "." is the folder of this file', ""),
+        ("profile = 'quick'\n", "profile", 'no profile "quick"', "one of: none"),
         (QUICK + "dta = 1\n", "profiles.quick.dta", "unknown key", 'did you mean "data"?'),
         (QUICK + "seeds = [0, 0]\n", "profiles.quick.seeds", "has 0 twice", ""),
         (QUICK + "seeds = [0, 0, -1]\n", "profiles.quick.seeds",
@@ -122,7 +124,10 @@ def test_a_problem_names_key_and_remedy(
 
 
 def test_no_profiles_at_all(tmp_path: Path) -> None:
-    assert [p[:2] for p in problems(tmp_path, "")] == [("profiles", "is missing")]
+    for text in ("", "[profiles]\n", 'results = "r"\n'):
+        settings = load(tmp_path, text)
+        chosen = settings.profiles[settings.profile]
+        assert (settings.profile, chosen.data, chosen.settings) == ("none", "", {})
 
 
 def test_the_files_own_problems_come_with_those_of_its_settings(tmp_path: Path) -> None:
