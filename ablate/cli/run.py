@@ -154,9 +154,11 @@ def _carry_out(
 def _try_rows(matrices: list[Matrix], settings: Settings, folder: Path, *, as_json: bool) -> int:
     """Run two steps of every row of each study; returns the exit code."""
     from ablate.cli.live import Live
-    from ablate.execute.smoke import smoke
+    from ablate.execute.smoke import rows_not_tried, smoke
     from ablate.execute.stop import StopRequests
 
+    for matrix in matrices:
+        rows_not_tried(matrix)  # which refuses a study of which nothing can be tried
     stop, live = StopRequests(), Live(folder)
     with listening(stop):
         ends = [smoke(matrix, settings, live, stop=stop) for matrix in matrices]

@@ -24,6 +24,10 @@ _LOOK_S = 0.1  #: how often it is seen whether the worker was asked to stop
 _CHUNK = 1 << 16
 
 
+class CommandError(RuntimeError):
+    """A command that ended with an exit code; what it printed says why, and no frame of ours."""
+
+
 class Command:
     """A running command with the guard of its group."""
 

@@ -10,18 +10,17 @@ import shlex
 import shutil
 import signal
 import sys
-from collections import deque
 from pathlib import Path
 
 from ablate.errors import CrashError, JobError
 from ablate.methods.script import MAIN, STAGE, Stage, arguments, filled, variables
 from ablate.methods.script_file import Declaration
 from ablate.methods.script_metrics import Readings, in_files
-from ablate.methods.script_process import Command
+from ablate.methods.script_process import Command, CommandError
 from ablate.methods.session import Outcome, Position, Session
 
 _MOST_LINE = 1 << 16  #: bytes of an unfinished line that are kept
-_TOLD_LINES = 8  #: of the end of the output, that an error carries
+_MOST_LETTERS = 500  #: of the last line, that an error carries
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 
 
@@ -29,7 +28,7 @@ def run_script(session: Session, declaration: Declaration) -> Outcome:
     """Run the command of a job's stage, and read what it measured.
 
     Raises JobError where a number is missing, CrashError where the command was killed, and
-    RuntimeError with the end of the output where it failed.
+    CommandError with the last line of its output where it failed; the log has the rest.
     """
     script = declaration.script
     kind = session.config.kind
@@ -61,7 +60,7 @@ class _Run:
         self.readings = Readings(metrics, script.measures, stage.progress)
         self.ended = 0  #: the last epoch that is known to be over
         self.asked = False  #: whether the command was asked to leave
-        self.tail: deque[str] = deque(maxlen=_TOLD_LINES)
+        self.last = ""  #: the last line with words
         self.rest = b""  #: an unfinished line
         self.line = ""  #: the command as people would type it
 
@@ -134,7 +133,7 @@ class _Run:
 
     def _line(self, content: bytes) -> None:
         line = content.decode(errors="replace")
-        self.tail.append(line)
+        self.last = line.strip() or self.last
         ended = self.readings.read(line)
         if ended is not None:
             self._end_epoch(*ended)
@@ -155,8 +154,8 @@ class _Run:
     def _fail(self, code: int) -> None:
         if code < 0:
             raise CrashError(f"the command was killed by {signal.Signals(-code).name}")
-        said = "\n".join(line for line in self.tail if line.strip())
-        raise RuntimeError(f"the command ended with exit code {code}: {said}")
+        why = f": {self.last[-_MOST_LETTERS:]}" if self.last else " and printed nothing"
+        raise CommandError(f"the command ended with exit code {code}{why}")
 
     def in_files(self) -> dict[str, float]:
         """Values of the metrics that stand in files."""

@@ -22,7 +22,7 @@ print(json.dumps(given), flush=True)
 print("variable", json.dumps(os.environ.get("WORD", "")), flush=True)
 options = dict(one.split("=", 1) for one in given if "=" in one)
 if options.get("--fault") == "exit":
-    print("no such layer")
+    print("in an unknown place\\nno such layer")
     sys.exit(3)
 if options.get("--fault") == "hang":
     print("epoch 1\\nepoch 2", flush=True)
@@ -143,9 +143,20 @@ def test_a_value_stays_one_argument_whatever_it_holds(workshop: Workshop, part: 
 
 def test_a_script_that_fails_is_told_with_the_end_of_its_output(workshop: Workshop) -> None:
     said = workshop.run(write(workshop, "fault", ["exit"]), code=1)
-    assert "exit code 3" in said and "no such layer" in said
+    assert "exit code 3: no such layer" in said
+    assert "Traceback" not in said and "script_program.py" not in said, "it says nothing of theirs"
+    assert "    | in an unknown place" in said, "the end of its output"
     [failed] = [past for past in workshop.histories() if past.status != "done"]
     assert len(failed.attempts) == 2, "the same error twice is enough"
+
+
+def test_a_script_that_fails_without_a_word_is_told(workshop: Workshop) -> None:
+    study = write(workshop, "text", ["a\nb"])
+    declaration = workshop.folder / "plain.toml"
+    command = '"-c", "raise SystemExit(3)", "--seed={seed}"'
+    text = declaration.read_text().replace('"plain.py", "--seed={seed}"', command)
+    declaration.write_text(text)
+    assert "exit code 3 and printed nothing" in workshop.run(study, code=1)
 
 
 def test_all_that_a_script_started_ends_with_its_worker(workshop: Workshop) -> None:

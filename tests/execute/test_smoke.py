@@ -54,6 +54,18 @@ def test_a_row_that_fails_is_named_with_its_error(workshop: Workshop) -> None:
     assert "ablate show" not in said, "there is nothing left to show"
 
 
+def test_where_no_row_can_be_cut_short_the_trial_is_refused(workshop: Workshop) -> None:
+    text = METHOD.replace('    Part("epochs", "epochs", "epochs", 3, Range(1, whole=True)),\n', "")
+    (workshop.folder / "mine.py").write_text(text)
+    (workshop.folder / "mine.toml").write_text(
+        'title = "Mine"\nmethod = "mine.py:MINE"\n[[ablation]]\nablated_part = "a"\n'
+        'action = "REPLACE"\nreplacement = [2]\n'
+    )
+    said = workshop.run("mine.toml", "--smoke", code=2)
+    assert "--smoke" in said and "no row of mine" in said and '"epochs"' in said
+    assert "nothing to run" not in said
+
+
 def test_a_scratch_folder_of_a_killed_process_is_removed_and_one_at_work_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ from ablate.matrix.inputs import input_digest
 from ablate.methods.lifecycle import AttemptOutcome
 from ablate.methods.registry import import_file, is_script
 from ablate.methods.script_file import read_script
+from ablate.methods.script_process import CommandError
 from ablate.methods.session import JobConfig, Outcome, Session
 from ablate.store import checkpoints
 from ablate.store.artifacts import measure
@@ -186,15 +187,16 @@ def attempt(order: Order, stop: StopFlag) -> int:
 def _tell(session: WorkerSession, error: BaseException) -> None:
     """Record the error that ended the program, as an event and in the log if the disk allows it.
 
-    Of what only the user can put right the log has the sentence; where it was found, the event.
+    Of what only the user can put right, or a command of theirs said itself, the log has the
+    sentence; where it was found, the event.
     """
     event, trouble = describe_error(error, session.attempt), ""
     try:
         session.record(event)
     except OSError as full:
         trouble = f"this could not be written to the event log: {full}\n"
-    refused = event.outcome is AttemptOutcome.REFUSED
-    words = f"{event.message}\n" if refused else event.traceback
+    explained = event.outcome is AttemptOutcome.REFUSED or isinstance(error, CommandError)
+    words = f"{event.message}\n" if explained else event.traceback
     with contextlib.suppress(OSError):
         sys.stderr.write(words + trouble)
         sys.stderr.flush()
