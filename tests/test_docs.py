@@ -157,16 +157,17 @@ def blocks(page: str) -> list[str]:
 
 
 def test_the_script_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    declaration, study, _ = blocks("own_script.md")
+    declaration, study, profile, _ = blocks("own_script.md")
     example = ROOT / "examples" / "script"
     assert declaration == (example / "letters.toml").read_text()
     assert study == (example / "context.toml").read_text()
     for name, text in {"letters.toml": declaration, "context.toml": study}.items():
         (tmp_path / name).write_text(text)
     shutil.copy(example / "train.py", tmp_path)
-    (tmp_path / "ablate.toml").write_text('[profiles.quick]\ndata = "digits"\n')
+    (tmp_path / "ablate.toml").write_text(profile)
     monkeypatch.chdir(tmp_path)
-    matrix = ablate.expand("context.toml", overrides={"epochs": 2}, seeds=[0, 1])
+    matrix = ablate.expand("context.toml", profile="short", seeds=[0, 1])
+    assert (matrix.plan.baseline["epochs"], matrix.plan.baseline["lr"]) == (2, 1.0)
     assert ablate.run(matrix, "results").exit_code == 0
     with ablate.open_results("results") as results:
         assert "Perplexity" in results.table("context")
@@ -177,7 +178,7 @@ def test_the_stages_of_the_docs_are_read(tmp_path: Path) -> None:
 
     path = tmp_path / "stages.toml"
     metric = '[[metric]]\nname = "f1"\npattern = "f1=(.+)"\n'
-    path.write_text(f'title = "T"\ncode = ["*.py"]\n{blocks("own_script.md")[2]}{metric}')
+    path.write_text(f'title = "T"\ncode = ["*.py"]\n{blocks("own_script.md")[3]}{metric}')
     script = read_script(path).script
     assert list(script.stages) == ["pretrain", "main"]
     assert script.needed("main") == ["pretrain"]

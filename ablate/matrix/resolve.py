@@ -80,7 +80,8 @@ class Conditions:
         where, key = self.data_place
         if not self.data:
             message = "is missing, and the study's method reads a data set"
-            return None, [Problem(where, key, message, 'such as data = "digits", or --set data=…')]
+            right = 'such as data = "digits"; another --profile, or --set data=NAME'
+            return None, [Problem(where, key, message, right)]
         if clash := DATA_PLACES.clashes(split_subset(self.data)[0].partition(":")[0]):
             return None, [Problem(where, key, clash, UNCLEAR)]
         try:

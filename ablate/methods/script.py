@@ -35,6 +35,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "threads": "how many threads the job may use",
     "pair": "the pair of the study, where it lists some",
 }
+TAKEN = "value of "  #: before a metric's name: the fact that says which of its values counts
 STAGE = "stage."  #: before the name of a stage, whose `output` a later one reads
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+(?:\.[a-z0-9_]+)?)\}")

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from ablate.errors import CrashError, JobError
-from ablate.methods.script import MAIN, STAGE, Stage, arguments, filled, variables
+from ablate.methods.script import MAIN, STAGE, TAKEN, Stage, arguments, filled, variables
 from ablate.methods.script_file import Declaration
 from ablate.methods.script_metrics import Readings, in_files
 from ablate.methods.script_process import Command, CommandError
@@ -46,7 +46,9 @@ def run_script(session: Session, declaration: Declaration) -> Outcome:
         1 if sys.platform == "darwin" else 1024
     )
     on_cpu = session.machine.device == "cpu"
-    return Outcome(metrics, facts={"command": run.line}, peak_memory=used if on_cpu else 0)
+    taken = {f"{TAKEN}{name}": str(script.measures[name].take) for name in metrics}
+    facts = {"command": run.line, **taken}
+    return Outcome(metrics, facts=facts, peak_memory=used if on_cpu else 0)
 
 
 class _Run:

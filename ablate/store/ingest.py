@@ -14,6 +14,7 @@ from sqlalchemy.dialects import sqlite
 
 from ablate.errors import StoreError
 from ablate.matrix.plan import StudyPlan
+from ablate.methods.script import TAKEN, Take
 from ablate.methods.session import JobConfig
 from ablate.store import schema
 from ablate.store.events import EpochEnded
@@ -209,7 +210,10 @@ def _forget(connection: Connection, table: Any, numbers_: Iterable[int]) -> None
 
 
 def contradiction(run: RunDirectory, log: EventLog, result: JobResult | None) -> str:
-    """How a result contradicts the job's last epoch; "" if it does not."""
+    """How a result contradicts the job's last epoch; "" if it does not.
+
+    A script's metric may be the best of its values, which need not be of the last epoch.
+    """
     epochs = [event for event in log.events if isinstance(event, EpochEnded)]
     if result is None or not epochs:
         return ""
@@ -217,7 +221,7 @@ def contradiction(run: RunDirectory, log: EventLog, result: JobResult | None) ->
     differ = ", ".join(
         f"{name} is {value}, was {last[name]}"
         for name, value in result.metrics.items()
-        if name in last and last[name] != value
+        if name in last and last[name] != value and result.facts.get(f"{TAKEN}{name}") != Take.BEST
     )
     return f"{run.result_file}: differs from the job's last epoch: {differ}" if differ else ""
 

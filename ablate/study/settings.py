@@ -20,7 +20,8 @@ from ablate.study.validation import validate
 __all__ = ["Execution", "Profile", "Settings", "TomlValue", "find_settings", "load_settings"]
 
 FILE_NAME = "ablate.toml"
-NO_PROFILE = "none"  #: name of the empty profile of a file that declares none
+DEFAULT_PROFILE = "quick"
+NO_PROFILE = "none"  #: the empty profile that counts where a file neither names nor has the default
 
 #: Of training time, what "auto" lets checkpoints cost. Where an epoch takes minutes, every epoch
 #: ends with one; where it takes a moment, some don't.
@@ -135,7 +136,7 @@ class Settings(Strict):
     """The whole of ablate.toml."""
 
     results: Folder = Field("results", description="folder for results")
-    profile: str = Field("quick", description="profile of commands without --profile")
+    profile: str = Field(DEFAULT_PROFILE, description="profile of commands without --profile")
     data_dir: Folder = Field("~/.cache/ablate", description="folder for downloaded data sets")
     teacher_checkpoints: PathText = Field(
         "", description="folder with <network>_vanilla/*.pth; empty: teachers are trained"
@@ -180,9 +181,10 @@ def load_settings(path: Path) -> Settings:
     problems = []
     if data.pop("folder", None) is not None:
         problems.append(Problem(path.name, "folder", "unknown key", "it is where the file lies"))
-    if data.get("profiles", {}) == {}:
-        data = {"profile": NO_PROFILE, **data, "profiles": {NO_PROFILE: {}}}
-    written = data["profiles"]
+    written = data.get("profiles", {})
+    if "profile" not in data and isinstance(written, dict) and DEFAULT_PROFILE not in written:
+        written = {NO_PROFILE: {}, **written}
+        data = {**data, "profile": NO_PROFILE, "profiles": written}
     names = list(written) if isinstance(written, dict) else []
     tables = _tables_of_settings(written)
     settings, more = validate(Settings, {**data, "folder": str(path.parent)}, path.name)

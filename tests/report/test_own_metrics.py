@@ -56,3 +56,11 @@ def test_the_best_epoch_says_where_it_was_chosen() -> None:
     assert "test set" in epoch_text(test, Selection.BEST)
     assert "validation split (10%" in epoch_text(held_out, Selection.BEST)
     assert epoch_text(held_out, Selection.LAST) == "last epoch"
+
+
+def test_the_footer_says_which_of_a_scripts_values_counts() -> None:
+    facts = {"value of macro_f1": ("best",)}
+    scores = {"macro_f1": one_pair(*COLUMNS)}
+    results = build(scores, seeds=(0, 1, 2, 3), metrics=(F1, DRIFT), facts=facts)
+    footer = " ".join(report.study_tables(results)[0].footer)
+    assert "best value of each run" in footer and "last epoch" not in footer

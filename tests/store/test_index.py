@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ablate.errors import BusyError, StoreError
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
+from ablate.methods.script import TAKEN, Take
 from ablate.store import schema
 from ablate.store.events import AttemptEnded, Requeued, Resumed
 from ablate.store.index import Index
@@ -286,6 +287,16 @@ def test_a_result_that_contradicts_the_last_epoch_is_named(lab):
         assert job(index, run.id).doubt == sentence
     assert str(run.result_file) in sentence
     assert "top1 is 99.0, was 90.5" in sentence
+
+
+def test_the_best_of_a_scripts_values_contradicts_no_last_epoch(lab):
+    facts = {f"{TAKEN}loss": str(Take.BEST), f"{TAKEN}top1": str(Take.LAST)}
+    run = lab.finish(lab.student(BASE, 0), metrics={"top1": 99.0, "loss": 0.1}, facts=facts)
+    with Index.open(lab.results, writable=True):
+        pass
+    with Index.open(lab.results) as index:
+        doubt = job(index, run.id).doubt
+    assert "top1" in doubt and "loss" not in doubt
 
 
 def test_rows_that_no_index_of_ours_holds_name_the_remedy(filled):

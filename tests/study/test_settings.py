@@ -78,7 +78,7 @@ def test_numbers_are_taken_as_people_write_them(tmp_path: Path) -> None:
         ("execution = 1\n" + QUICK, "execution", "should be a table, not 1", ""),
         ("[profiles.quick]\ndata = ' '\n", "profiles.quick.data",
          'is empty; "." is the folder of this file', ""),
-        ("profile = 'quick'\n", "profile", 'no profile "quick"', "one of: none"),
+        ("profile = 'quick'\n", "profile", 'no profile "quick"', ""),
         (QUICK + "dta = 1\n", "profiles.quick.dta", "unknown key", 'did you mean "data"?'),
         (QUICK + "seeds = [0, 0]\n", "profiles.quick.seeds", "has 0 twice", ""),
         (QUICK + "seeds = [0, 0, -1]\n", "profiles.quick.seeds",
@@ -128,6 +128,8 @@ def test_no_profiles_at_all(tmp_path: Path) -> None:
         settings = load(tmp_path, text)
         chosen = settings.profiles[settings.profile]
         assert (settings.profile, chosen.data, chosen.settings) == ("none", "", {})
+    settings = load(tmp_path, "[profiles.short]\nsettings.my_own = 1\n")
+    assert (settings.profile, [*settings.profiles]) == ("none", ["none", "short"])
 
 
 def test_the_files_own_problems_come_with_those_of_its_settings(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ablate.methods.parts import format_value
 from ablate.report.choices import Selection
 from ablate.report.renderers.markdown import escape
 from ablate.report.tables.analysis import Analysis, analyse, plan_metrics
-from ablate.report.tables.footer import seeds_text
+from ablate.report.tables.footer import seeds_text, value_text
 from ablate.report.tables.table import STATES
 from ablate.report.tables.text import amount
 from ablate.store.query import JobState
@@ -41,13 +41,16 @@ def checklist(results: StudyResults, jobs: Sequence[JobState], worked: Mapping[s
 
 def _setting(results: StudyResults) -> str:
     plan = results.plan
+    main = value_text(results, Selection.LAST, plan.metrics[0].name if plan.metrics else "")
     changed = [f"{key} = {format_value(value)}" for key, value in plan.overrides.items()]
     sentences = [
         f"Data: {plan.data or 'see the configurations'}. Profile: {plan.profile or 'none'}.",
         f"{len(plan.variants)} rows on {len(plan.pairs)} "
         f"pair{'s' * (len(plan.pairs) != 1)}, {seeds_text(plan.seeds)}.",
         f"Changed by hand: {', '.join(changed)}." if changed else "",
-        "Values are those of the last epoch; no epoch was chosen on the test set.",
+        f"Values are those of the {main}; no epoch was chosen on the test set."
+        if main == "last epoch"
+        else f"Values: {main}.",
         "Every job's resolved configuration is in results/runs/*/config.json; a job's id is the "
         "digest of that configuration and of the code that it reaches.",
     ]

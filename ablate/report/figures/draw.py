@@ -122,7 +122,7 @@ def _planned(
 ) -> Iterator[tuple[str, list[str], str, _Draw]]:
     """(kind, words of its name, title, how to draw it) of each figure for one metric."""
     plan, metric = results.plan, analysis.metric
-    measured = measured_on(results, analysis.selection)
+    measured = measured_on(results, analysis.selection, analysis.metric.name)
     several = len(plan.pairs) > 1
 
     def place(pair: str) -> list[str]:

@@ -23,7 +23,7 @@ from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
 from ablate.report.choices import Selection
 from ablate.report.figures.glyphs import font_families, in_first_font, with_lacking
-from ablate.report.tables.footer import epoch_text
+from ablate.report.tables.footer import value_text
 from ablate.report.tables.notation import Symbol, split
 from ablate.store.results import StudyResults
 
@@ -135,7 +135,7 @@ def finish(figure: Figure, title: str, caption: str, *, footer: bool) -> str:
     return caption
 
 
-def measured_on(results: StudyResults, selection: Selection | None) -> str:
+def measured_on(results: StudyResults, selection: Selection | None, metric: str = "") -> str:
     """Data set, profile, epochs, overrides and seeds: what a figure must not be shown without.
 
     Without a selection the figure shows all epochs.
@@ -149,7 +149,7 @@ def measured_on(results: StudyResults, selection: Selection | None) -> str:
     changed = {k: v for k, v in plan.overrides.items() if k != "epochs"}
     words += [f"{key} = {format_value(value)}" for key, value in changed.items()]
     if selection is not None:
-        words.append(epoch_text(plan, selection))
+        words.append(value_text(results, selection, metric))
     plural = "s" if len(plan.seeds) > 1 else ""
     words.append(f"seed{plural} {', '.join(map(str, plan.seeds))}")
     return "; ".join(words) + "."

@@ -6,11 +6,12 @@ careful about. `Notes.FULL` gives everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ablate.matrix.plan import StudyPlan
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.parts import format_value
+from ablate.methods.script import TAKEN, Take
 from ablate.report.choices import Notes, Selection
 from ablate.report.tables.analysis import Analysis
 from ablate.report.tables.comparisons import PairFamily
@@ -21,6 +22,12 @@ from ablate.store.results import StudyResults
 _SHORT_DIGEST = 7
 _MOST_NAMED = 6
 _GAIN = 1.05  #: times narrower or wider, below which paired and unpaired intervals are alike
+
+#: Which of a script's values counts, in words; whether its best is of held-out data, it knows.
+_TAKEN_WORDS: Mapping[str, str] = {
+    Take.LAST: "last value of each run",
+    Take.BEST: "best value of each run (optimistic on test data)",
+}
 
 _SPREAD = "±: standard deviation over seeds"
 EMPHASIS = "bold: best mean, underlined: second"  #: renderers without them have other words
@@ -38,7 +45,7 @@ def of_table(
     """The footer of a table of `cells`; `more` are lines of its own, before what all tables say."""
     several = len(pairs) > 1
     families = [one for pair in pairs if (one := analysis.family(pair))]
-    lines = [_ran(results, analysis.selection)]
+    lines = [_ran(results, analysis.selection, analysis.metric.name)]
     if notes is Notes.FULL:
         lines += _provenance(results, analysis.selection)
     read = [*more, reading(analysis, families)]
@@ -75,7 +82,7 @@ def of_costs(results: StudyResults, cells: Sequence[Cell], notes: Notes) -> tupl
 def of_power(results: StudyResults, analysis: Analysis, size: str, notes: Notes) -> tuple[str, ...]:
     """The footer of a table on the seeds that a half-width needs."""
     lines = [
-        _ran(results, analysis.selection),
+        _ran(results, analysis.selection, analysis.metric.name),
         *(_provenance(results, analysis.selection) if notes is Notes.FULL else ()),
         f"Seeds: so many give simultaneous 95 % intervals of at most ±{size}, if the spread is as "
         "seen. The spread is itself estimated; at least and at most are what the ends of its 95 % "
@@ -84,7 +91,7 @@ def of_power(results: StudyResults, analysis: Analysis, size: str, notes: Notes)
     return tuple(line for line in lines if line)
 
 
-def _ran(results: StudyResults, selection: Selection | None) -> str:
+def _ran(results: StudyResults, selection: Selection | None, metric: str = "") -> str:
     """Data, settings, epoch, seeds and machine in one line; costs are of whole runs."""
     plan, facts = results.plan, results.facts
     setting = [one for one in (plan.data, f"profile {plan.profile}" * bool(plan.profile)) if one]
@@ -98,7 +105,7 @@ def _ran(results: StudyResults, selection: Selection | None) -> str:
     ]
     setting += [f"{key} = {format_value(value)}" for key, value in plan.overrides.items()]
     if selection is not None and plan.profile:
-        setting.append(epoch_text(plan, selection))
+        setting.append(value_text(results, selection, metric))
     setting.append(seeds_text(plan.seeds))
     machine = [", ".join(facts["device"])] if facts.get("device") else []
     if facts.get("threads"):
@@ -107,6 +114,13 @@ def _ran(results: StudyResults, selection: Selection | None) -> str:
     machine += [f"{name} {', '.join(facts[name])}" for name in ("torch",) if facts.get(name)]
     machine += [f"code {plan.code[:_SHORT_DIGEST]}"] * bool(plan.code)
     return _sentence([", ".join(setting), ", ".join(machine)])
+
+
+def value_text(results: StudyResults, selection: Selection, metric: str) -> str:
+    """Which of a run's values of a metric these are: of an epoch, or as a script declares it."""
+    taken = results.facts.get(f"{TAKEN}{metric}", ())
+    words = [_TAKEN_WORDS[one] for one in taken if one in _TAKEN_WORDS]
+    return " or ".join(words) or epoch_text(results.plan, selection)
 
 
 def epoch_text(plan: StudyPlan, selection: Selection) -> str:
