@@ -19,6 +19,8 @@ from itertools import zip_longest
 from operator import le
 from typing import TYPE_CHECKING, NamedTuple
 
+from ablate.letters import in_letters_of
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -90,8 +92,7 @@ def stands_out(out: Console) -> bool:
 
 def print_lines(out: Console, lines: Iterable[Line]) -> None:
     """Print lines as they are: in a terminal those too long for it wrap there."""
-    if not out.encoding.lower().startswith("utf"):
-        lines = (line._replace(text=line.text.replace(_RULE, "-")) for line in lines)
+    lines = (line._replace(text=in_letters_of(out.encoding, line.text)) for line in lines)
     if not stands_out(out):
         out.file.write(_plain(lines))
         out.file.flush()
@@ -133,12 +134,14 @@ def without_controls(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _CONTROLS.sub("\ufffd", text)
 
 
-def grids_lines(grids: Sequence[TextTable], width: int) -> Iterator[Line]:
+def grids_lines(grids: Sequence[TextTable], width: int, encoding: str = "utf-8") -> Iterator[Line]:
     """Tables with their notes, at most `width` wide unless words are too long for it.
 
+    In the letters that the encoding has, which must be known before columns are laid out.
     What several of a series share is said once: a subtitle under the first of them, a note under
     the last. What explains marks stands under every table that has them.
     """
+    grids = [in_letters_of(encoding, grid) for grid in grids]
     last_with: dict[tuple[str, str], int] = {}  # (series, note) -> number of its last grid
     for index, grid in enumerate(grids):
         last_with.update(dict.fromkeys([(grid.series, note) for note in grid.notes], index))

@@ -2,6 +2,7 @@
 
 AblateError                 exit code 1
 ├── InputError              exit code 2: a file, an option or a name is wrong; carries every Problem
+│   └── UnclearError        a name that several things have; carries names that are clear
 ├── BusyError               another process holds what was asked for
 ├── StoreError              the results folder or its index cannot be read or written
 ├── JobError                what a worker reports when its job ends badly
@@ -49,7 +50,7 @@ class Remedy:
 
 
 def helped(sentence: str, remedies: Iterable[Remedy]) -> str:
-    """A sentence and the commands that help: "this helps: `ablate reindex`"."""
+    """A sentence and the commands that help: "try: `ablate reindex`"."""
     commands = " or ".join(f"`{remedy}`" for remedy in remedies)
     return f"{sentence}: {commands}" if commands else sentence
 
@@ -66,11 +67,7 @@ class AblateError(Exception):
         return super().__str__()
 
     def __str__(self) -> str:
-        return (
-            helped(f"{self.sentence}; this helps", self.remedies)
-            if self.remedies
-            else self.sentence
-        )
+        return helped(f"{self.sentence}; try", self.remedies) if self.remedies else self.sentence
 
     def helped_by(self, *remedies: Remedy) -> Self:
         """The same error with commands that help."""
@@ -91,6 +88,17 @@ class InputError(AblateError):
         return type(self), (
             self.problems,
         )  # else a copy in another process takes the text for them
+
+
+class UnclearError(InputError):
+    """A name that several things have; the command line offers itself with each clear one."""
+
+    def __init__(self, problem: Problem, clear: Sequence[str]) -> None:
+        super().__init__(problem)
+        self.clear = tuple(clear)
+
+    def __reduce__(self) -> tuple[type[UnclearError], tuple[Problem, tuple[str, ...]]]:  # type: ignore[override]
+        return type(self), (*self.problems, self.clear)  # type: ignore[return-value]
 
 
 class BusyError(AblateError):
@@ -143,10 +151,31 @@ class Interrupted(AblateError):  # noqa: N818 - a stop on request is no error
 def did_you_mean(wrong: str, names: Sequence[str], also: Mapping[str, str] | None = None) -> str:
     """Say which of `names` comes closest to `wrong`, or list them all.
 
-    `also`: what else a user may write -> what would be right then; such words are not listed.
+    A name that differs in case only is the closest, then the one with the fewest edits, and of
+    equally near ones the first. `also`: what else a user may write -> what would be right then;
+    such words are not listed.
     """
-    meant = {**(also or {}), **{name: name for name in names}}
-    close = difflib.get_close_matches(wrong, meant, n=1, cutoff=0.6)
-    if close:
-        return f'did you mean "{meant[close[0]]}"?'
+    meant = {**{name: name for name in names}, **(also or {})}
+    folded = {word: word.casefold() for word in meant}
+    plain = wrong.casefold()
+    close = set(difflib.get_close_matches(plain, folded.values(), n=max(1, len(meant)), cutoff=0.6))
+    near = [word for word in meant if folded[word] in close]
+    if near:
+        best = min(near, key=lambda word: _distance(wrong, plain, word, folded[word]))
+        return f'did you mean "{meant[best]}"?'
     return "one of: " + ", ".join(names) if names else ""
+
+
+def _distance(wrong: str, plain: str, word: str, folded: str) -> tuple[int, bool, int]:
+    """How far a word is from a wrong one: by edits, by letters that are not swapped, by case."""
+    return _edits(plain, folded), sorted(plain) != sorted(folded), _edits(wrong, word)
+
+
+def _edits(one: str, other: str) -> int:
+    """Letters to insert, remove or replace to turn one word into the other (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        before, row = row, [i]
+        for j, another in enumerate(other, start=1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (letter != another)))
+    return row[-1]

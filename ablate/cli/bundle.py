@@ -41,18 +41,14 @@ def bundle(
 
     Example: ablate bundle lpred_symmetry --out supplement.zip
     """
-    from ablate.errors import InputError, Problem
     from ablate.report.bundle.archive import write_bundle
     from ablate.report.filenames import safe_name
     from ablate.store.index import Index
 
     folder = existing_results(results)
     with Index.open(folder) as index:
-        found = index.find_studies(study)
-        if len(found) != 1:
-            keys = ", ".join(one.key for one in found) or "`ablate status` lists them"
-            message = f'{len(found)} studies are called "{study}"' if found else f"no study {study}"
-            raise InputError(Problem(str(folder), "", message, keys))
-        path = out or Path(f"{safe_name(found[0].name)}.zip")
-        jobs = write_bundle(index, found[0].key, path)
+        key = index.find_study(study)
+        (found,) = index.find_studies(key)
+        path = out or Path(f"{safe_name(found.name)}.zip")
+        jobs = write_bundle(index, key, path)
     tell(f"{path}: {jobs} jobs, {path.stat().st_size / 2**20:.1f} MiB; `ablate check {path}`")

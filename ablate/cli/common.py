@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from ablate.cli import complete
+from ablate.cli.paragraphs import wrapped
 from ablate.console import clean
-from ablate.errors import AblateError, InputError, Problem, Remedy, helped
+from ablate.errors import AblateError, InputError, Problem, Remedy, UnclearError, helped
+from ablate.letters import in_letters_of
 
 if TYPE_CHECKING:
     from ablate.methods.method import Method
@@ -86,6 +88,8 @@ ELSEWHERE = frozenset({"check", "import", "init", "new", "parts", "schema"})
 #: A command that acts on results, as messages name one.
 _COMMAND = re.compile(rf"`(ablate (?!(?:{'|'.join(sorted(ELSEWHERE))})\b)[^`]*)`")
 
+_MOST_OFFERED = 4  #: commands, one for each thing that a name could mean
+
 _NUMBER = re.compile(r"[+-]?(?:\.\d+|\d+\.)(?:[eE][+-]?\d+)?")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -103,6 +107,9 @@ def guarded(command: Command) -> Command:
             if kwargs.get("debug"):
                 traceback.print_exc()
             else:
+                if isinstance(error, UnclearError):
+                    names = error.clear[:_MOST_OFFERED]
+                    error.helped_by(*(Remedy(command.__name__, (name,)) for name in names))
                 complain(error, kwargs.get("results"))
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
@@ -116,7 +123,8 @@ def guarded(command: Command) -> Command:
             if kwargs.get("debug"):
                 traceback.print_exc()
             else:
-                complain(AblateError(f"{type(error).__name__}: {error} (--debug shows where)"))
+                words = f"internal error: {type(error).__name__}: {error}"
+                complain(AblateError(f"{words}; add --debug for a traceback"))
             raise typer.Exit(1) from None
 
     return wrapper  # type: ignore[return-value]
@@ -129,7 +137,7 @@ def complain(error: AblateError, results: str | None = None) -> None:
         text = f"error: {problem}"
         tell(aimed(text, Path(results)) if results else text, err=True)
     if error.remedies:
-        text = helped("  this helps", error.remedies)
+        text = helped("  try", error.remedies)
         tell(aimed(text, Path(results)) if results else text, err=True)
 
 
@@ -153,9 +161,14 @@ def usage_error(error: Exception) -> int:
     return int(getattr(error, "exit_code", 2))
 
 
-def tell(text: str, *, err: bool = False) -> None:
-    """Print text for people, with nothing in it that steers their terminal."""
-    typer.echo(clean(text), err=err)
+def tell(text: str, *, err: bool = False, wrap: bool = False) -> None:
+    """Print text for people, with nothing in it that steers their terminal.
+
+    In letters that it has; `wrap`: in lines that fit it.
+    """
+    stream = sys.stderr if err else sys.stdout
+    text = in_letters_of(stream.encoding or "utf-8", text)
+    typer.echo(clean(wrapped(text) if wrap else text), err=err)
 
 
 def print_json(record: object) -> None:
@@ -257,10 +270,13 @@ def method_named(name: str, option: str) -> Method:
 
 
 def existing_results(results: str | None) -> Path:
-    """The results folder of a command that only reads; InputError if nothing ever ran there."""
+    """The results folder of a command that only reads; InputError if there is none."""
+    from ablate.store.results_format import refuse_parent
+
     folder = results_folder(results)
     if not folder.is_dir():
         raise InputError(Problem(str(folder), "", "no such results folder", "ablate run makes it"))
+    refuse_parent(folder)
     return folder
 
 

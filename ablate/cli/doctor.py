@@ -108,10 +108,14 @@ def _of_torch() -> Iterator[Check]:
     yield Check("torch", State.OK, f"{found['torch']}, {build}")
     yield from _of_gpus(found["gpus"])
     for device, same in found["repeats"].items():
-        text = "a resumed run repeats the whole one to the bit"
+        text = (
+            "a resumed run repeats the whole one to the bit"
+            if same
+            else "a resumed run differs from an uninterrupted one"
+        )
         remedy = "" if same else "compare runs of this device with `ablate verify STUDY` first"
         state = State.OK if same else State.WARNING
-        yield Check(f"bits on {device}", state, text if same else f"not so: {text}", remedy)
+        yield Check(f"bits on {device}", state, text, remedy)
 
 
 def _of_gpus(gpus: list[dict[str, Any]]) -> Iterator[Check]:

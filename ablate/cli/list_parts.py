@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ablate.cli import complete
-from ablate.cli.common import DebugOption, JsonOption, guarded, method_named, tell
+from ablate.cli.common import DebugOption, JsonOption, guarded, method_named, print_json, tell
 
 if TYPE_CHECKING:
     from ablate.methods.method import Method
@@ -26,15 +26,21 @@ def parts(
             autocompletion=complete.methods,
         ),
     ] = "cocord",
+    networks: Annotated[
+        bool, typer.Option("--networks", help="List the networks that pairs may name instead.")
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the parts of a method: their names, baselines, allowed values and source.
+    """List a method's parts: names, baselines, allowed values, source; its metrics and settings.
 
     Example: ablate parts cocord
     """
     from ablate.methods.registry import installed
 
+    if networks:
+        _list_networks(as_json=as_json)
+        return
     found = method_named(method, "METHOD")
     if as_json:
         typer.echo(json.dumps(_record(found), indent=2))
@@ -45,12 +51,31 @@ def parts(
     tell(f"other methods: {others}")
 
 
+def _list_networks(*, as_json: bool) -> None:
+    """Print the name of each network and who brings it."""
+    from ablate.methods.catalog import PACKAGE_NETWORKS
+    from ablate.methods.places import NETWORK_PLACES, package
+    from ablate.methods.torchvision_networks import TORCHVISION
+
+    found = dict.fromkeys(PACKAGE_NETWORKS, "ablate")
+    theirs = {name: "torchvision" for name in TORCHVISION if name not in found}
+    plugins = {name: package(entry) for name, entry in NETWORK_PLACES.installed().items()}
+    found |= theirs | plugins
+    if as_json:
+        print_json([{"name": name, "from": source} for name, source in found.items()])
+        return
+    for name, source in found.items():
+        tell(f"{name}  ({source})")
+
+
 def _record(method: Method) -> dict[str, Any]:
+    from ablate.methods.metrics import COSTS
+
     return {
         "method": method.name,
         "title": method.title,
         "source": method.source,
-        "metrics": [metric.to_json() for metric in method.metrics],
+        "metrics": [metric.to_json() for metric in (*method.metrics, *COSTS)],
         "parts": [_part_record(part) for part in method.parts],
     }
 
@@ -76,6 +101,8 @@ def _part_record(part: Part) -> dict[str, Any]:
 
 
 def _lines(method: Method) -> Iterator[str]:
+    from ablate.methods.metrics import COSTS
+
     yield f"{method.title} ({method.name})" + (f": {method.source}" if method.source else "")
     for part in method.parts:
         symbol = f", {part.symbol}" if part.symbol and part.symbol != part.label else ""
@@ -89,4 +116,22 @@ def _lines(method: Method) -> Iterator[str]:
             yield f"    source    {part.source}"
         if part.help:
             yield f"    {part.help}"
-    yield "\nmetrics: " + ", ".join(metric.label for metric in method.metrics)
+    yield "\nmetrics, by label or by name:"
+    for metric in (*method.metrics, *COSTS):
+        yield f"    {metric.label}  {metric.name}"
+    yield from _other_settings(method)
+
+
+def _other_settings(method: Method) -> Iterator[str]:
+    """Settings that count for a study's teachers and references, and are no parts of its method."""
+    from ablate.methods.named_values import parts_by_name
+    from ablate.methods.parts import format_value
+    from ablate.methods.registry import BUILT_IN
+
+    others = BUILT_IN.values() if method.roles else ()
+    settings = {name: parts[0] for name, parts in parts_by_name(others).items()}
+    if own := [name for name in settings if not method.has_part(name)]:
+        yield "\nsettings in ablate.toml and --set for its teachers and references:"
+    for name in own:
+        part = settings[name]
+        yield f"    {name}  {part.label}, {format_value(part.baseline)} ({part.allowed})"

@@ -108,7 +108,7 @@ def preview(
     if as_json:
         print_json(found.to_json())
     else:
-        tell(aimed("\n".join(long_preview(found)), folder))
+        tell(aimed("\n".join(long_preview(found)), folder), wrap=True)
 
 
 def print_previews(
@@ -122,7 +122,7 @@ def print_previews(
     if as_json:
         print_json([one.to_json() for one in found])
     for one in () if as_json else found:
-        tell(aimed("\n".join(long_preview(one)), results))
+        tell(aimed("\n".join(long_preview(one)), results), wrap=True)
 
 
 def _measured(matrix: Matrix, settings: Settings) -> tuple[PaidJob, ...]:

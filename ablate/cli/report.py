@@ -44,7 +44,9 @@ from ablate.errors import InputError, Problem, did_you_mean
 from ablate.report.choices import Engine, Format, Notes, Selection
 
 if TYPE_CHECKING:
-    from ablate.report.publish import ReportOptions
+    from rich.console import Console
+
+    from ablate.report.publish import ReportOptions, Screen
     from ablate.store.find import IndexedStudy
     from ablate.store.index import Index
     from ablate.store.results import StudyResults
@@ -185,7 +187,7 @@ def _report_elsewhere(
     html: Path | None, figures: Path | None,
 ) -> None:  # fmt: skip
     """Print or write the results of a file; no tables if `chosen` is None."""
-    from ablate.console import console, print_lines, stands_out
+    from ablate.console import console, print_lines
     from ablate.report import render
     from ablate.report.publish import (
         lines_from,
@@ -199,8 +201,7 @@ def _report_elsewhere(
         tables = tables_from(results, options)
         if out is None and chosen is Format.TERMINAL:
             stream = console()
-            plain = not stands_out(stream)
-            print_lines(stream, lines_from(tables, width=stream.width, plain=plain))
+            print_lines(stream, lines_from(tables, _screen(stream)))
         else:
             text = render(tables, chosen, options.engine)
             if out is None:
@@ -238,14 +239,22 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Indexe
 def _print_tables(
     folder: Path, found: list[IndexedStudy], options: ReportOptions, *, shared: bool
 ) -> None:
-    from ablate.console import console, print_lines, stands_out
+    from ablate.console import console, print_lines
     from ablate.report.many import over_studies
     from ablate.report.publish import lines_of
 
     out = console()
-    work = partial(lines_of, options=options, width=out.width, plain=not stands_out(out))
+    work = partial(lines_of, options=options, screen=_screen(out))
     keys = [one.key for one in found]
     print_lines(out, chain.from_iterable(over_studies(work, folder, keys, shared=shared)))
+
+
+def _screen(out: Console) -> Screen:
+    """What a console prints on."""
+    from ablate.console import stands_out
+    from ablate.report.publish import Screen
+
+    return Screen(out.width, out.encoding, plain=not stands_out(out))
 
 
 def _rendered(

@@ -21,7 +21,7 @@ ENDINGS = {
 
 TableOption = Annotated[bool, typer.Option("--table", help="Print tables (the default).")]
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Of the tables; default: terminal.")
+    Format | None, typer.Option("--format", help="Format of the tables; default: terminal.")
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="File for the tables; its ending says the format.")
@@ -62,7 +62,9 @@ FromOption = Annotated[
 ]
 EngineOption = Annotated[
     Engine,
-    typer.Option("--latex-engine", help="Of --format latex: lualatex prints scripts of any kind."),
+    typer.Option(
+        "--latex-engine", help="LaTeX engine for --format latex; lualatex supports every script."
+    ),
 ]
 BaselineOption = Annotated[
     str | None,

@@ -95,10 +95,10 @@ def _show(folder: Path, study: str | None, *, all_: bool, as_json: bool) -> None
         records = [_record(summary, jobs, seconds) for summary, jobs in found]
         typer.echo(json.dumps(records, indent=2))
         return
-    tell(glance((job for _, jobs in found for job in jobs), seconds).sentence())
+    tell(glance((job for _, jobs in found for job in jobs), seconds).sentence(), wrap=True)
     for summary, jobs in found:
         for line in _lines(summary, jobs, by_key=summary.plan.name in doubled, all_=all_):
-            tell(line)
+            tell(line, wrap=True)
 
 
 def _read(folder: Path, study: str | None) -> tuple[Found, dict[str, float], set[str]]:

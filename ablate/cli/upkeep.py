@@ -13,6 +13,7 @@ from ablate.cli.common import (
     DebugOption,
     JsonOption,
     ResultsOption,
+    aimed,
     data_folder,
     existing_results,
     guarded,
@@ -54,7 +55,8 @@ def forget(
         print_json({"forgotten": keys})
         return
     for key in keys:
-        tell(in_command(f"forgot {key}; what no study needs now", (Remedy("clean"),), folder))
+        lists = f"forgot {key}; `{Remedy('clean')}` lists what no study needs any more"
+        tell(aimed(lists, folder))
 
 
 @guarded
@@ -151,9 +153,11 @@ def merge(
     from ablate.store.locks import FolderLock, orchestrator_lock
     from ablate.store.merging import merge_results
     from ablate.store.rebuild import check_results
+    from ablate.store.results_format import check_format
 
     folder = results_folder(results)
     check_results(other)  # before the folder here is made, where there is none
+    check_format(other)
     make_folder(folder)
     with FolderLock(orchestrator_lock(folder), "ablate merge"):
         merged = merge_results(folder, other)

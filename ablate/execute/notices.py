@@ -8,6 +8,7 @@ from contextlib import suppress
 from ablate.errors import StoreError
 from ablate.execute.agenda import Agenda
 from ablate.execute.recovery import Past
+from ablate.matrix.inputs import DATA
 from ablate.matrix.plan import Matrix, StudyPlan
 from ablate.methods.device import DeviceKind
 from ablate.methods.parts import format_value
@@ -31,13 +32,14 @@ def new_beside_old(agenda: Agenda, matrix: Matrix) -> Iterator[str]:
         if path.name.startswith(f"{plan.name}-"):
             with suppress(StoreError):
                 old = read_document(path).plan
-                if old.name == plan.name and (why := _difference(old, plan)):
+                if old.name == plan.name and (why := _difference(agenda, old, matrix)):
                     yield f"{plan.name}: new beside a study of this name {why}; both stay"
                     return
 
 
-def _difference(old: StudyPlan, new: StudyPlan) -> str:
+def _difference(agenda: Agenda, old: StudyPlan, matrix: Matrix) -> str:
     """What makes two studies of one name different."""
+    new = matrix.plan
     if old.profile != new.profile:
         return f"under the profile {old.profile}"
     names = dict.fromkeys((*old.overrides, *new.overrides))
@@ -47,7 +49,21 @@ def _difference(old: StudyPlan, new: StudyPlan) -> str:
         return f"that has {values}"
     if old.title != new.title:
         return f'with the title "{old.title}"'
-    return "that was run with other code" if old.code != new.code else "with another baseline"
+    if old.code != new.code:
+        return "that was run with other code"
+    if _reads_other_data(agenda, old, matrix):
+        return "with other data"
+    same = dict(old.baseline) == dict(new.baseline)
+    return "with other settings or weights of its teachers" if same else "with another baseline"
+
+
+def _reads_other_data(agenda: Agenda, old: StudyPlan, matrix: Matrix) -> bool:
+    """Whether a job of the earlier study read a data set that no job reads now."""
+    now = {config.inputs.get(DATA) for config in matrix.configs.values()}
+    for job in old.jobs:
+        with suppress(StoreError):
+            return agenda.run(job.id).config().inputs.get(DATA) not in now
+    return old.data != matrix.plan.data
 
 
 def _override(plan: StudyPlan, name: str) -> str:

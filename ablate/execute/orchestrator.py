@@ -201,7 +201,7 @@ class Orchestrator:
                     self._announce_pause(job)
                     heapq.heappush(self._timers, (self._clock() + seconds, ""))
                 case WaitedTooLong():
-                    self._display.say("the machine did not recover: nothing is started any more")
+                    self._display.say("the machine did not recover in time: no more jobs start")
                 case SameError(jobs):
                     rows = " and ".join(map(self.agenda.name, jobs))
                     self._display.say(f"the same error in different rows ({rows}): stopping")

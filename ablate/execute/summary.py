@@ -102,7 +102,7 @@ def closing(agenda: Agenda, summary: Summary, again: Remedy | None = None) -> li
             run = agenda.run(job)
             error = _error(run) or summary.messages.get(job) or "no error was written down"
             if error in printed:
-                lines.append((f"{status}  {names[job]}: as {printed[error]}", ()))
+                lines.append((f"{status}  {names[job]}: same error as {printed[error]}", ()))
             else:
                 printed[error] = names[job]
                 lines.append(_failure(f"{status}  {names[job]}: {error}", run))
@@ -144,5 +144,5 @@ def _error(run: RunDirectory) -> str:
 def _failure(words: str, run: RunDirectory) -> Line:
     """A failed job: its error, the end of its log, and where all of that lies."""
     tail = [f"    | {line}" for line in log_tail(run)]
-    text = "\n".join([words, *tail, f"    {run.log}"])
+    text = "\n".join([words, *tail, f"    log: {run.log}; details"])
     return text, (Remedy("show", (short(run.id),)),)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ablate.errors import Problem, did_you_mean
+from ablate.errors import Problem, Remedy, did_you_mean
 from ablate.methods.catalog import NETWORKS, PACKAGE_NETWORKS
 from ablate.methods.file_digests import file_digest
 from ablate.methods.method import Method
@@ -111,9 +111,10 @@ def _known_networks(name: str) -> str:
     if "did you mean" not in right:  # ours first: torchvision's have names like theirs
         others = {network: network for network in (*NETWORKS, *NETWORK_PLACES.installed())}
         right = did_you_mean(name, list(PACKAGE_NETWORKS), others)
+    listing = f"`{Remedy('parts', ('--networks',))}` lists all"
     if "did you mean" in right:
-        return right
-    return f"{right}; or install the package that brings it"
+        return f"{right}; {listing}"
+    return f"{right}; {listing}; or install the package that brings it"
 
 
 def _once(study: Study, listed: Sequence[tuple[str, PairEntry]]) -> None:

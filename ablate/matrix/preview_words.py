@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ablate.matrix.preview import Preview, PreviewJob, PreviewState
 
-_REMEDIES = {PreviewState.FAILED: " (`ablate retry` requeues them)"}
+_REMEDIES = {PreviewState.FAILED: " (`ablate retry` puts failed jobs back)"}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 

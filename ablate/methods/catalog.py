@@ -6,6 +6,7 @@ The training room builds the real things; a test holds them against this page.
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -124,6 +125,7 @@ _FOLDER = DataInfo(
 FOLDER, ARRAYS = "folder:", "npz:"  #: what the name of a user's own data starts with
 DECODED_FOLDER = "decoded"  #: in `data_dir`; holds a folder for each decoded image folder
 SOURCE_FILE = "source.json"  #: in such a folder; the `DataInfo` of what was decoded
+_MOST_ARRAYS = 10  #: of an archive that a message names
 _SUBSET = re.compile(r"(.*)\[(\d+)\]", re.DOTALL)  # "fashion-mnist[10000]"
 
 
@@ -246,7 +248,9 @@ def resolve_folder(name: str, start: Path) -> str:
 def _arrays_info(name: str) -> DataInfo:
     from ablate.methods.arrays import read_array_file
 
-    found = read_array_file(Path(name.removeprefix(ARRAYS)).expanduser())
+    path = Path(name.removeprefix(ARRAYS)).expanduser()
+    _check_arrays(path)
+    found = read_array_file(path)
     size, channels, images = found.shape
     train = int(found.trains.sum())
     grey = (0.449,), (0.226,)  # ImageNet's, as bright as its colours are
@@ -266,6 +270,19 @@ def _arrays_info(name: str) -> DataInfo:
         content=found.content,
         notes=found.notes(),
     )
+
+
+def _check_arrays(path: Path) -> None:
+    """InputError for an archive that lacks arrays of a data set; it says which it has."""
+    from ablate.methods.arrays import LAYOUT
+
+    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        there = [name.removesuffix(".npy") for name in archive.namelist()]
+        missing = [f'"{name}"' for name in ("images", "labels", "split") if name not in there]
+        if missing:
+            has = f"it has {', '.join(there[:_MOST_ARRAYS]) or 'none'}"
+            message = f"no array {' and no '.join(missing)}; {has}"
+            raise InputError(Problem("data", str(path), message, LAYOUT))
 
 
 def _folder_info(name: str) -> DataInfo:

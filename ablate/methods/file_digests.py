@@ -14,7 +14,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -68,17 +68,23 @@ def file_digest(path: Path) -> str:
     return file_digests([path])[0]
 
 
-def file_digests(paths: Sequence[Path | str]) -> list[str]:
-    """SHA-256 (hex) of each file's content, read by all cores; raises OSError for the first."""
+def file_digests(
+    paths: Sequence[Path | str], is_sound: Callable[[Path | str], bool] = lambda _: True
+) -> list[str]:
+    """SHA-256 (hex) of each file's content, read by all cores; raises OSError for the first.
+
+    `is_sound` looks at each file that is read, in a thread; one that is not is not remembered.
+    """
     states = [FileState.of(os.stat(path)) for path in paths]  # noqa: PTH116 - much faster
     with _memory() as memory:
         digests = [memory.recall(state) for state in states]
         missing = [i for i, digest in enumerate(digests) if not digest]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             read = pool.map(_read, [paths[i] for i in missing], chunksize=64)
-            for i, (digest, state) in zip(missing, read, strict=True):
+            sound = pool.map(is_sound, [paths[i] for i in missing], chunksize=64)
+            for i, (digest, state), keep in zip(missing, read, sound, strict=True):
                 digests[i] = digest
-                if state is not None:
+                if state is not None and keep:
                     memory.remember(state, digest)
     return digests
 

@@ -140,7 +140,7 @@ class Method:
         known = (*self.metrics, *COSTS)
         if (found := find_metric(words, known)) is not None:
             return found
-        labels = {word: word for metric in known for word in metric.words()}
+        labels = {word: metric.label for metric in known for word in metric.words()[1:]}
         hint = did_you_mean(words, [metric.name for metric in known], labels)
         raise NotFoundError(f'{self.name} declares no metric "{words}"', hint)
 

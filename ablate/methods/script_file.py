@@ -231,8 +231,8 @@ def _measure(one: Table, stage: Stage, better: Better | None) -> Measure | None:
         if pattern and not re.compile(pattern).groups:
             one.problem("pattern", "has no group", 'the number in brackets: "f1=([0-9.]+)"')
     elif not place.startswith((OUTPUT, CHECKPOINTS)) and not stage.runs_in_output:
-        right = f'"{OUTPUT}/{place}", or working_folder = "{OUTPUT}"'
-        one.problem(source, "would be one file of all jobs, which run at once", right)
+        right = f'use "{OUTPUT}/{place}", or working_folder = "{OUTPUT}"'
+        one.problem(source, "all jobs would write the same file", right)
     if source is not Source.PATTERN and not (key or column):
         one.problem("key" if source is Source.JSON else "column", "is missing", "where it stands")
     return Measure(source, place, key or column, take)

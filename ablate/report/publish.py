@@ -46,6 +46,15 @@ class ReportOptions:
         return None if self.metric is None else (metric_of(plan, self.metric),)
 
 
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What tables are printed on."""
+
+    width: int
+    encoding: str
+    plain: bool  #: nothing can stand out there
+
+
 def tables_of(index: Index, key: str, options: ReportOptions) -> list[Table]:
     """Tables of a study."""
     from ablate.store.query import study_results
@@ -64,19 +73,18 @@ def tables_from(results: StudyResults, options: ReportOptions) -> list[Table]:
     ]
 
 
-def lines_of(
-    index: Index, key: str, options: ReportOptions, *, width: int, plain: bool
-) -> list[Line]:
-    """What a terminal, or a `plain` file or pipe, shows of the tables of a study."""
-    return list(lines_from(tables_of(index, key, options), width=width, plain=plain))
+def lines_of(index: Index, key: str, options: ReportOptions, screen: Screen) -> list[Line]:
+    """What a terminal, a file or a pipe shows of the tables of a study."""
+    return list(lines_from(tables_of(index, key, options), screen))
 
 
-def lines_from(tables: Sequence[Table], *, width: int, plain: bool) -> Iterator[Line]:
+def lines_from(tables: Sequence[Table], screen: Screen) -> Iterator[Line]:
     """What a terminal shows of tables."""
     from ablate.console import grids_lines
     from ablate.report.renderers.terminal import grid_of
 
-    return grids_lines([grid_of(table, plain=plain) for table in tables], width)
+    grids = [grid_of(table, plain=screen.plain) for table in tables]
+    return grids_lines(grids, screen.width, screen.encoding)
 
 
 def page_of(

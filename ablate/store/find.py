@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select, union_all
 
-from ablate.errors import InputError, Problem, Remedy, did_you_mean
+from ablate.errors import InputError, Problem, Remedy, UnclearError, did_you_mean
 from ablate.matrix.identity import short
 from ablate.methods.parts import Value, format_value
 from ablate.store import schema
@@ -96,7 +96,8 @@ def find_study(connection: Connection, name: str, profile: str | None = None) ->
     if len(found) > 1:
         listed = ", ".join(study.described for study in found)
         message = f'"{name}" was run under several profiles or overrides'
-        raise InputError(Problem("study", "", message, f"one of: {listed}"))
+        problem = Problem("study", "", message, f"one of: {listed}")
+        raise UnclearError(problem, [study.key for study in found])
     return found[0].key
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -17,8 +19,8 @@ from ablate.matrix.plan import StudyPlan
 from ablate.store import connect, find, schema, studies
 from ablate.store import ingest as rows
 from ablate.store.processes import garbage_collector_off
-from ablate.store.rebuild import DATABASE, check_results, rebuild
-from ablate.store.results_format import check_format, write_format
+from ablate.store.rebuild import build, rebuild
+from ablate.store.results_format import DATABASE, check_format, holds_results, write_format
 from ablate.store.rundir import RunDirectory, run_names
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class Index:
         self._engine = engine
         self._busy_seconds = busy_seconds
         self._seen: dict[str, rows.Seen] = {}
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
     def open(
@@ -89,6 +92,9 @@ class Index:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
 
     def __enter__(self) -> Index:
         return self
@@ -121,9 +127,7 @@ class Index:
                 source = connect.find_source(database, share=share)
             except FileNotFoundError:
                 if not database.exists():
-                    check_results(self.results)
-                    missing = StoreError(f"{database}: the index is missing")
-                    raise missing.helped_by(connect.REINDEX) from None
+                    database = self._made_elsewhere()
                 continue
             try:
                 with (
@@ -142,6 +146,21 @@ class Index:
             finally:
                 source.close()
         raise StoreError(f"{database}: it keeps changing while it is read; try again")
+
+    def _made_elsewhere(self) -> Path:
+        """An index of this object's own, of a folder that lacks one and cannot be written.
+
+        Raises StoreError where `ablate reindex` could make it, or nothing has been run.
+        """
+        if not holds_results(self.results):
+            raise StoreError(f"{self.results}: nothing has been run here") from None
+        if os.access(self.results, os.W_OK):
+            missing = StoreError(f"{self.database}: the index is missing")
+            raise missing.helped_by(connect.REINDEX) from None
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="ablate-")
+            build(Path(self._temporary.name) / DATABASE, self.results)
+        return Path(self._temporary.name) / DATABASE
 
     def _stays(self, error: DBAPIError, source: connect.ReadingPlace, share: bool) -> bool:
         """Whether a retry would fail too: not if the file changed or another way is left."""

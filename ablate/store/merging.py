@@ -56,7 +56,7 @@ def merge_results(results: Path, other: Path) -> Merged:
     """Take over the finished jobs, studies and looks of another results folder.
 
     For the holder of this folder's orchestrator lock. Raises InputError if both are the same
-    folder, StoreError for a folder of another format, or where nothing was run.
+    folder or the other is none, StoreError for one of another format, or where nothing was run.
     """
     if results.resolve() == other.resolve():
         raise InputError(Problem(str(other), "", "is this results folder itself"))

@@ -11,15 +11,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine, insert
 
-from ablate.errors import StoreError
+from ablate.errors import InputError, Problem, StoreError
 from ablate.store import connect, ingest, schema, studies
 from ablate.store.files import TEMPORARY, sync_folder
 from ablate.store.folders import NotPlainError, refuse_not_plain
 from ablate.store.locks import FolderLock, orchestrator_lock
-from ablate.store.results_format import check_format
+from ablate.store.results_format import DATABASE, check_format, holds_results, refuse_parent
 from ablate.store.rundir import run_directories
-
-DATABASE = "ablate.db"
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,9 @@ class Rebuilt:
 def reindex(results: Path) -> Rebuilt:
     """Build the index anew from the truth and put it in the old one's place.
 
-    Raises BusyError while an orchestrator works in the folder, StoreError if it cannot be written,
-    or is none that anything was run in.
+    Raises BusyError while an orchestrator works in the folder, StoreError if it cannot be written
+    or nothing was run in it, InputError if it is missing or another was meant.
     """
-    if not results.is_dir():
-        raise StoreError(f"{results}: there is no such results folder")
     check_results(results)
     check_format(results)
     with FolderLock(orchestrator_lock(results), "ablate reindex"):
@@ -46,8 +42,14 @@ def reindex(results: Path) -> Rebuilt:
 
 
 def check_results(results: Path) -> None:
-    """Raise StoreError for a folder in which nothing was run, such as a user's home."""
-    if not any((results / name).exists() for name in ("runs", "studies", DATABASE)):
+    """Raise StoreError for a folder in which nothing was run, such as a user's home.
+
+    Raises InputError where a folder below it was meant.
+    """
+    refuse_parent(results)
+    if not results.is_dir():
+        raise InputError(Problem(str(results), "", "no such results folder"))
+    if not holds_results(results):
         raise StoreError(f"{results}: nothing has been run here")
 
 
@@ -58,7 +60,7 @@ def rebuild(results: Path) -> Rebuilt:
     try:
         _clean(results)
         with connect.store_errors(database):
-            rebuilt = _build(fresh, results)
+            rebuilt = build(fresh, results)
         _swap(fresh, database)
     except OSError as error:
         raise StoreError(f"{database}: cannot be rebuilt: {error.strerror}") from error
@@ -74,7 +76,8 @@ def _clean(results: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _build(fresh: Path, results: Path) -> Rebuilt:
+def build(fresh: Path, results: Path) -> Rebuilt:
+    """Build the index of a results folder as a new file, wherever that lies."""
     left_out: list[str] = []
     engine = connect.builder(fresh)
     with engine.begin() as connection:

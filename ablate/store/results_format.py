@@ -8,16 +8,25 @@ and never half read.
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from pathlib import Path
 
-from ablate.errors import StoreError
+from ablate.errors import InputError, Problem, StoreError
 from ablate.store import values
 from ablate.store.folders import Folder
 
 FORMAT = 1
 FILE = "format.json"
-_CONTENTS = ("runs", "studies", "ablate.db")
+DATABASE = "ablate.db"  #: the index, which can be made anew
 _MOST_BYTES = 4096
+
+#: What a results folder holds besides its index: folder -> names in it. A project has `studies`,
+#: too, of TOML files, and may have `runs` of other tools.
+_CONTENTS = {
+    "runs": re.compile(r"[0-9a-f]{8,}"),
+    "studies": re.compile(r"[^.].*-[0-9a-f]{4,}\.json"),
+}
 
 
 def check_format(results: Path) -> None:
@@ -26,7 +35,7 @@ def check_format(results: Path) -> None:
         found = json.loads(Folder(results).read(FILE, most_bytes=_MOST_BYTES))
         version = found["format"]
     except FileNotFoundError:
-        if not _is_new(results):
+        if holds_results(results):
             raise StoreError(_earlier(results)) from None
         return
     except OSError as error:
@@ -44,14 +53,37 @@ def check_format(results: Path) -> None:
 
 def write_format(results: Path) -> None:
     """Mark a folder in which nothing was run yet; OSError as the system gives it."""
-    if _is_new(results) and not (results / FILE).exists():
+    if not (results / FILE).exists() and not holds_results(results):
         folder = Folder(results)
         folder.make()
         folder.write(FILE, json.dumps({"format": FORMAT}).encode() + b"\n")
 
 
-def _is_new(results: Path) -> bool:
-    return not any((results / name).exists() for name in _CONTENTS)
+def holds_results(folder: Path) -> bool:
+    """Whether something was run in a folder, by any ablate."""
+    return (folder / DATABASE).exists() or any(
+        _has(folder / name, pattern) for name, pattern in _CONTENTS.items()
+    )
+
+
+def _has(folder: Path, pattern: re.Pattern[str]) -> bool:
+    with suppress(OSError):
+        return any(map(pattern.fullmatch, Folder(folder, depth=1).names()))
+    return False
+
+
+def refuse_parent(folder: Path) -> None:
+    """Raise InputError for a folder without results whose results lie in a folder below it."""
+    if not (folder / FILE).exists() and not holds_results(folder):
+        for pattern in (f"*/{FILE}", f"*/*/{FILE}"):
+            below = next(filter(holds_results, map(_parent, sorted(folder.glob(pattern)))), None)
+            if below is not None:
+                message = "nothing has been run here"
+                raise InputError(Problem(str(folder), "", message, f"did you mean {below}?"))
+
+
+def _parent(file: Path) -> Path:
+    return file.parent
 
 
 def _earlier(results: Path) -> str:

@@ -104,7 +104,8 @@ class PairEntry(Strict):
     def _from_text(cls, value: Any) -> Any:
         if isinstance(value, str):
             teacher, slash, student = value.partition("/")
-            return {"teacher": teacher, "student": student} if slash else {"student": teacher}
+            networks = {"teacher": teacher, "student": student} if slash else {"student": teacher}
+            return {role: name.strip() for role, name in networks.items()}
         if isinstance(value, dict):
             return value
         raise ValueError('should be "teacher/student" or a table with both')

@@ -36,7 +36,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except ValueError as error:  # a TOMLDecodeError, or an integer of thousands of digits
         message = f"is no valid TOML: {error}"
         plan = f"`ablate import {path}` makes studies of a plan" if _is_plan(path) else ""
-        hint = plan or _syntax_hint(text, error)
+        hint = plan or _hint(text, error)
         raise InputError(Problem(str(path), "", message, hint)) from None
     if _depth(data) > _DEEPEST:
         raise InputError(Problem(str(path), "", "is nested too deeply"))
@@ -86,6 +86,14 @@ def _read_bytes(path: Path) -> bytes:
 
 def _is_plan(path: Path) -> bool:
     return path.suffix.lower() in (".md", ".markdown", ".json", ".jsonl", ".html", ".txt")
+
+
+def _hint(text: str, error: ValueError) -> str:
+    """What would be right; a list or table that is not closed says nothing of its last line."""
+    unclosed = re.match("Unclosed (array|inline table)", str(error))
+    if unclosed:
+        return f"it ends with {']' if unclosed[1] == 'array' else '}'}"
+    return _syntax_hint(text, error)
 
 
 def _syntax_hint(text: str, error: ValueError) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ablate.methods.method import Method, NotFoundError
 from ablate.methods.metrics import Metric
-from ablate.methods.parts import Part, Value, same, shown
+from ablate.methods.parts import Part, Value, plain, same, shown
 from ablate.study.fields import TomlValue
 from ablate.study.model import AblationEntry, GridEntry, VariantEntry
 from ablate.study.parse import Study
@@ -220,5 +221,26 @@ def _value(study: Study, part: Part, written: TomlValue, key: str) -> Value | No
     try:
         return part.parse(written)
     except ValueError as error:
-        study.problem(key, f"{shown(written)} is no value of {part.name}", str(error))
-        return None
+        right = str(error)
+    value, has_name = _in_text(part, written)
+    with suppress(ValueError):
+        if has_name:
+            return part.parse(value)
+        right = f"{shown(part.parse(value))}, without quotes" if value != written else right
+    study.problem(key, f"{shown(written)} is no value of {part.name}", right)
+    return None
+
+
+def _in_text(part: Part, written: TomlValue) -> tuple[object, bool]:
+    """The value in a text such as "0.5" or "τ = 0.5", and whether the text names the part."""
+    if not isinstance(written, str):
+        return written, False
+    name, equals, text = written.rpartition("=")
+    has_name = bool(equals) and plain(name) in map(plain, (part.name, *part.words()))
+    if equals and not has_name:
+        return written, False
+    text = text.strip().replace("−", "-")
+    for read in (int, float):
+        with suppress(ValueError):
+            return read(text), has_name
+    return {"true": True, "false": False}.get(text, text), has_name

@@ -71,3 +71,13 @@ def test_the_study_that_was_run_last_is_told_from_its_namesakes(
     assert said.startswith(f"{keys[last]} ({last}), the study that was run last; 3 other studies: ")
     assert "KEY" in said
     assert "`ablate status" in said
+
+
+@pytest.mark.parametrize("command", ["export", "bundle", "forget"])
+def test_every_command_refuses_an_unclear_name_with_commands_to_paste(
+    results: Path, keys: dict[str, str], command: str
+) -> None:
+    _, said = ablate(results, command, "symmetry", code=2)
+    assert "several profiles or overrides" in said
+    for key in keys.values():
+        assert f"`ablate {command} {key} --results {results}`" in said

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 import ablate
 from ablate.cli.app import app
-from ablate.methods.registry import installed
+from ablate.methods.metrics import COSTS
+from ablate.methods.registry import find_method, installed
 from ablate.study.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -173,3 +174,21 @@ assert "torch" not in sys.modules and "pandas" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_metric_and_setting_that_counts_is_listed_on_a_line_of_its_own(empty: Path) -> None:
+    lines = call("parts", "cocord").splitlines()
+    method = find_method("cocord")
+    for metric in (*method.metrics, *COSTS):
+        assert f"    {metric.label}  {metric.name}" in lines
+        assert method.metric(metric.label) == metric
+    for name in ("teacher.epochs", "teacher.lr", "crd.negatives"):
+        assert any(line.startswith(f"    {name}  ") for line in lines), name
+    assert "train_seconds" in {m["name"] for m in json.loads(call("parts", "--json"))["metrics"]}
+
+
+def test_networks_are_listed_with_who_brings_them(empty: Path) -> None:
+    lines = call("parts", "--networks").splitlines()
+    assert {"resnet8  (ablate)", "vgg13  (ablate)", "alexnet  (torchvision)"} <= set(lines)
+    records = json.loads(call("parts", "--networks", "--json"))
+    assert len({one["name"] for one in records}) == len(records) == len(lines)

@@ -84,7 +84,7 @@ def test_merging_makes_the_folder_but_for_nothing(lab: Lab, tmp_path: Path) -> N
     lab.finish(TEACHER)
     new = tmp_path / "new"
     missing = CliRunner().invoke(app, ["merge", str(tmp_path / "typo"), "--results", str(new)])
-    assert (missing.exit_code, new.exists()) == (1, False)
+    assert (missing.exit_code, new.exists()) == (2, False)
     merged = CliRunner().invoke(app, ["merge", str(lab.results), "--results", str(new)])
     assert (merged.exit_code, len(list(run_directories(new)))) == (0, 1)
 
@@ -101,3 +101,41 @@ def test_what_upkeep_did_as_json(lab: Lab, tmp_path: Path) -> None:
     assert json.loads(ablate(lab, "retry", "--json").stdout) == {"requeued": []}
     forgotten = json.loads(ablate(lab, "forget", "tau", "--json").stdout)
     assert forgotten == {"forgotten": [lab.plan().key]}
+
+
+@pytest.mark.parametrize("steps_up", [1, 2])
+def test_a_folder_that_holds_results_further_down_names_them(
+    lab: Lab, tmp_path: Path, steps_up: int
+) -> None:
+    """A project has `studies`, too, of TOML files, and its results lie beside them."""
+    place = tmp_path / "there" / "data"
+    theirs = Lab(place / "results")
+    theirs.finish(TEACHER)
+    (place / "studies").mkdir()
+    (place / "studies" / "tau.toml").touch()
+    (place / "runs" / "tensorboard").mkdir(parents=True)
+    meant = place if steps_up == 1 else place.parent
+    merged = tmp_path / "merged"
+    told = CliRunner().invoke(app, ["merge", str(meant), "--results", str(merged)])
+    assert told.exit_code == 2
+    assert f"did you mean {theirs.results}?" in told.stderr
+    assert not merged.exists(), "nothing is made"
+    for command in ("status", "report", "reindex", "clean"):
+        told = CliRunner().invoke(app, [command, "--results", str(meant)])
+        assert told.exit_code == 2, command
+        assert f"did you mean {theirs.results}?" in told.stderr, command
+
+
+def test_a_merge_with_a_folder_of_another_format_makes_nothing(lab: Lab, tmp_path: Path) -> None:
+    (lab.results / "format.json").unlink()
+    merged = tmp_path / "merged"
+    told = CliRunner().invoke(app, ["merge", str(lab.results), "--results", str(merged)])
+    assert told.exit_code == 1
+    assert "earlier ablate" in told.stderr
+    assert not merged.exists()
+
+
+def test_forgetting_says_what_clean_does(lab: Lab) -> None:
+    told = ablate(lab, "forget", "tau").output
+    assert "`ablate clean --results" in told
+    assert "lists what no study needs" in told

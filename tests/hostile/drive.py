@@ -242,7 +242,7 @@ def wrong_with(said: Said) -> list[str]:
     faults = []
     if "Traceback (most recent" in said.text:
         faults.append("traceback: " + " | ".join(said.text.strip().splitlines()[-6:]))
-    if "--debug shows where" in said.text:
+    if "internal error: " in said.text:
         faults.append(f"an error that nobody expected: {said.text[-300:]}")
     if said.code not in CODES:
         faults.append(f"exit code {said.code}: {said.text[-300:]}")

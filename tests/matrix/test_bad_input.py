@@ -36,6 +36,12 @@ def ablation(part: str, *values: str, action: str = "REPLACE", more: str = "") -
          "nan is no value of temperature", "a number above 0 to 1000"),
         (ablation("temperature", '"hot"'), "ablation[0].replacement[0]",
          '"hot" is no value of temperature', "a number above 0 to 1000"),
+        (ablation("temperature", '"0.5"'), "ablation[0].replacement[0]",
+         '"0.5" is no value of temperature', "0.5, without quotes"),
+        (ablation("temperature", '"0"'), "ablation[0].replacement[0]",
+         '"0" is no value of temperature', "a number above 0 to 1000"),
+        (ablation("temperature", '"lr = 0.5"'), "ablation[0].replacement[0]",
+         '"lr = 0.5" is no value of temperature', "a number above 0 to 1000"),
         (ablation("temperature", "true"), "ablation[0].replacement[0]",
          "true is no value of temperature", "a number above 0 to 1000"),
         (ablation("dictionary.size", "100.5"), "ablation[0].replacement[0]",
@@ -148,7 +154,8 @@ def ablation(part: str, *values: str, action: str = "REPLACE", more: str = "") -
         (TAU + "[profiles.paper.baseline]\nlr = 0\n", "profiles.paper.baseline.lr",
          "0 is no value of lr", "a number above 0 to 100"),
         (TAU + '[profiles.paper]\npairs = ["resnet110/resnet23"]\n', "profiles.paper.pairs[0]",
-         'no network "resnet23"', 'did you mean "resnet32"?'),
+         'no network "resnet23"',
+         'did you mean "resnet32"?; `ablate parts --networks` lists all'),
     ],
 )  # fmt: skip
 def test_a_problem_names_key_and_remedy(
@@ -182,6 +189,8 @@ def test_a_problem_names_key_and_remedy(
          'did you mean "Top-1 accuracy (%)"?'),
         ('metrics = ["top11"]', "metrics[0]",
          'cocord declares no metric "top11"', 'did you mean "top1"?'),
+        ('metrics = ["Accuracy"]', "metrics[0]",
+         'cocord declares no metric "Accuracy"', 'did you mean "Top-1 accuracy (%)"?'),
         ('metrics = ["top1", "Top-1 accuracy (%)"]', "metrics[1]",
          '"Top-1 accuracy (%)" is listed twice', "each metric once"),
         ("metrics = [1]", "metrics[0]", "should be a text in quotes, not 1", ""),
@@ -220,7 +229,11 @@ def test_top_level_keys(lab: Lab, line: str, key: str, message: str, right: str 
          '"resnet14/resnet8" is pairs[0] already', "each pair once"),
         ('["resnet14/resnet8", "resnet14/"]', "pairs[1]", 'no network ""', None),
         ('["resnet14/resnet8", "resnt14/resnet8"]', "pairs[1]", 'no network "resnt14"',
-         'did you mean "resnet14"?'),
+         'did you mean "resnet14"?; `ablate parts --networks` lists all'),
+        ('["resnet15/resnet8"]', "pairs[0]", 'no network "resnet15"',
+         'did you mean "resnet14"?; `ablate parts --networks` lists all'),
+        ('["resnet14/ResNet8"]', "pairs[0]", 'no network "ResNet8"',
+         'did you mean "resnet8"?; `ablate parts --networks` lists all'),
         ('["resnet14-resnet8"]', "pairs[0]", '"resnet14-resnet8" is no pair',
          '"teacher/student": "resnet14/resnet8"'),
         ('["resnet14 -> resnet8"]', "pairs[0]", '"resnet14 -> resnet8" is no pair',
@@ -410,3 +423,16 @@ def test_no_message_speaks_of_types_in_python(lab: Lab, key: str, value: str) ->
     for problem in lab.problems(text):  # if no other, then that the study changes nothing
         message = problem.message.lower()
         assert not [word for word in JARGON if word in message], message
+
+
+@pytest.mark.parametrize("text", ["τ = 0.3", "tau=0.3", "temperature = 0.3", "τ\u00a0=\u00a00.3"])
+def test_a_value_may_be_written_as_tables_print_it(lab: Lab, text: str) -> None:
+    plain = lab.expand(HEAD + ablation("temperature", "0.3"))
+    labelled = lab.expand(HEAD + ablation("temperature", f'"{text}"'))
+    assert labelled.configs == plain.configs
+
+
+def test_blanks_around_the_slash_of_a_pair_do_no_harm(lab: Lab) -> None:
+    text = f'title = "T"\nmethod = "cocord"\npairs = ["{{}}"]\n{TAU}'
+    spaced = lab.expand(text.format(" resnet14 / resnet8 "))
+    assert spaced.configs == lab.expand(text.format("resnet14/resnet8")).configs

@@ -76,3 +76,11 @@ def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
     for name in ("x.npz", "none.npz"):
         with pytest.raises(InputError, match="can be read"):
             data_info(f"npz:{tmp_path / name}")
+
+
+def test_an_archive_of_other_arrays_says_what_it_has(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x_train=np.zeros(3), y_train=np.zeros(3), labels=np.zeros(3))
+    with pytest.raises(InputError) as caught:
+        data_info(f"npz:{tmp_path / 'x.npz'}")
+    (problem,) = caught.value.problems
+    assert problem.message == 'no array "images" and no "split"; it has x_train, y_train, labels'

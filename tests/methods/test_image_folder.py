@@ -195,7 +195,7 @@ def test_a_changed_byte_in_a_file_of_unchanged_size_is_seen(root: Path) -> None:
     before = data_info(f"folder:{root}@16").content
     image = root / "val/dark/0.png"
     times, content = image.stat(), bytearray(image.read_bytes())
-    content[-20] ^= 1
+    content[-1] ^= 1  # a checksum behind the pixels, which are decoded as before
     image.write_bytes(content)
     os.utime(image, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert data_info(f"folder:{root}@16").content != before
@@ -230,3 +230,27 @@ def test_asking_for_info_does_not_import_torch(root: Path) -> None:
         f"data_info('folder:{root}@16'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_files_that_are_no_images_are_named_before_anything_runs(root: Path) -> None:
+    sound = next(root.glob("train/*/*.png"))
+    whole = sound.read_bytes()
+    empty, cut, text = (sound.with_name(f"{name}.png") for name in ("empty", "cut", "text"))
+    empty.touch()
+    cut.write_bytes(whole[: len(whole) // 2])
+    text.write_text("no image")
+    for _ in range(2):  # what was refused is looked at again
+        words = refusal(root)
+        for path in (empty, cut, text):
+            assert f"{path} is no image" in words
+        assert str(sound) not in words
+        assert words.count("repair or remove it") == 3
+    for path in (empty, cut, text):
+        path.unlink()
+    assert data_info(f"folder:{root}").content
+
+
+def test_a_wrong_checksum_behind_the_pixels_does_no_harm(root: Path) -> None:
+    sound = next(root.glob("train/*/*.png"))
+    sound.write_bytes(sound.read_bytes()[:-4] + b"\0\0\0\0")
+    assert data_info(f"folder:{root}").content

@@ -125,6 +125,12 @@ def test_parts_and_metrics_are_declared_like_any_other(declare: Callable[..., Pa
         ("'f1=(\\d+)'", "'f1=(\\d+'", "metric[0].pattern", "expression"),
         ("'f1=(\\d+)'", "'f1='", "metric[0].pattern", "group"),
         ("pattern = 'f1=(\\d+)'", "json = 'm.json'", "metric[0].json", "{output}"),
+        (
+            "pattern = 'f1=(\\d+)'",
+            "json = 'm.json'",
+            "metric[0].json",
+            'all jobs would write the same file (use "{output}/m.json"',
+        ),
         ("pattern = 'f1=(\\d+)'", "", "metric[0]", "pattern"),
         ('better = "higher"', 'better = "up"', "metric[0].better", "higher"),
         ('better = "higher"', 'take = "best"', "metric[0].take", "better"),

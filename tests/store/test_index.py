@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ablate.errors import BusyError, StoreError
+from ablate.errors import BusyError, InputError, StoreError
 from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.script import TAKEN, Take
 from ablate.store import schema
@@ -170,7 +170,7 @@ def test_reindex_leaves_a_working_orchestrator_alone(filled):
 def test_a_folder_where_nothing_was_run(tmp_path):
     with pytest.raises(StoreError, match="nothing has been run here"):
         Index.open(tmp_path / "results")
-    with pytest.raises(StoreError, match="no such results folder"):
+    with pytest.raises(InputError, match="no such results folder"):
         reindex(tmp_path / "results")
     assert list(tmp_path.iterdir()) == []
 

@@ -207,5 +207,5 @@ def test_a_folder_is_not_merged_with_itself_or_with_none(machines, tmp_path):
     here, _ = machines
     with pytest.raises(InputError, match="itself"):
         merge_results(here.results, here.results)
-    with pytest.raises(StoreError, match="nothing has been run"):
+    with pytest.raises(InputError, match="no such results folder"):
         merge_results(here.results, tmp_path / "none")

@@ -68,6 +68,7 @@ def test_a_folder_is_no_study(project: Path) -> None:
         (b"x = True\n", "small"),
         (b"method: cocord\n", "by ="),
         (b"method = cocord\n", "in quotes"),
+        (b"title = 'T'\nseeds = [0, 1\nmethod = 'cocord'\n", "(it ends with ])"),
     ],
 )
 def test_what_is_no_toml_is_told_in_a_sentence(project: Path, content: bytes, named: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ablate.console import PLAIN_WIDTH, Styled, TextTable, grids_text
 from ablate.report.tables.footer import EMPHASIS, explains_marks
 from ablate.report.tables.table import Show, Table
-from ablate.report.tables.text import EQUALS, Shown, row_label, show
+from ablate.report.tables.text import EQUALS, NBSP, Shown, row_label, show
 
 _BEST, _SECOND = "•", "◦"
 _PLAIN_WORDS = f"{_BEST} best mean, {_SECOND} second"
@@ -62,8 +62,10 @@ def grid_of(table: Table, *, plain: bool) -> TextTable:
 
 
 def _plain(shown: Shown, *, room: bool) -> Styled:
-    mark = _BEST if shown.best else _SECOND if shown.second else " "
-    return Styled(f"{shown.line} {mark}" if room else shown.line)
+    mark = _BEST if shown.best else _SECOND if shown.second else ""
+    if mark:
+        return Styled(f"{shown.line}{NBSP}{mark}")  # a mark alone on a line marks nothing
+    return Styled(f"{shown.line}  " if room else shown.line)
 
 
 def _styled(shown: Shown) -> Styled:
