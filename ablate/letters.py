@@ -40,8 +40,7 @@ def in_letters_of(encoding: str, found: Found) -> Found:
 def _in_letters(encoding: str, text: str) -> str:
     if text.isascii():
         return text
-    apart = unicodedata.normalize("NFD", text) if encoding.lower() == "ascii" else text
-    return "".join(letter if _has(encoding, letter) else _spelled(letter) for letter in apart)
+    return "".join(letter if _has(encoding, letter) else _spelled(letter) for letter in text)
 
 
 def _has(encoding: str, letter: str) -> bool:
@@ -61,7 +60,6 @@ def _spelled(letter: str) -> str:
     alphabet, _, name = unicodedata.name(letter, "").partition(" LETTER ")
     if alphabet in ("GREEK SMALL", "GREEK CAPITAL") and " " not in name:
         return name.lower() if alphabet == "GREEK SMALL" else name.capitalize()
-    if unicodedata.combining(letter):
-        return ""
-    plain = unicodedata.normalize("NFKD", letter)
+    apart = unicodedata.normalize("NFKD", letter).replace("\N{FRACTION SLASH}", "/")
+    plain = "".join(one for one in apart if not unicodedata.combining(one))
     return plain if plain.isascii() else letter

@@ -29,6 +29,7 @@ def test_what_nobody_expected_ends_with_one(
     told = CliRunner().invoke(app, ["status", "--results", str(tmp_path), *debug])
     assert told.exit_code == 1
     assert "RuntimeError: a slip" in told.stderr
+    assert ("internal error" in told.stderr and "add --debug" in told.stderr) != bool(debug)
     assert ("Traceback" in told.stderr) == bool(debug)
 
 

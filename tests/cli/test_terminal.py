@@ -16,7 +16,17 @@ from typer.testing import CliRunner
 from ablate.cli import live
 from ablate.cli.app import app
 from ablate.cli.live import Live
-from ablate.console import PLAIN_WIDTH, Line, clean, console, print_lines
+from ablate.cli.paragraphs import wrapped
+from ablate.console import (
+    PLAIN_WIDTH,
+    Line,
+    Styled,
+    TextTable,
+    clean,
+    console,
+    grids_lines,
+    print_lines,
+)
 from ablate.execute.display import Work
 from ablate.methods.lifecycle import JobStatus
 from ablate.store.index import Index
@@ -96,7 +106,8 @@ def test_a_locale_without_the_letters_of_a_table_ends_no_command() -> None:
     command = [sys.executable, "-m", "ablate", "parts"]
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == 0
-    assert b"\\u03bb_ctr" in done.stdout
+    assert b"lambda_ctr" in done.stdout
+    assert b"\\u" not in done.stdout
 
 
 def test_a_locale_without_the_lines_of_a_table_gets_a_rule_of_dashes() -> None:
@@ -112,3 +123,32 @@ def test_a_width_that_nobody_reads_at_is_none(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert console().width == PLAIN_WIDTH
+
+
+def test_lines_are_broken_for_a_width_that_somebody_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "  3d2c2fe854  done  a row with a long label, seed 0; try: `ablate retry 3d2c2fe854`"
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert wrapped(line) == line, "a pipe gets lines as they are"
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = wrapped(line).replace("\u00a0", " ").splitlines()
+    assert max(map(len, lines)) <= 40
+    assert lines[0].startswith("  3d2c2fe854")
+    assert all(other.startswith("      ") for other in lines[1:])
+    assert any("`ablate retry 3d2c2fe854`" in one for one in lines), "a command stays whole"
+
+
+def test_a_table_is_laid_out_in_the_letters_that_there_are() -> None:
+    rows = tuple(
+        (Styled(label), Styled(value)) for label, value in (("τ = 0.1", "21 ± 1 •"), ("x", "3"))
+    )
+    grid = TextTable("λ — L̃_pred", "", ("row", "mean"), rows, ("Δ ≤ ½ é",))
+    (title, _, _, _, first, second, _, _, note, _) = [
+        line.text.rstrip() for line in grids_lines([grid], 60, "ascii")
+    ]
+    assert (title, note) == ("lambda - L~_pred", "Delta <= 1/2 e")
+    assert first == "tau = 0.1  21 +/- 1 *"
+    assert len(second) == len(first), "columns stay aligned"
+    latin = [line.text for line in grids_lines([grid], 60, "latin-1")]
+    assert latin[-2] == "Delta <= ½ é"
+    assert "21 ± 1 *" in "".join(latin)
+    assert "τ" in "".join(line.text for line in grids_lines([grid], 60))

@@ -128,7 +128,7 @@ def test_a_machine_that_does_not_recover_leaves_jobs_open_for_the_next_run(
     summary, lines = orchestrate(tmp_path, matrix, FakeLauncher(refuse), [DeviceCapacity("cpu", 2)])
     assert summary.count(JobStatus.FAILED) == 0
     assert (summary.exit_code, summary.count(JobStatus.READY, JobStatus.INTERRUPTED)) == (1, 60)
-    assert any("did not recover" in sentence for sentence in lines.said)
+    assert any("did not recover in time" in sentence for sentence in lines.said)
     again, _ = orchestrate(tmp_path, matrix, FakeLauncher(), [DeviceCapacity("cpu", 2)])
     assert again.count(JobStatus.DONE) == 60, "without `ablate retry`"
 
@@ -188,6 +188,8 @@ def test_one_error_in_two_rows_stops_the_study_and_is_printed_once(tmp_path: Pat
     assert any("the same error in different rows" in sentence for sentence in lines.said)
     words = "\n".join(line for line, _ in closing(Agenda((matrix,), SETTINGS, tmp_path), summary))
     assert words.count("KeyError: 'x'") == 1
+    assert "same error as row" in words
+    assert "log.txt; details" in words
 
 
 def test_a_study_grows_by_the_seeds_that_are_asked_for(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ablate.execute.recovery import read_past
 from ablate.execute.run_study import Options, run_studies, run_study
 from ablate.execute.scheduler.placement import DeviceCapacity
 from ablate.execute.worker.order import Order
+from ablate.matrix.inputs import DATA
 from ablate.matrix.plan import Matrix
 from ablate.methods.device import Device
 from ablate.methods.lifecycle import JobStatus
@@ -113,6 +114,26 @@ def test_another_study_of_the_name_is_said_to_be_there(tmp_path: Path) -> None:
     assert "lr = 0.1" in said
     same = Agenda((old,), CPU, tmp_path)
     assert list(notices(same, past)) == []
+
+
+def test_a_study_of_the_name_with_other_data_is_said_to_read_them(tmp_path: Path) -> None:
+    old, new = make_matrix(1), make_matrix(1)
+    write_document(tmp_path, StudyDocument(old.plan, 0.0))
+    for job, config in old.configs.items():
+        RunDirectory.of(tmp_path, job).create(config)
+    configs = {job: replace(c, inputs={DATA: "other"}) for job, c in new.configs.items()}
+    new = replace(other_study(new, conditions="other data"), configs=configs)
+    agenda = Agenda((new,), CPU, tmp_path)
+    (said,) = notices(agenda, read_past(agenda.configs, agenda.run))
+    assert "with other data" in said
+    taught = other_study(old, conditions="other teachers")
+    agenda = Agenda((taught,), CPU, tmp_path)
+    (said,) = notices(agenda, read_past(agenda.configs, agenda.run))
+    assert "teachers" in said
+    other = other_study(old, baseline={"lr": 0.5})
+    agenda = Agenda((other,), CPU, tmp_path)
+    (said,) = notices(agenda, read_past(agenda.configs, agenda.run))
+    assert "another baseline" in said
 
 
 def test_other_threads_than_before_are_said(tmp_path: Path) -> None:

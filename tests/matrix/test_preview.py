@@ -98,6 +98,13 @@ def test_upstream_work_of_one_seed_is_needed_again_for_each_that_a_rule_adds(lab
     assert found.most_seconds == found.seconds + 10.0 * (rows * 3 + 1) / 3 * 9
 
 
+def test_failed_jobs_are_shown_with_what_puts_them_back(lab: Lab) -> None:
+    matrix = lab.expand(HEAD + TAU)
+    states = dict.fromkeys(list(matrix.configs)[:1], PreviewState.FAILED)
+    found = preview(matrix, Earlier(states=states), CPU)
+    assert "1 failed (`ablate retry` puts failed jobs back)" in short_preview(found)[0]
+
+
 def test_a_row_that_is_shown_twice_runs_once(lab: Lab) -> None:
     matrix = lab.expand(HEAD + TAU + GRID)
     found = preview(matrix, Earlier(), CPU)

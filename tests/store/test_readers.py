@@ -120,6 +120,20 @@ def test_a_read_only_folder_can_be_read(request, mount_read_only, state):
         reindex(lab.results)
 
 
+def test_a_read_only_folder_without_an_index_is_read_and_leaves_nothing(
+    filled, mount_read_only, monkeypatch, tmp_path_factory
+):
+    usual = _statuses(filled)
+    filled.results.joinpath("ablate.db").unlink()
+    with pytest.raises(StoreError, match=r"index is missing; try: .*ablate reindex"):
+        Index.open(filled.results)
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    mount_read_only(filled.results)
+    assert _statuses(filled) == usual
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_reader_beside_a_writer_of_its_own_process_keeps_the_writers_locks(filled):
     with Index.open(filled.results, writable=True) as index:
         with Index.open(filled.results) as reader:

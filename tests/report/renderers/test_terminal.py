@@ -44,6 +44,12 @@ def test_labels_that_occur_twice_keep_their_headings():
     assert listed.index("first") < listed.index("second")
 
 
+def test_a_mark_stays_beside_its_number():
+    for width in range(30, 60):
+        lines = render_terminal(report.study_tables(two_pairs()), width).splitlines()
+        assert not any(line.strip() in ("•", "◦") for line in lines), width
+
+
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_number_interval_or_count_breaks(width):
     text = render_terminal(report.study_tables(two_pairs()), width)
