@@ -151,8 +151,8 @@ class Interrupted(AblateError):  # noqa: N818 - a stop on request is no error
 def did_you_mean(wrong: str, names: Sequence[str], also: Mapping[str, str] | None = None) -> str:
     """Say which of `names` comes closest to `wrong`, or list them all.
 
-    A name that differs in case only is the closest, then the one with the fewest edits, and of
-    equally near ones the first. `also`: what else a user may write -> what would be right then;
+    The closest has the fewest edits, whatever their case; of several the one whose case is closer,
+    then the first. `also`: what else a user may write -> what would be right then;
     such words are not listed.
     """
     meant = {**{name: name for name in names}, **(also or {})}
@@ -161,14 +161,9 @@ def did_you_mean(wrong: str, names: Sequence[str], also: Mapping[str, str] | Non
     close = set(difflib.get_close_matches(plain, folded.values(), n=max(1, len(meant)), cutoff=0.6))
     near = [word for word in meant if folded[word] in close]
     if near:
-        best = min(near, key=lambda word: _distance(wrong, plain, word, folded[word]))
+        best = min(near, key=lambda word: (_edits(plain, folded[word]), _edits(wrong, word)))
         return f'did you mean "{meant[best]}"?'
     return "one of: " + ", ".join(names) if names else ""
-
-
-def _distance(wrong: str, plain: str, word: str, folded: str) -> tuple[int, bool, int]:
-    """How far a word is from a wrong one: by edits, by letters that are not swapped, by case."""
-    return _edits(plain, folded), sorted(plain) != sorted(folded), _edits(wrong, word)
 
 
 def _edits(one: str, other: str) -> int:

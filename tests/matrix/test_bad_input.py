@@ -155,7 +155,7 @@ def ablation(part: str, *values: str, action: str = "REPLACE", more: str = "") -
          "0 is no value of lr", "a number above 0 to 100"),
         (TAU + '[profiles.paper]\npairs = ["resnet110/resnet23"]\n', "profiles.paper.pairs[0]",
          'no network "resnet23"',
-         'did you mean "resnet32"?; `ablate parts --networks` lists all'),
+         'did you mean "resnet20"?; `ablate parts --networks` lists all'),
     ],
 )  # fmt: skip
 def test_a_problem_names_key_and_remedy(
