@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ablate.cli.common import DebugOption, JsonOption, complain, guarded, method_named, tell
+from ablate.cli.imported import Imported, StudyCheck
 from ablate.errors import InputError
 
 if TYPE_CHECKING:
     from ablate.study.plan_document import PlanDocument
-    from ablate.study.plan_writing import StudyDraft
+    from ablate.study.plan_files import StudyDraft
 
 _DEFAULT_METHOD = "cocord"
 
@@ -32,6 +34,10 @@ def import_plan(
         str | None,
         typer.Option("--method", metavar="NAME", help="Method that the plans are about."),
     ] = None,
+    replaces: Annotated[
+        bool,
+        typer.Option("--replace", help="Write anew what an earlier import wrote, edited or not."),
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -39,16 +45,18 @@ def import_plan(
 
     Example: ablate import plan.md --to studies
 
-    With --json and without --to nothing is written. Exit code 1: something stayed open.
+    With --json and without --to nothing is written. Exit code 1: something stayed open, or
+    cannot run under the profile of ablate.toml.
     """
     folder, writes = to or Path(), to is not None or not as_json
     found, failed = _read(documents)
     if failed and writes:
         raise InputError(problem for error in failed for problem in error.problems)
-    placed = _place(found, method, folder)
-    drafts = [draft for _, draft in placed]
+    check = StudyCheck.of(folder)
+    paths, drafts = _place(found, method, folder, replaces=replaces)
+    imported = [Imported(draft, *check.accepted(draft)) for draft in drafts]
     if writes:
-        from ablate.study.plan_writing import write
+        from ablate.study.plan_files import write
 
         write(drafts)
     if method is None:
@@ -57,14 +65,14 @@ def import_plan(
         for note in document.notes:
             tell(f"{document.name}: {note}", err=True)
     if as_json:
-        records = [draft.study.to_json(path, draft.path) for path, draft in placed]
+        records = [one.to_json(path) for one, path in zip(imported, paths, strict=True)]
         typer.echo(json.dumps(records, indent=2))
     else:
-        for line in _lines(drafts):
+        for line in _lines(imported, check):
             tell(line)
     for error in failed:
         complain(error)
-    raise typer.Exit(2 if failed else int(any(draft.study.open for draft in drafts)))
+    raise typer.Exit(2 if failed else int(not all(one.is_ready for one in imported)))
 
 
 def _read(
@@ -82,12 +90,12 @@ def _read(
 
 
 def _place(
-    found: Iterable[tuple[PlanDocument, Path]], name: str | None, folder: Path
-) -> list[tuple[Path, StudyDraft]]:
-    """Each ablation, looked up, with the path of its document."""
+    found: Iterable[tuple[PlanDocument, Path]], name: str | None, folder: Path, *, replaces: bool
+) -> tuple[list[Path], list[StudyDraft]]:
+    """The document of each ablation, and its study, looked up."""
+    from ablate.study.plan_files import place
     from ablate.study.plan_matching import Vocabulary
     from ablate.study.plan_study import look_up
-    from ablate.study.plan_writing import place
 
     vocabulary = Vocabulary.of(method_named(name or _DEFAULT_METHOD, "--method"))
     paths, studies = [], []
@@ -95,21 +103,22 @@ def _place(
         for ablation in document.ablations:
             paths.append(path)
             studies.append(look_up(document, ablation, vocabulary))
-    return list(zip(paths, place(studies, folder), strict=True))
+    return paths, place(studies, folder, replaces=replaces)
 
 
-def _lines(drafts: Iterable[StudyDraft]) -> Iterable[str]:
+def _lines(imported: Sequence[Imported], check: StudyCheck) -> Iterable[str]:
     """What was written, how each ablation was understood, and what is to be decided."""
-    ready = []
-    for draft in drafts:
-        study = draft.study
-        yield f"{draft.path}{' (was there already)' if draft.exists else ''}"
-        if study.part is not None:
-            values = [v for v in study.values if v is not None]
-            changes = ", ".join(study.part.describe(value) for value in values)
-            yield f"  {study.part.name}: {changes or study.ablation.action.upper()}"
-        yield from (f"  assumed: {text}" for text in study.assumed)
-        yield from (f"  open: {sentence}" for sentence in study.open)
-        ready += [] if study.open else [draft.path]
-    if ready:
-        yield f"next: `ablate run {ready[0]}`"
+    for one in imported:
+        yield one.headline
+        yield from one.details
+        if one.problems:
+            yield from (f"  refused under profile {check.profile}: {p}" for p in one.problems)
+    begin = "" if check.settings else "`ablate init`, then "
+    ready = next((one for one in imported if one.is_ready), None)
+    if ready is not None:
+        yield f"next: {begin}`ablate run {shlex.quote(str(ready.draft.path))}`"
+        return
+    other = next((one for one in imported if one.other_profile), None)
+    if other is not None:
+        path = shlex.quote(str(other.draft.path))
+        yield f"next: `ablate run {path} --profile {shlex.quote(other.other_profile)}`"

@@ -20,9 +20,10 @@ from ablate.methods.parts import Choice, Part, Value, same, shown
 from ablate.methods.recipe_config import ON_OFF
 from ablate.study.phrases import content_words, number_of, repaired
 
-_BASELINE = frozenset({"baseline", "default"})  #: words that mark a value as the baseline's
+_BASELINE = frozenset({"baseline", "default", "our"})  #: words that mark a value as the baseline's
 _CLOSEST = 3  #: parts that a sentence names
-_SEPARATORS = re.compile(r",|;|\band\b")  #: what stands between several values
+_SEPARATORS = re.compile(r",|;|\s[/|]\s|\band\b|\bor\b")  #: what stands between several values
+_REMARK = re.compile(r"\([^()]*\)")
 _ON, _OFF = ("true", "on", "enabled", "yes"), ("false", "off", "disabled")
 
 
@@ -90,7 +91,9 @@ class Vocabulary:
         closest = self._closest(rest)
         named = ", ".join(map(self._called, closest)) or "none"
         sentence = f'"{one_line(phrase)}" is no part of {self.method.name} for certain'
-        return Open(f"{sentence}; closest: {named}", closest)
+        likely = self._likely(rest, closest)
+        take = f'; if {likely} is meant: ablated_part = "{likely}"' if likely else ""
+        return Open(f"{sentence}; closest: {named}{take}", closest)
 
     def value(self, part: Part, phrase: str, baseline: Value) -> Value | Open:
         """The one value of a part that a phrase means."""
@@ -144,17 +147,11 @@ class Vocabulary:
         number = self._number(part, rest or words, names)
         if number is not None:
             return number
-        if count := self._several(part, phrase):
-            right = f"it reads as {count} values: write each as an item of its own"
+        pieces = listed(phrase)
+        found = (self._value(part, piece, _unmarked(piece)) for piece in pieces)
+        if pieces and not any(isinstance(one, Open) for one in found):
+            right = reads_as(len(pieces))
         return Open(f'"{one_line(phrase)}" is no value of {part.name} for certain; {right}')
-
-    def _several(self, part: Part, phrase: str) -> int:
-        """How many values a phrase lists, as in "0.05, 0.1 and 0.2"; 0 if not all are values."""
-        pieces = [piece for piece in _SEPARATORS.split(phrase) if piece.strip()]
-        if len(pieces) < 2:
-            return 0
-        found = (self._value(part, piece, content_words(repaired(piece))) for piece in pieces)
-        return 0 if any(isinstance(one, Open) for one in found) else len(pieces)
 
     def _number(
         self, part: Part, words: frozenset[str], names: Mapping[Value, Names]
@@ -179,7 +176,14 @@ class Vocabulary:
 
     def _called(self, name: str) -> str:
         part = self.method.part(name)
-        return f"{name} ({part.symbol or part.label})"
+        return f"{name} ({part.symbol if part.symbol not in ('', name) else part.label})"
+
+    def _likely(self, words: frozenset[str], closest: Sequence[str]) -> str:
+        """The part to take over: the only one that is close, or that a phrase names in whole."""
+        if len(closest) == 1:
+            return closest[0]
+        within = [n for n in closest if any(one and one <= words for one in self.parts[n].whole)]
+        return within[0] if len(within) == 1 else ""
 
     def _closest(self, words: frozenset[str]) -> tuple[str, ...]:
         """The parts that share most words, or else letters, with a phrase."""
@@ -188,6 +192,23 @@ class Vocabulary:
         if best:
             return tuple(best[:_CLOSEST])
         return tuple(difflib.get_close_matches(" ".join(sorted(words)), self.parts, _CLOSEST))
+
+
+def listed(phrase: str) -> list[str]:
+    """The values that a phrase may list, as in "0.05, 0.1 (ours) and 0.2"; [] for a single one."""
+    pieces = _SEPARATORS.split(_REMARK.sub(" ", phrase).strip("[]{} "))
+    pieces = [piece.strip() for piece in pieces if piece.strip()]
+    return pieces if len(pieces) > 1 else []
+
+
+def reads_as(count: int) -> str:
+    """What to do with an item that lists several values."""
+    return f"it reads as {count} values: write each as an item of its own"
+
+
+def _unmarked(phrase: str) -> frozenset[str]:
+    """The content words of a value, but for those that mark it as the baseline's."""
+    return content_words(repaired(phrase)) - _BASELINE
 
 
 def one_line(text: str, limit: int = 160) -> str:

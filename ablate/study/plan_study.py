@@ -11,8 +11,9 @@ from typing import Any
 from ablate.methods.method import Method
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import Part, Value, same, shown
+from ablate.study.phrases import number_of
 from ablate.study.plan_document import PlanDocument, PlannedAblation
-from ablate.study.plan_matching import Open, Vocabulary, one_line
+from ablate.study.plan_matching import Open, Vocabulary, listed, one_line, reads_as
 from ablate.study.plan_pairs import ChosenPairs, choose_pairs
 
 _NOTHING = frozenset({"", "-", "none", "null", "n/a", "na", "removed", "nothing"})
@@ -41,6 +42,18 @@ class PlannedStudy:
         """Indices of the replacements that are the baseline."""
         values = enumerate(self.values)
         return [i for i, value in values if value is not None and same(value, self.baseline)]
+
+    @property
+    def kept(self) -> list[int]:
+        """Indices of the replacements that the study file holds: all but what the action says."""
+        part, action = self.part, self.ablation.action.upper()
+        sets = _set_by(action, part) if part else None
+        found = []
+        for i, words in enumerate(self.ablation.replacement):
+            repeats = sets is not None and same(self.values[i], sets)
+            if not repeats and not _says_nothing(words, action):
+                found.append(i)
+        return found
 
     def to_json(self, document: Path, study: Path) -> dict[str, Any]:
         """The record that `ablate import --json` prints."""
@@ -73,7 +86,8 @@ def look_up(document: PlanDocument, plan: PlannedAblation, vocabulary: Vocabular
     part = vocabulary.part(plan.ablated_part, pairs.words)
     blank = replace(found, values=(None,) * len(plan.replacement))
     if isinstance(part, Open):
-        return replace(blank, open=(part.sentence, *unknown), closest=part.closest)
+        reasons = [part.sentence, *_unknown_action(plan), *_waiting(blank)]
+        return replace(blank, open=(*reasons, *unknown), closest=part.closest)
     blank = _with_baseline(blank, part)
     looked_up, reasons = _values(blank, part, vocabulary)
     return replace(looked_up, open=(*reasons, *unknown))
@@ -102,35 +116,79 @@ def _values(
     study: PlannedStudy, part: Part, vocabulary: Vocabulary
 ) -> tuple[PlannedStudy, list[str]]:
     """The study with the values that its action asks for, and what stays open."""
+    plan, action = study.ablation, study.ablation.action.upper()
+    sets = _set_by(action, part)
+    if sets is not None:
+        return _switched(study, part, vocabulary, sets)
+    study, reasons = _replaced(study, part, vocabulary)
+    if action == "REPLACE":
+        return study, reasons or list(_without_effect(study, part))
+    if action in ACTIONS:
+        allowed = f"{part.name} takes {part.allowed}"
+        reasons.insert(0, f"{action} is not declared for {part.name}; {allowed}")
+    return study, [*_unknown_action(plan), *reasons]
+
+
+def _set_by(action: str, part: Part) -> Value | None:
+    """The value that REMOVE or ADD sets."""
+    return {"REMOVE": part.off, "ADD": part.on}.get(action)
+
+
+def _says_nothing(words: str, action: str) -> bool:
+    """Whether a replacement only repeats that something is removed or added: "-", "none"."""
+    return action in ("REMOVE", "ADD") and words.strip().casefold() in _NOTHING
+
+
+def _unknown_action(plan: PlannedAblation) -> Iterable[str]:
+    if plan.action.upper() not in ACTIONS:
+        yield f'"{one_line(plan.action)}" is no action, which is REPLACE, REMOVE or ADD'
+
+
+def _waiting(study: PlannedStudy) -> Iterable[str]:
+    """That values cannot be checked before the part is known, and which ones they are."""
+    words = [study.ablation.replacement[i] for i in study.kept]
+    if not words:
+        return
+    yield f"not checked until the part is decided: {', '.join(map(_quoted, words))}"
+    for one in words:
+        pieces = listed(one)
+        if pieces and all(number_of(piece) is not None for piece in pieces):
+            yield f"{_quoted(one)}: {reads_as(len(pieces))}"
+
+
+def _quoted(words: str) -> str:
+    return f'"{one_line(words)}"'
+
+
+def _replaced(
+    study: PlannedStudy, part: Part, vocabulary: Vocabulary
+) -> tuple[PlannedStudy, list[str]]:
+    """The values that stand in for the part's own, and why some are open."""
     plan, baseline = study.ablation, study.baseline
     assert baseline is not None, "every part has a baseline"
-    action = plan.action.upper()
-    if action == "REPLACE":
-        found = [vocabulary.value(part, words, baseline) for words in plan.replacement]
-        values = tuple(None if isinstance(value, Open) else value for value in found)
-        study = replace(study, values=values)
-        reasons = [value.sentence for value in found if isinstance(value, Open)]
-        return study, reasons or list(_without_effect(study, part))
-    if action not in ACTIONS:
-        return study, [f'"{one_line(plan.action)}" is no action, which is REPLACE, REMOVE or ADD']
-    sets = part.off if action == "REMOVE" else part.on
-    if sets is None:
-        allowed = f"{part.name} takes {part.allowed}"
-        return study, [f"{action} is not declared for {part.name}; {allowed}"]
-    return _switched(study, part, vocabulary, sets)
+    values: list[Value | None] = []
+    reasons = []
+    for words in plan.replacement:
+        nothing = _says_nothing(words, plan.action.upper())
+        found = None if nothing else vocabulary.value(part, words, baseline)
+        if isinstance(found, Open):
+            reasons.append(found.sentence)
+        values.append(None if isinstance(found, Open) else found)
+    return replace(study, values=tuple(values)), reasons
 
 
 def _switched(
     study: PlannedStudy, part: Part, vocabulary: Vocabulary, sets: Value
 ) -> tuple[PlannedStudy, list[str]]:
     """REMOVE or ADD: replacements may repeat the value that the part declares, or say nothing."""
-    plan, reasons = study.ablation, []
-    if study.baseline is not None and same(sets, study.baseline):
+    plan, baseline, reasons = study.ablation, study.baseline, []
+    assert baseline is not None, "every part has a baseline"
+    if same(sets, baseline):
         reasons = [f"{plan.action} sets {part.name} to its baseline, {part.describe(sets)}"]
     values: list[Value | None] = []
     for words in plan.replacement:
-        one = words.strip().casefold() in _NOTHING
-        value = sets if one else vocabulary.value(part, words, study.baseline or sets)
+        nothing = _says_nothing(words, plan.action.upper())
+        value = sets if nothing else vocabulary.value(part, words, baseline)
         agrees = not isinstance(value, Open) and same(value, sets)
         values.append(sets if agrees else None)
         if not agrees:

@@ -1,17 +1,13 @@
-"""Study files from plans: commented TOML under a safe name, where no other file is."""
+"""The text of study files from plans: commented TOML with the plan's own words."""
 
 from __future__ import annotations
 
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ablate.errors import InputError, Problem
 from ablate.methods.method import Method
 from ablate.methods.parts import Part, Value
 from ablate.study.plan_document import PlannedAblation
@@ -22,9 +18,7 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
     from tomlkit.items import Array, Table
 
-_LONGEST_NAME = 80  #: characters of a study's file name
-#: Names that another file has, or that some systems reserve.
-_RESERVED = re.compile(r"ablate|pyproject|con|prn|aux|nul|com\d|lpt\d")
+_NUMBER = re.compile(r"[-+]?(?:\d{1,15}(?:\.\d{0,17})?|\.\d{1,17})(?:[eE][-+]?\d{1,2})?", re.ASCII)
 _SENTENCE_ENDS = re.compile(r"(?<=[.?!])\s+(?=[A-Z])")
 
 
@@ -39,7 +33,7 @@ def study_text(study: PlannedStudy, folder: Path) -> str:
     if question:
         document["question"] = question
     document["answers"] = f'{_printable(study.document.name)}, "{_printable(plan.name)}"{answers}'
-    document["method"] = _method_name(study.method, folder)
+    document["method"] = method_name(study.method, folder)
     for text in study.assumed:
         _comment(document, f"assumed: {text}")
     if study.pairs.pairs:
@@ -70,9 +64,9 @@ def _ablation(study: PlannedStudy) -> Table:
     table["ablated_part"] = tomlkit.string(name).comment(_one_comment(plan.ablated_part))
     action = plan.action.upper() if plan.action.upper() in ACTIONS else ""
     table["action"] = action
-    if action == "REPLACE" and plan.replacement:
+    if study.kept:
         table["replacement"] = _replacement(study)
-    fixed = study.mixed or (study.baselines and action == "REPLACE")
+    fixed = study.mixed or (study.baselines and action in ("REPLACE", ""))
     if fixed and study.part and study.baseline is not None:
         table["baseline"] = tomlkit.item(_written(study.part, study.baseline)).comment(
             "the reference row"
@@ -84,12 +78,22 @@ def _replacement(study: PlannedStudy) -> Array:
     import tomlkit
 
     array = tomlkit.array()
-    for words, value in zip(study.ablation.replacement, study.values, strict=True):
+    for i in study.kept:
+        words, value = study.ablation.replacement[i], study.values[i]
         known = study.part is not None and value is not None
-        item = _written(study.part, value) if study.part and value is not None else words
+        item = _written(study.part, value) if study.part and value is not None else _literal(words)
         array.add_line(item, comment=f"{'plan' if known else 'open'}: {one_line(words)}")
     array.add_line(indent="")
     return array
+
+
+def _literal(words: str) -> Value:
+    """A value of no known part, so that it is right once the part is filled in."""
+    if words in ("true", "false"):
+        return words == "true"
+    if not _NUMBER.fullmatch(words):
+        return words
+    return int(words) if words.lstrip("+-").isdecimal() else float(words)
 
 
 def _plan(study: PlannedStudy) -> Table:
@@ -114,8 +118,8 @@ def _written(part: Part, value: Value) -> Value:
     return part.value_labels.get(value, value)
 
 
-def _method_name(method: Method, folder: Path) -> str:
-    """The method's name; that of a file is told from the study's folder."""
+def method_name(method: Method, folder: Path) -> str:
+    """The method's name as a study in `folder` writes it: a file is told from there."""
     path, colon, attribute = method.name.rpartition(":")
     if not colon:
         return method.name
@@ -147,61 +151,3 @@ def _comment(document: TOMLDocument, text: str) -> None:
 
 def _one_comment(words: str) -> str:
     return f"plan: {one_line(words)}"
-
-
-def file_name(name: str) -> str:
-    """A safe file name without its ending: "study_of_lpred_symmetrization"."""
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = "_".join(re.findall(r"[a-z0-9]+", letters))[:_LONGEST_NAME].strip("_")
-    return f"{words or 'ablation'}_study" if _RESERVED.fullmatch(words) else words or "ablation"
-
-
-@dataclass(frozen=True)
-class StudyDraft:
-    """A study file that may be written: where, and what it says."""
-
-    study: PlannedStudy
-    path: Path
-    text: str
-    exists: bool = False  #: a file of the same content is there already
-
-
-def place(studies: Iterable[PlannedStudy], folder: Path) -> list[StudyDraft]:
-    """A path of its own for each study, where no other file is."""
-    taken: set[Path] = set()
-    placed = []
-    for study in studies:
-        text = study_text(study, folder)
-        stem = file_name(study.ablation.name)
-        for number in count(1):
-            path = folder / (f"{stem}_{number}.toml" if number > 1 else f"{stem}.toml")
-            exists = _holds(path, text)
-            if path not in taken and (exists or not os.path.lexists(path)):
-                break
-        taken.add(path)
-        placed.append(StudyDraft(study, path, text, exists))
-    return placed
-
-
-def write(drafts: Sequence[StudyDraft]) -> None:
-    """Write study files that are not there yet; none is left if one can't be written."""
-    written: list[Path] = []
-    try:
-        for draft in drafts:
-            if not draft.exists:
-                draft.path.parent.mkdir(parents=True, exist_ok=True)
-                with draft.path.open("x", encoding="utf-8", newline="\n") as file:
-                    written.append(draft.path)
-                    file.write(draft.text)
-    except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
-        message = f"cannot be written: {error.strerror or error}"
-        raise InputError(Problem(str(draft.path), "", message, "--to DIR")) from None
-
-
-def _holds(path: Path, text: str) -> bool:
-    try:
-        return path.is_file() and path.read_bytes() == text.encode()
-    except OSError:
-        return False

@@ -42,11 +42,12 @@ def test_json_has_a_record_per_ablation_and_writes_nothing(plan: Path) -> None:
         "document": "plan.md", "name": "Study of the predictor", "ablated_part": "Predictor",
         "action": "REMOVE", "replacement": [], "metrics": ["Top-1 accuracy (%)"],
         "method": "cocord", "part": "predictor.enabled", "values": [], "baseline": [],
-        "study": "study_of_the_predictor.toml", "open": [],
+        "study": "study_of_the_predictor.toml", "open": [], "file": "new", "refused": [],
     }  # fmt: skip
     assert (second["part"], second["values"]) == (None, [None])
     assert second["metrics"] == ["Top-1 accuracy (%)", "Robustness"]
-    assert len(second["open"]) == 2
+    assert len(second["open"]) == 3
+    assert '"0.9"' in second["open"][1]
     assert list(plan.parent.iterdir()) == [plan]
 
 
@@ -60,6 +61,44 @@ def test_studies_are_written_and_their_open_sentences_are_said(plan: Path) -> No
     refused = CliRunner().invoke(app, ["run", "made/study_of_momentum.toml"])
     assert refused.exit_code == 2
     assert stdout.split("open: ")[1].splitlines()[0] in refused.stderr
+
+
+SCHEDULE = """### Schedule
+- **Ablated Part**: learning rate schedule
+- **Action**: REPLACE
+- **Replacement**: cosine
+"""
+
+
+def test_a_study_that_cannot_run_under_the_default_profile_is_named(plan: Path) -> None:
+    plan.write_text(SCHEDULE)
+    assert "next: `ablate init`" in call("plan.md")[0]
+    CliRunner().invoke(app, ["init"])
+    stdout, _ = call("plan.md", code=1)
+    assert "profile quick" in stdout
+    assert "equals the baseline" in stdout
+    assert "next: `ablate run schedule.toml --profile paper`" in stdout
+    assert "lr_schedule" in json.loads(call("plan.md", "--json", code=1)[0])[0]["refused"][0]
+    plan.write_text(SCHEDULE.replace("cosine", "constant"))
+    assert "next: `ablate run schedule.toml`" in call("plan.md", "--replace")[0]
+    preview = CliRunner().invoke(app, ["preview", "schedule.toml"])
+    assert preview.exit_code == 0, preview.stderr
+
+
+def test_importing_again_says_what_became_of_the_file_that_was_there(plan: Path) -> None:
+    plan.write_text(SCHEDULE)
+    call("plan.md")
+    assert "was there already)" in call("plan.md")[0]
+    before = Path("schedule.toml").read_text()
+    plan.write_text(SCHEDULE.replace("cosine", "constant"))
+    stdout, _ = call("plan.md", code=1)
+    assert "left as it is" in stdout
+    assert "--replace" in stdout
+    assert "next" not in stdout
+    assert Path("schedule.toml").read_text() == before
+    assert "written anew" in call("plan.md", "--replace")[0]
+    assert '"constant"' in Path("schedule.toml").read_text()
+    assert [path.name for path in Path().glob("*.toml")] == ["schedule.toml"]
 
 
 def test_one_bad_document_stops_writing_but_not_reading(plan: Path) -> None:

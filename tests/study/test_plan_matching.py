@@ -69,6 +69,7 @@ def test_a_qualifier_explains_words_only_where_it_is_one() -> None:
         ("momentum.teacher_head", "1 (frozen)", 1.0),
         ("head.depth", "two-layer perceptron (baseline)", 2),
         ("head.depth", "baseline", 2),
+        ("head.depth", "2 (ours)", 2),
         ("predictor.enabled", "without predictor", False),
         ("dictionary.size", "N = 4096", 4096),
     ],
@@ -104,6 +105,23 @@ def test_values_that_stay_open(part: str, phrase: str) -> None:
     assert declared.name in found.sentence
 
 
+@pytest.mark.parametrize(
+    ("phrase", "part"),
+    [
+        ("data augmentation", "views.augmentation"),
+        ("learning rate of the student", "lr"),
+        ("removal of the predictor", "predictor.enabled"),
+    ],
+)
+def test_the_likeliest_part_is_named_as_the_file_writes_it(phrase: str, part: str) -> None:
+    found = VOCABULARY.part(phrase)
+    assert isinstance(found, Open)
+    assert f'ablated_part = "{part}"' in found.sentence
+    unlike = VOCABULARY.part("projection head")
+    assert isinstance(unlike, Open)
+    assert "ablated_part" not in unlike.sentence
+
+
 @pytest.mark.parametrize("part", METHOD.parts, ids=lambda part: part.name)
 def test_every_part_and_value_is_found_by_what_tables_print(part: Part) -> None:
     found = VOCABULARY.part(f"{part.label} ({part.symbol})")
@@ -137,7 +155,13 @@ def test_metrics_are_found_by_label_name_and_alias() -> None:
     assert isinstance(VOCABULARY.metric("robustness"), Open)
 
 
-@pytest.mark.parametrize("phrase", ["0.05, 0.1, 0.2", "0.05; 0.1 and 0.2"])
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "0.05, 0.1, 0.2", "0.05; 0.1 and 0.2", "0.05, 0.1 (ours), 0.2", "0.05 / 0.1 / 0.2",
+        "0.05, 0.1 baseline or 0.2", "0.05, 0.2, 0.3 (we use 0.1)", "[0.05, 0.1, 0.2]",
+    ],
+)  # fmt: skip
 def test_several_values_in_one_item_are_counted_and_stay_open(phrase: str) -> None:
     found = VOCABULARY.value(METHOD.part("temperature"), phrase, 0.07)
     assert isinstance(found, Open)

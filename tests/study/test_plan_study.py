@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import ablate
 from ablate.errors import InputError
 from ablate.study.parse import read_study
 from ablate.study.plan_document import read_plan
+from ablate.study.plan_files import place, write
 from ablate.study.plan_study import PlannedStudy, look_up
-from ablate.study.plan_writing import place, study_text, write
+from ablate.study.plan_writing import study_text
 from tests.study.plan_lab import VOCABULARY, planned
 
 ROOT = Path(__file__).parents[2]
@@ -72,15 +74,47 @@ def test_what_is_open_is_refused_with_the_same_sentence(
     assert all("plan.open" in problem.key for problem in raised.value.problems)
 
 
-def test_a_decided_study_runs_once_its_open_line_is_gone(tmp_path: Path) -> None:
-    study = planned("momentum coefficient", "REPLACE", "0.9")
+@pytest.mark.parametrize(
+    ("part", "action"), [("momentum coefficient", "REPLACE"), ("mr", "sweep"), ("mr", "")]
+)
+def test_a_decided_study_runs_once_part_and_action_are_filled_in(
+    part: str, action: str, tmp_path: Path
+) -> None:
+    study = planned(part, action, "0.8", "5e-1", "0.9")
     write(place([study], tmp_path))
     path = tmp_path / "study.toml"
-    text = path.read_text().replace('ablated_part = ""', 'ablated_part = "mc"', 1)
-    lines = [line for line in text.splitlines() if not line.startswith("open = ")]
-    text = "\n".join(lines).replace('ablated_part = "mc"', 'ablated_part = "momentum.slow_student"')
-    path.write_text(text.replace('"0.9", #', "0.8, #"))
-    assert len(ablate.expand(path, settings=ROOT / "ablate.toml").plan.variants) == 2
+    head, _, plan = path.read_text().partition("[plan]")
+    head = head.replace('ablated_part = ""', 'ablated_part = "momentum.slow_student"')
+    head = head.replace('action = ""', 'action = "REPLACE"')
+    if "baseline = " not in head:
+        head = head.replace("[profiles", "baseline = 0.9\n[profiles")
+    kept = [line for line in plan.splitlines() if not line.startswith("open = ")]
+    path.write_text("[plan]".join((head, "\n".join(kept))))
+    rows = ablate.expand(path, settings=ROOT / "ablate.toml").plan.variants
+    assert {row.label for row in rows[1:]} == {"m_r = 0.8", "m_r = 0.5"}
+
+
+@pytest.mark.parametrize(
+    ("study", "said", "kept"),
+    [
+        (planned("mr", "sweep", "0.1", "5e-1"), ["sweep"], [0.1, 0.5]),
+        (planned("data augmentation", "ADD", "MixUp"), ["data augmentation", "MixUp"], ["MixUp"]),
+        (planned("momentum", "REPLACE", "0 / 0.99"), ["momentum", "0 / 0.99", "2 values"],
+         ["0 / 0.99"]),
+        (planned("momentum", "alter", "0.5"), ["momentum", "alter", "0.5"], [0.5]),
+        (planned("augmentation of the views", "ADD", "MixUp"), ["ADD", "MixUp"], ["MixUp"]),
+        (planned("Predictor", "REMOVE", "with predictor"), ["with predictor"], ["with predictor"]),
+        (planned("Dictionary size", "REMOVE", "-"), ["REMOVE"], None),
+        (planned("momentum", "REMOVE", "none"), ["momentum"], None),
+    ],
+)  # fmt: skip
+def test_no_word_of_an_open_plan_is_lost(
+    study: PlannedStudy, said: list[str], kept: list[object] | None
+) -> None:
+    assert all(word in " ".join(study.open) for word in said)
+    table = tomllib.loads(study_text(study, Path()))
+    assert table["ablation"][0].get("replacement") == kept
+    assert table["plan"]["open"] == list(study.open)
 
 
 def test_qualifiers_choose_pairs_and_usual_pairs_are_said_to_be_assumed() -> None:
