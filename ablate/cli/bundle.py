@@ -37,10 +37,11 @@ def bundle(
 ) -> None:
     """Write study, configs, events, per-seed results, report and checklist into one archive.
 
-    Weights, logs and host names are left out.
+    Weights, logs, host names and your folders are left out.
 
     Example: ablate bundle lpred_symmetry --out supplement.zip
     """
+    from ablate.errors import Remedy
     from ablate.report.bundle.archive import write_bundle
     from ablate.report.filenames import safe_name
     from ablate.store.index import Index
@@ -51,4 +52,5 @@ def bundle(
         (found,) = index.find_studies(key)
         path = out or Path(f"{safe_name(found.name)}.zip")
         jobs = write_bundle(index, key, path)
-    tell(f"{path}: {jobs} jobs, {path.stat().st_size / 2**20:.1f} MiB; `ablate check {path}`")
+    check = Remedy("check", (str(path),))
+    tell(f"{path}: {jobs} jobs, {path.stat().st_size / 2**20:.1f} MiB; `{check}`")

@@ -46,6 +46,7 @@ from ablate.report.choices import Engine, Format, Notes, Selection
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ablate.console import Line
     from ablate.report.publish import ReportOptions, Screen
     from ablate.store.find import IndexedStudy
     from ablate.store.index import Index
@@ -241,10 +242,9 @@ def _print_tables(
 ) -> None:
     from ablate.console import console, print_lines
     from ablate.report.many import over_studies
-    from ablate.report.publish import lines_of
 
     out = console()
-    work = partial(lines_of, options=options, screen=_screen(out))
+    work = partial(_lines_here, options=options, screen=_screen(out))
     keys = [one.key for one in found]
     print_lines(out, chain.from_iterable(over_studies(work, folder, keys, shared=shared)))
 
@@ -257,15 +257,29 @@ def _screen(out: Console) -> Screen:
     return Screen(out.width, out.encoding, plain=not stands_out(out))
 
 
+def _lines_here(index: Index, key: str, options: ReportOptions, screen: Screen) -> list[Line]:
+    """What a terminal shows of a study; its commands act on the results that were read."""
+    from ablate.report.publish import lines_from, tables_of
+
+    def here(lines: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(aimed(line, index.results) for line in lines)
+
+    tables = [
+        replace(table, headline=here(table.headline), footer=here(table.footer))
+        for table in tables_of(index, key, options)
+    ]
+    return list(lines_from(tables, screen))
+
+
 def _rendered(
     folder: Path, found: list[IndexedStudy], options: ReportOptions, chosen: Format
 ) -> str:
     from ablate.report import render
     from ablate.report.many import over_studies
-    from ablate.report.publish import tables_of
+    from ablate.report.publish import tables_for_others
 
     keys = [one.key for one in found]
-    tables = over_studies(partial(tables_of, options=options), folder, keys, shared=False)
+    tables = over_studies(partial(tables_for_others, options=options), folder, keys, shared=False)
     return render([table for own in tables for table in own], chosen, options.engine)
 
 

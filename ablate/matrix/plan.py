@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ablate.matrix.identity import canonical
-from ablate.methods.catalog import by_content
+from ablate.methods.catalog import by_content, name_without_path
 from ablate.methods.metrics import Metric
 from ablate.methods.parts import Value
 from ablate.methods.session import JobConfig
@@ -118,6 +118,13 @@ class StudyPlan:
         content = [*names, by_content(self.overrides), dict(self.baseline)]
         digest = hashlib.sha256(canonical(content).encode()).hexdigest()
         return f"{self.name}-{self.profile}-{digest[:12]}"
+
+    def for_others(self) -> StudyPlan:
+        """The same plan, key included, without where the user's own data lie on this machine."""
+        if "data" not in self.overrides:
+            return self
+        data = {"data": name_without_path(str(self.overrides["data"]))}
+        return dataclasses.replace(self, overrides={**self.overrides, **data})
 
     def to_json(self) -> dict[str, Any]:
         """Plain types; `from_json` gives the equal plan back."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ablate.errors import InputError, Problem, did_you_mean
 from ablate.methods.image_folder import read_image_folder
@@ -195,6 +195,14 @@ def by_content(overrides: Mapping[str, Value]) -> dict[str, Value]:
     """Overridden settings for an id: those of --set, "data" among them by its `content_name`."""
     data = {"data": content_name(str(overrides["data"]))} if "data" in overrides else {}
     return {**overrides, **data}
+
+
+def name_without_path(name: str) -> str:
+    """A data set's name for readers elsewhere: "folder:/my/set@64" → "folder:set@64"."""
+    for family in (FOLDER, ARRAYS):
+        if name.startswith(family):
+            return f"{family}{PurePath(name.removeprefix(family)).name}"
+    return name
 
 
 def located(name: str, path: Path | None) -> str:

@@ -56,10 +56,17 @@ class Screen:
 
 
 def tables_of(index: Index, key: str, options: ReportOptions) -> list[Table]:
-    """Tables of a study."""
+    """Tables of a study, as a user of this machine sees them."""
     from ablate.store.query import study_results
 
     return tables_from(study_results(index, key), options)
+
+
+def tables_for_others(index: Index, key: str, options: ReportOptions) -> list[Table]:
+    """Tables of a study for a file, which names no folder of this machine."""
+    from ablate.store.query import study_results
+
+    return tables_from(study_results(index, key).for_others(), options)
 
 
 def tables_from(results: StudyResults, options: ReportOptions) -> list[Table]:
@@ -73,13 +80,8 @@ def tables_from(results: StudyResults, options: ReportOptions) -> list[Table]:
     ]
 
 
-def lines_of(index: Index, key: str, options: ReportOptions, screen: Screen) -> list[Line]:
-    """What a terminal, a file or a pipe shows of the tables of a study."""
-    return list(lines_from(tables_of(index, key, options), screen))
-
-
 def lines_from(tables: Sequence[Table], screen: Screen) -> Iterator[Line]:
-    """What a terminal shows of tables."""
+    """What a terminal, a file or a pipe shows of tables."""
     from ablate.console import grids_lines
     from ablate.report.renderers.terminal import grid_of
 
@@ -99,7 +101,7 @@ def page_of(
     from ablate.report.page.build import page
     from ablate.store.query import job_states, seconds_worked, study_results
 
-    results = study_results(index, key)
+    results = study_results(index, key).for_others()
     text = page(
         results,
         job_states(index, key),
@@ -125,7 +127,7 @@ def figures_of(
     from ablate.report.figures.draw import planned_figures
     from ablate.store.query import study_results
 
-    results = study_results(index, key)
+    results = study_results(index, key).for_others()
     curves = _curves(index, results.plan, options)
     selection = options.selection
     planned = planned_figures(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ablate.errors import Remedy, StoreError
@@ -14,10 +16,11 @@ from ablate.store.looks import FOLDER as LOOKS
 from ablate.store.rebuild import rebuild
 from ablate.store.results_format import FILE as FORMAT_FILE
 from ablate.store.rundir import run_directories
-from ablate.store.studies import document_path
+from ablate.store.studies import document_path, read_document
 
 _JOB_FILES = ("config.json", "events.jsonl", "result.json")
-_ABOUT_A_MACHINE = ("host", "pid", "process_start")
+_ABOUT_A_MACHINE = ("host", "pid", "process_start", "traceback")
+_ABOVE = re.compile(r"(?<![\w/:.])/(?:[^/\s\"']+/)+")  #: the folders of an absolute path
 _MOST_BYTES = 256 * MIB
 
 
@@ -57,10 +60,11 @@ def restore(results: Path, files: Mapping[str, bytes]) -> tuple[int, list[str]]:
 
 
 def _files(results: Path, key: str, jobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    document = document_path(results, key)
-    for path, depth in ((results / FORMAT_FILE, 0), (document, 1)):
-        content = Folder(path.parent, depth).read(path.name, most_bytes=_MOST_BYTES)
-        yield path.relative_to(results).as_posix(), content
+    yield FORMAT_FILE, Folder(results, depth=0).read(FORMAT_FILE, most_bytes=_MOST_BYTES)
+    path = document_path(results, key)
+    document = read_document(path)
+    plan = document.plan.for_others()
+    yield path.relative_to(results).as_posix(), replace(document, plan=plan).content()
     looks = Folder(results / LOOKS, depth=1)
     for name in looks.names() if looks.path.is_dir() else ():
         if name.endswith(".json") and not name.startswith("."):
@@ -76,7 +80,7 @@ def _files(results: Path, key: str, jobs: Sequence[str]) -> Iterator[tuple[str, 
 
 
 def _anonymous(events: bytes, job: str) -> bytes:
-    """The events without what names a machine."""
+    """The events without what names a machine, or the folders of its user."""
     lines = []
     for number, line in enumerate(events.splitlines(), start=1):
         try:
@@ -88,5 +92,7 @@ def _anonymous(events: bytes, job: str) -> bytes:
             ).helped_by(Remedy("show", (short(job),))) from error
         known = isinstance(event, dict)
         kept = {k: v for k, v in event.items() if k not in _ABOUT_A_MACHINE} if known else event
+        if known and isinstance(kept.get("message"), str):
+            kept["message"] = _ABOVE.sub("", kept["message"])
         lines.append(json.dumps(kept, ensure_ascii=False).encode() + b"\n")
     return b"".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ablate.matrix.plan import StudyPlan
@@ -60,6 +60,10 @@ class StudyResults:
     teachers: tuple[TeacherRun, ...]
     facts: Mapping[str, tuple[str, ...]]  #: "device", "torch", ... -> distinct values, sorted
     looks: tuple[Look, ...] = ()  #: on record in the results folder, of all studies
+
+    def for_others(self) -> StudyResults:
+        """The same results for a file that leaves this machine; see `StudyPlan.for_others`."""
+        return replace(self, plan=self.plan.for_others())
 
     def values(self, metric: str, pair: str) -> dict[str, dict[int, float]]:
         """Row -> seed -> finite value of the last epoch, of the jobs that are done."""

@@ -29,6 +29,11 @@ class StudyDocument:
     plan: StudyPlan
     registered: float  #: unix time when it was last asked for
 
+    def content(self) -> bytes:
+        """What the file holds."""
+        document = {"registered": self.registered, "plan": self.plan.to_json()}
+        return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+
 
 def write_document(results: Path, document: StudyDocument) -> None:
     """Write a study document atomically; OSError as the system gives it."""
@@ -36,8 +41,7 @@ def write_document(results: Path, document: StudyDocument) -> None:
     write_format(results)
     folder = Folder(path.parent, depth=1)
     folder.make()
-    content = {"registered": document.registered, "plan": document.plan.to_json()}
-    folder.write(path.name, json.dumps(content, ensure_ascii=False).encode() + b"\n")
+    folder.write(path.name, document.content())
 
 
 def read_document(path: Path) -> StudyDocument:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,6 +99,26 @@ def test_tables_into_a_file_whose_ending_says_the_format(report, tmp_path):
     assert '<meta charset="utf-8">' in text
     assert f"<body>\n{report('--format', 'html')}</body>" in text
     assert '".pdf" names no format' in report("--out", tmp_path / "table.pdf", code=2)
+
+
+def test_commands_lead_to_the_folder_that_was_read_and_files_name_none(report, tmp_path):
+    data = {"data": "folder:/home/else/Bilder@16"}
+    folder = make_results(tmp_path / "a b", overrides=data)
+    shown = " ".join(report("symmetry", *TOP1, folder=folder).split())
+    [command] = re.findall("`ablate run ([^`]*)`", shown)
+    assert command.endswith(f" --results '{folder}'")
+    assert "folder:/home/else/Bilder@16" in command
+    assert shown.count("/home/else") == 1, "footers name no folder"
+    files = [tmp_path / name for name in ("t.md", "t.tex", "t.json", "t.html", "t.txt")]
+    for file in files:
+        report("symmetry", "--out", file, folder=folder)
+    page = tmp_path / "page.html"
+    report("symmetry", "--html", page, folder=folder)
+    for file in (*files, page):
+        text = file.read_text()
+        assert "/home/else" not in text, file
+        assert "--results" not in text, file
+    assert "folder:Bilder@16" in files[0].read_text()
 
 
 def test_page(report, tmp_path):

@@ -21,9 +21,12 @@ TOP1 = ((94.31, 93.92, 94.65), (94.02, 93.99, 94.33), (93.87, None, 94.6))  #: N
 
 
 def make_results(
-    results: Path, variants=SYMMETRY, name="symmetry", profile="quick", code="c0de"
+    results: Path, variants=SYMMETRY, name="symmetry", profile="quick", code="c0de", **changes
 ) -> Path:
-    """Three variants, three seeds and a teacher; one run was interrupted, one diverged."""
+    """Three variants, three seeds and a teacher; one run was interrupted, one diverged.
+
+    `changes` replace fields of the plan.
+    """
     networks = {"teacher": "resnet20"}
     teacher = JobConfig("teacher", "teacher", "p:t", 0, {}, networks, "digits")
     _finish(_run(results, teacher), 96.0)
@@ -43,12 +46,13 @@ def make_results(
                         attempt=1,
                         time=12.0,
                         outcome=AttemptOutcome.DIVERGED,
-                        message="a loss became NaN",
+                        message="a loss became NaN in /home/somebody/data/x.npz",
+                        traceback='File "/home/somebody/train.py", line 1',
                     )
                 )
             else:
                 _finish(run, top1, interrupted=seed == 1)
-    plan = build({"top1": {}}, variants, name=name, profile=profile, code=code).plan
+    plan = build({"top1": {}}, variants, name=name, profile=profile, code=code, **changes).plan
     with Index.open(results, writable=True) as index:
         index.register(
             dataclasses.replace(plan, jobs=tuple(jobs), metrics=metrics("top1", "test_loss"))

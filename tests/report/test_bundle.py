@@ -71,6 +71,21 @@ def test_a_bundle_is_complete_and_recomputed(bundle: Path) -> None:
     assert checked.numbers > 100
 
 
+def test_no_folder_of_the_user_is_named(tmp_path: Path) -> None:
+    data = {"data": "folder:/home/somebody/Bilder mit Ümläuten@16", "lr": 0.1}
+    results = make_results(tmp_path / "results", overrides=data)
+    path = tmp_path / "symmetry.zip"
+    with Index.open(results) as index:
+        write_bundle(index, index.find_studies()[0].key, path)
+    files = unpacked(path)
+    assert not [name for name, content in files.items() if b"somebody" in content]
+    [study] = [content for name, content in files.items() if name.startswith("results/studies/")]
+    known = json.loads(study)["plan"]["overrides"]
+    assert known == {"data": "folder:Bilder mit Ümläuten@16", "lr": 0.1}
+    assert b"a loss became NaN in x.npz" in b"".join(files.values())
+    assert check_bundle(path).differences == ()
+
+
 def test_no_host_or_process_is_named(bundle: Path) -> None:
     events = [c for name, c in unpacked(bundle).items() if name.endswith("events.jsonl")]
     keys = {key for content in events for line in content.splitlines() for key in json.loads(line)}

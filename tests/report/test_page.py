@@ -125,7 +125,7 @@ def test_the_page_begins_with_the_whole_headline_and_says_it_once():
     text = page_of(two_pairs())
     assert text.count("1 of 4 comparisons differs") == 1
     header = text[: text.index("</header>")]
-    assert "4 jobs still to come: <code>ablate run symmetry --profile quick</code>" in header
+    assert "4 jobs are still to come: <code>ablate run symmetry --profile quick</code>" in header
 
 
 def test_jobs_say_how_long_they_took_and_what_they_cost():

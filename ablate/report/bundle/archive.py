@@ -6,8 +6,8 @@
     digests.json     SHA-256 of every other file
     results/         format.json, studies/, looks/ and per job config, events and result
 
-Host names and process numbers are left out of the events: reviews are blind. The same results give
-the same bytes.
+Host names, process numbers and folders of the user are left out: reviews are blind. The same
+results give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shlex
 import zipfile
 from pathlib import Path
 
@@ -62,13 +63,13 @@ def write_bundle(index: Index, key: str, path: Path) -> int:
     if running:
         message = f"{len(running)} of its {len(jobs)} jobs are running"
         raise InputError(Problem(key, "", message, "bundle it when they have ended"))
-    results = study_results(index, key)
+    results = study_results(index, key).for_others()
     own = study_files(index.results, key, [job.id for job in jobs])
     files = {RESULTS + name: content for name, content in own.items()}
     files[CHECKLIST] = checklist(results, jobs, seconds_worked(index)).encode()
     files |= report_files(results)
     files[README] = _TEXT.format(
-        title=results.plan.title, version=ablate.__version__, name=path.name
+        title=results.plan.title, version=ablate.__version__, name=shlex.quote(path.name)
     ).encode()
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     about = {"ablate": ablate.__version__, "study": key, "files": digests}

@@ -23,7 +23,7 @@ from ablate.methods.metrics import Metric
 from ablate.methods.parts import format_value
 from ablate.report.choices import Selection
 from ablate.report.figures.glyphs import font_families, in_first_font, with_lacking
-from ablate.report.tables.footer import value_text
+from ablate.report.tables.footer import other_overrides, value_text
 from ablate.report.tables.notation import Symbol, split
 from ablate.store.results import StudyResults
 
@@ -146,8 +146,7 @@ def measured_on(results: StudyResults, selection: Selection | None, metric: str 
     if "epochs" in plan.baseline:
         epochs = plan.baseline["epochs"]
         words.append(f"{format_value(epochs)} epoch{'s' * (epochs != 1)}")
-    changed = {k: v for k, v in plan.overrides.items() if k != "epochs"}
-    words += [f"{key} = {format_value(value)}" for key, value in changed.items()]
+    words += [f"{key} = {format_value(value)}" for key, value in other_overrides(plan).items()]
     if selection is not None:
         words.append(value_text(results, selection, metric))
     plural = "s" if len(plan.seeds) > 1 else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ablate.errors import Remedy
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.parts import format_value
 from ablate.report.tables.analysis import Analysis
@@ -211,7 +212,7 @@ def _untested(analysis: Analysis, cells: Sequence[Cell]) -> str:
     states = {cell.comparison.tested for cell in cells if cell.comparison}
     rows = f"{len(cells)} {_what(analysis)}s{_places(analysis, cells)}"
     if Tested.WAITING in states:
-        return f"Nothing is tested yet of {rows}: seeds are still to come."
+        return f"None of {rows} has been tested yet: some of the seeds have not ended."
     if states == {Tested.EMPTY}:
         return f"None of {rows} has a seed in common with the baseline."
     if Tested.FEW in states:
@@ -232,14 +233,16 @@ def _missing(analysis: Analysis, cells: Sequence[Cell]) -> str:
     plan = analysis.plan
     if still_open:
         jobs = f"{still_open} job{'s' * (still_open > 1)}"
-        return f"{jobs} still to come: `{run_again(plan)}` goes on."
+        verb = "are" if still_open > 1 else "is"
+        return f"{jobs} {verb} still to come: `{run_again(plan)}` continues."
     if any(c.comparison and c.comparison.tested is Tested.WAITING for c in cells):
-        return f"The rule of this study asks for more seeds: `{run_again(plan)}` goes on."
+        return f"The study's rule asks for more seeds: `{run_again(plan)}` continues."
     broken = (JobStatus.FAILED.value, JobStatus.BLOCKED.value)
     failed = sum(why in broken for cell in everything for _, why in cell.missing)
     if failed:
         jobs = f"{failed} job{'s' * (failed > 1)}"
-        return f"{jobs} failed: `ablate status {plan.name}` says why, `ablate retry` tries again."
+        status, retry = Remedy("status", (plan.name,)), Remedy("retry")
+        return f"{jobs} failed: `{status}` shows why, `{retry}` puts them back in the queue."
     return seeds_advice(analysis, cells)
 
 

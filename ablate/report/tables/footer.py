@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ablate.matrix.plan import StudyPlan
 from ablate.methods.lifecycle import JobStatus
-from ablate.methods.parts import format_value
+from ablate.methods.parts import Value, format_value
 from ablate.methods.script import TAKEN, Take
 from ablate.report.choices import Notes, Selection
 from ablate.report.tables.analysis import Analysis
@@ -103,7 +103,7 @@ def _ran(results: StudyResults, selection: Selection | None, metric: str = "") -
         for name, value in plan.profile_settings.items()
         if name != "epochs" and name not in plan.overrides
     ]
-    setting += [f"{key} = {format_value(value)}" for key, value in plan.overrides.items()]
+    setting += [f"{key} = {format_value(value)}" for key, value in other_overrides(plan).items()]
     if selection is not None and plan.profile:
         setting.append(value_text(results, selection, metric))
     setting.append(seeds_text(plan.seeds))
@@ -121,6 +121,12 @@ def value_text(results: StudyResults, selection: Selection, metric: str) -> str:
     taken = results.facts.get(f"{TAKEN}{metric}", ())
     words = [_TAKEN_WORDS[one] for one in taken if one in _TAKEN_WORDS]
     return " or ".join(words) or epoch_text(results.plan, selection)
+
+
+def other_overrides(plan: StudyPlan) -> dict[str, Value]:
+    """What --set changed, without what stands in a footer anyway: the data set and the epochs."""
+    known = {"data": plan.overrides.get("data"), "epochs": plan.baseline.get("epochs")}
+    return {k: v for k, v in plan.overrides.items() if k not in known or known[k] != v}
 
 
 def epoch_text(plan: StudyPlan, selection: Selection) -> str:

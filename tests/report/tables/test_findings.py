@@ -62,8 +62,8 @@ def test_diverged_seeds_come_first_and_nothing_better_is_claimed():
 @pytest.mark.parametrize("why", ["waiting", "running"])
 def test_what_is_still_to_come_is_not_tested(why):
     found = sentences(FLAT, [*UP[:3], why], NOISY, seeds=SEEDS)
-    assert found[0] == "Nothing is tested yet of 2 rows: seeds are still to come."
-    assert found[1] == "1 job still to come: `ablate run symmetry --profile quick` goes on."
+    assert found[0] == "None of 2 rows has been tested yet: some of the seeds have not ended."
+    assert found[1] == "1 job is still to come: `ablate run symmetry --profile quick` continues."
     assert found[2].startswith("So far, with 3 seeds of 4, L_pred only is 1.03 points above")
 
 
@@ -191,7 +191,7 @@ def test_many_rows_that_differ_are_counted_with_their_pairs():
 def test_what_is_not_tested_yet_says_on_which_pairs():
     waiting = [94.0, "waiting", "waiting", "waiting"]
     head = of_pairs([[FLAT] * 3, [waiting] * 3])
-    assert head == "Nothing is tested yet of 3 comparisons on all 3 pairs: seeds are still to come."
+    assert head.startswith("None of 3 comparisons on all 3 pairs has been tested yet: ")
 
 
 def test_words_that_nobody_should_have_to_decipher_are_gone():
