@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from operator import methodcaller
 from pathlib import Path
 
 from ablate.errors import InputError, Problem
@@ -107,7 +108,7 @@ def _fault_of_image(path: Path | str) -> str:
     from PIL import Image
 
     fault = ""
-    for look in (Image.Image.verify, Image.Image.load):
+    for look in (methodcaller("verify"), methodcaller("load")):
         try:
             with Image.open(path, formats=_readable()[1]) as image:
                 look(image)

@@ -237,7 +237,7 @@ def test_files_that_are_no_images_are_named_before_anything_runs(root: Path) -> 
     whole = sound.read_bytes()
     empty, cut, text = (sound.with_name(f"{name}.png") for name in ("empty", "cut", "text"))
     empty.touch()
-    cut.write_bytes(whole[: len(whole) // 2])
+    cut.write_bytes(whole[:45])  # its head is whole
     text.write_text("no image")
     for _ in range(2):  # what was refused is looked at again
         words = refusal(root)
