@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from ablate.methods.parts import Part, Value
 
 _SCHEMAS = Path(".ablate")  #: folder of the JSON Schemas, beside ablate.toml
+_USUAL_PAIRS = ("resnet110/resnet32",)  #: of a method that says none
 _STUDY_SCHEMA, _SETTINGS_SCHEMA = "study.schema.json", "settings.schema.json"
 
 
@@ -83,8 +86,11 @@ def new(
     Example: ablate new studies/temperature.toml --part temperature
     """
     from ablate.methods.method import NotFoundError
+    from ablate.study.parse import name_problem
 
-    target = path if path.suffix == ".toml" else path.with_name(f"{path.name}.toml")
+    target = path if path.suffix == ".toml" else path.parent / f"{path.name}.toml"
+    if wrong := name_problem(target):
+        raise InputError(Problem("STUDY", str(path), wrong, "studies/NAME.toml"))
     found = method_named(method, "--method")
     try:
         chosen = found.part(part) if part else found.parts[0]
@@ -98,31 +104,46 @@ def new(
 
 def _study(path: Path, method: Method, part: Part) -> str:
     """A study that changes one part, to the values that the method declares or allows."""
+    from ablate.study.plan_writing import method_name
+
+    other = next((one for one in method.parts if one is not part), part)
+    grid = [f"# parts.{one.name} = {_toml([one.baseline, *_others(one)])}" for one in (part, other)]
     text = _template("study.toml").format(
         schema=_schema_from(path),
         name=path.stem,
         title=part.label[:1].upper() + part.label[1:],
-        question=f"How much does the {part.label} matter?",
-        method=method.name,
+        question=f"What is the effect of the {part.label}?",
+        method=method_name(method, path.parent),
+        pairs=_toml(method.usual_pairs or _USUAL_PAIRS),
+        metrics=_toml([metric.label for metric in method.metrics[:1]]),
         part=part.name,
-        replacement=json.dumps(_others(part), ensure_ascii=False),
+        replacement=_toml(_others(part)),
+        grid="\n".join(dict.fromkeys(grid)),
     )
     if method.roles:
         return text
     kept = [line for line in text.splitlines(keepends=True) if not line.startswith("pairs")]
-    return "".join(kept).replace("[profiles.quick]\n", "# [profiles.quick]\n")
+    return "".join(kept).replace("[profiles.quick]\n", "# [profiles.quick]\n# seeds = [0]\n")
+
+
+def _toml(values: Sequence[Value]) -> str:
+    return json.dumps(list(values), ensure_ascii=False)
 
 
 def _others(part: Part) -> list[Value]:
-    """Values to start from: all others of a choice, else what REMOVE sets or half the baseline."""
+    """Values to start from: all others of a choice, else the first other number that is allowed."""
     from ablate.methods.parts import Choice, same
 
     if isinstance(part.allowed, Choice):
         others = [value for value in part.allowed.values if not same(value, part.baseline)]
         return [part.value_labels.get(value, value) for value in others]
-    if part.off is not None and not same(part.off, part.baseline):
-        return [part.off]
-    return [part.allowed.parse(type(part.baseline)(float(part.baseline) / 2))]
+    number, kind = float(part.baseline), type(part.baseline)
+    numbers = (kind(one) for one in (number / 2, number * 2, number + 1, number - 1))
+    for value in (part.off, part.on, *numbers):
+        with suppress(ValueError):
+            if not same(part.allowed.parse(value), part.baseline):
+                return [part.allowed.parse(value)]
+    return []
 
 
 def _schema_from(study: Path) -> str:

@@ -25,7 +25,6 @@ def bundle(
         typer.Argument(
             help="Name of a study, or its file.",
             show_default=False,
-            callback=study_name,
             autocompletion=complete.study_names,
         ),
     ],
@@ -46,9 +45,9 @@ def bundle(
     from ablate.report.filenames import safe_name
     from ablate.store.index import Index
 
-    folder = existing_results(results)
+    folder = existing_results(results, study)
     with Index.open(folder) as index:
-        key = index.find_study(study)
+        key = index.find_study(study_name(study) or study)
         (found,) = index.find_studies(key)
         path = out or Path(f"{safe_name(found.name)}.zip")
         jobs = write_bundle(index, key, path)

@@ -42,6 +42,11 @@ def study_name(study: str | None) -> str | None:
     return Path(study).stem if study and study.endswith(".toml") else study
 
 
+def _folder_of(study: str | None) -> Path | None:
+    """The folder of a study that is named by its file."""
+    return Path(study).parent if study and study.endswith(".toml") else None
+
+
 ResultsOption = Annotated[
     str | None,
     typer.Option("--results", metavar="DIR", help="Results folder; default from ablate.toml."),
@@ -59,7 +64,10 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the profile."),
 ]
 SeedsOption = Annotated[
-    str | None, typer.Option("--seeds", help="Seeds instead of the study's, such as 0-4 or 0,2,5.")
+    str | None,
+    typer.Option(
+        "--seeds", help="Seeds instead of the study's, such as 0-4 or 0,2,5; 3, is seed 3."
+    ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -77,7 +85,6 @@ StudyNameArgument = Annotated[
     typer.Argument(
         help="Name of a study, or its file.",
         show_default=False,
-        callback=study_name,
         autocompletion=complete.study_names,
     ),
 ]
@@ -218,8 +225,13 @@ def filled(option: str, text: str) -> str:
     return text
 
 
-def results_folder(results: str | None, settings: Settings | None = None) -> Path:
-    """--results, or what ablate.toml says: these settings, or those of the working directory."""
+def results_folder(
+    results: str | None, settings: Settings | None = None, *, beside: Path | None = None
+) -> Path:
+    """--results, or what ablate.toml says: these settings, or those of the working directory.
+
+    `beside`: the folder of a study, above which ablate.toml is looked for next, as a run does.
+    """
     if results is not None:
         return _in_utf_8(Path(filled("--results", results)))
     if settings is not None:
@@ -227,7 +239,7 @@ def results_folder(results: str | None, settings: Settings | None = None) -> Pat
     from ablate.study.settings import find_settings, load_settings
 
     try:
-        file = find_settings(Path())
+        file = find_settings(Path(), *([beside] if beside else []))
     except InputError as error:
         right = "`--results DIR` says where results are"
         raise InputError(replace(problem, right=right) for problem in error.problems) from None
@@ -269,11 +281,14 @@ def method_named(name: str, option: str) -> Method:
         raise InputError(Problem(option, "", error.message, error.right)) from None
 
 
-def existing_results(results: str | None) -> Path:
-    """The results folder of a command that only reads; InputError if there is none."""
+def existing_results(results: str | None, study: str | None = None) -> Path:
+    """The results folder of a command that only reads; InputError if there is none.
+
+    `study`: a name, or a file, whose results are looked for where its run puts them.
+    """
     from ablate.store.results_format import refuse_parent
 
-    folder = results_folder(results)
+    folder = results_folder(results, beside=_folder_of(study))
     if not folder.is_dir():
         raise InputError(Problem(str(folder), "", "no such results folder", "ablate run makes it"))
     refuse_parent(folder)
@@ -321,12 +336,18 @@ def _toml_value(text: str) -> TomlValue:
 
 
 def parse_seeds(text: str | None) -> list[int] | None:
-    """--seeds as numbers; InputError if it is anything else."""
+    """--seeds as numbers; InputError if it is anything else, or one number that may be a count."""
     if text is None:
         return None
     from ablate.study.seeds import parse_seed_text
 
     try:
-        return parse_seed_text(text)
+        seeds = parse_seed_text(text)
     except ValueError as error:
         raise InputError(Problem("--seeds", "", str(error))) from None
+    if text.strip().isdecimal() and seeds != [0]:
+        (number,) = seeds
+        count = f"0-{number - 1} for {number} seeds" if number > 1 else "0 for one seed"
+        message = f'"{number}" may be a seed or a number of seeds'
+        raise InputError(Problem("--seeds", "", message, f"{count}; {number}, for seed {number}"))
+    return seeds

@@ -16,6 +16,7 @@ from ablate.cli.common import (
     existing_results,
     format_of,
     guarded,
+    study_name,
 )
 from ablate.errors import InputError, Problem
 
@@ -63,9 +64,9 @@ def export(
         _to_mlflow(study, results, out)
         return
     chosen = format_ or (Format.JSON if out is None else format_of(out, ENDINGS))
-    folder = existing_results(results)
+    folder = existing_results(results, study)
     with Index.open(folder) as index:
-        records = export_records(index, study)
+        records = export_records(index, study_name(study))
     if out is None:
         typer.echo(_text(records, chosen), nl=False)
     else:
@@ -84,9 +85,9 @@ def _to_mlflow(study: str | None, results: str | None, out: Path | None) -> None
             Problem("--format", "mlflow", "needs a folder or a server",
                     "--out FOLDER, or MLFLOW_TRACKING_URI")
         )  # fmt: skip
-    folder = existing_results(results)
+    folder = existing_results(results, study)
     with Index.open(folder) as index:
-        records = export_records(index, study)
+        records = export_records(index, study_name(study))
     written, left = write_mlflow(records, folder, target)
     typer.echo(f"{target}: {written} runs written, {left} there already")
 

@@ -20,6 +20,7 @@ from ablate.cli.common import (
     existing_results,
     format_of,
     guarded,
+    study_name,
     tell,
 )
 from ablate.cli.report_options import (
@@ -94,7 +95,7 @@ def report(
         return
     _check_only_from(baseline, column, metric)
     options = replace(options, metric=metric[0] if metric else None, selection=epoch)
-    folder = existing_results(results)
+    folder, study = existing_results(results, study), study_name(study)
     found_here, many = _found(folder, study, everything=everything)
     written = _tables(folder, found_here, options, chosen, out, shared=many)
     for target, write in _pictures(html, figures):

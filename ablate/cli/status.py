@@ -18,6 +18,7 @@ from ablate.cli.common import (
     StudyNameArgument,
     existing_results,
     guarded,
+    study_name,
     tell,
 )
 from ablate.errors import InputError, Problem, did_you_mean
@@ -56,7 +57,7 @@ def status(
     """
     if sync:
         _sync(study, results)
-    folder = existing_results(results)
+    folder, study = existing_results(results, study), study_name(study)
     if as_json and watch:
         raise InputError(Problem("--watch", "", "prints no JSON", "one of --watch and --json"))
     if not watch:

@@ -28,9 +28,9 @@ def rows_not_tried(matrix: Matrix) -> list[str]:
     untried = [row for row in rows if row not in tried]
     if len(untried) == len(rows):
         message = f"no row of {matrix.plan.name} can be tried: {_NO_EPOCHS}"
-        right = (
-            f"`ablate run {matrix.plan.name} --seeds {matrix.plan.seeds[0]}` runs one seed whole"
-        )
+        first = matrix.plan.seeds[0]
+        seeds = f"{first}," if first else "0"  # 3 alone could be three seeds
+        right = f"`ablate run {matrix.plan.name} --seeds {seeds}` runs one seed whole"
         raise InputError(Problem("--smoke", "", message, right))
     return untried
 

@@ -97,8 +97,8 @@ def read_document(data: dict[str, Any], path: Path) -> Study:
         raise InputError([*problems[:MOST_PROBLEMS], Problem(str(path), "", more)])
     study = Study(path, file, problems)
     _check_decided(study)
-    if not _NAME.fullmatch(path.stem):
-        study.problem("", "a study is named by its file, which may use A-Z a-z 0-9 _ . -")
+    if wrong_name := name_problem(path):
+        study.problem("", wrong_name)
     wrong = {problem.key for problem in problems}
     for key, right in (("title", "a line for the table's head"), ("method", 'such as "cocord"')):
         if key not in present:
@@ -113,6 +113,13 @@ def read_document(data: dict[str, Any], path: Path) -> Study:
     if not file.method:
         study.check()
     return study
+
+
+def name_problem(path: Path) -> str:
+    """Why no study can have this file; "" if one can."""
+    if _NAME.fullmatch(path.stem):
+        return ""
+    return "a study is named by its file, which may use A-Z a-z 0-9 _ . -"
 
 
 def _check_decided(study: Study) -> None:

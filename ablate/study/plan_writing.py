@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ablate.methods.method import Method
 from ablate.methods.parts import Part, Value
+from ablate.methods.registry import is_users
 from ablate.study.plan_document import PlannedAblation
 from ablate.study.plan_matching import one_line
 from ablate.study.plan_study import ACTIONS, PlannedStudy
@@ -120,10 +121,12 @@ def _written(part: Part, value: Value) -> Value:
 
 def method_name(method: Method, folder: Path) -> str:
     """The method's name as a study in `folder` writes it: a file is told from there."""
-    path, colon, attribute = method.name.rpartition(":")
-    if not colon:
+    if not is_users(method.name):
         return method.name
-    return f"{os.path.relpath(Path(path).resolve(), folder.resolve())}:{attribute}"
+    path, colon, attribute = method.name.rpartition(".py:")
+    path = f"{path}.py" if colon else attribute
+    place = Path(os.path.relpath(Path(path).resolve(), folder.resolve())).as_posix()
+    return f"{place}:{attribute}" if colon else place
 
 
 def _question(plan: PlannedAblation) -> tuple[str, str]:

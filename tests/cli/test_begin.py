@@ -63,6 +63,59 @@ def test_new_studies_expand_for_every_part(empty: Path) -> None:
     assert "already" in CliRunner().invoke(app, ["new", "studies/lr.toml"]).stderr
 
 
+SCRIPT = """title = "Tiny net"
+command = ["{python}", "fit.py", "--seed={seed}"]
+code = ["fit.py"]
+[[metric]]
+name = "loss"
+label = "Validation loss"
+better = "lower"
+pattern = 'loss=([0-9.]+)'
+[[part]]
+name = "layers"
+label = "hidden layers"
+baseline = 1
+minimum = 1
+flag = "--layers"
+[[part]]
+name = "decay"
+baseline = 0.0
+minimum = 0
+flag = "--decay"
+"""
+
+
+def test_a_new_study_of_a_script_speaks_of_that_script(empty: Path) -> None:
+    call("init")
+    (empty / "net.toml").write_text(SCRIPT)
+    (empty / "fit.py").touch()
+    for part in ("layers", "decay"):
+        call("new", f"studies/{part}", "--method", "net.toml", "--part", part)
+        plan = ablate.expand(f"studies/{part}.toml").plan
+        assert [metric.name for metric in plan.metrics] == ["loss"]
+        assert len(plan.variants) == 2
+    text = (empty / "studies" / "layers.toml").read_text()
+    assert "parts.decay" in text
+    assert "momentum" not in text
+    assert "much does" not in text
+
+
+@pytest.mark.parametrize("method", ["cocord", "kd", "crd", "student"])
+def test_new_studies_expand_for_every_method(method: str, empty: Path) -> None:
+    call("init")
+    call("new", "studies/first", "--method", method)
+    matrix = ablate.expand("studies/first.toml")
+    assert len(matrix.plan.variants) > 1
+
+
+@pytest.mark.parametrize("name", ["..", ".", "/", "studies/..", "übung"])
+def test_a_new_study_needs_a_name_that_a_study_can_have(name: str, empty: Path) -> None:
+    done = CliRunner().invoke(app, ["new", name])
+    assert done.exit_code == 2
+    assert "named by its file" in done.stderr
+    assert list(empty.iterdir()) == []
+
+
 @pytest.mark.parametrize("method", [method.name for method in installed()])
 def test_parts_are_listed_for_people_and_programs(method: str) -> None:
     record = json.loads(call("parts", method, "--json"))

@@ -19,7 +19,7 @@ def told(call, argument) -> str:
 def test_seeds() -> None:
     assert parse_seeds(None) is None
     assert parse_seeds("0, 1,2,") == [0, 1, 2]
-    assert parse_seeds(str(2**63 - 1)) == [2**63 - 1]
+    assert parse_seeds(f"{2**63 - 1},") == [2**63 - 1]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,16 @@ def test_seeds() -> None:
 )
 def test_what_is_no_list_of_seeds(text: str, words: str) -> None:
     assert words in told(parse_seeds, text)
+
+
+@pytest.mark.parametrize(("text", "count"), [("3", "0-2"), (" 1 ", "0 for one seed")])
+def test_one_number_is_no_list_of_seeds(text: str, count: str) -> None:
+    said = told(parse_seeds, text)
+    assert "--seeds" in said
+    assert count in said
+    assert f"{text.strip()}," in said
+    assert parse_seeds(f"{text.strip()},") == [int(text)]
+    assert parse_seeds("0") == [0]
 
 
 def test_every_wrong_seed_is_named() -> None:

@@ -118,6 +118,22 @@ def test_another_method_is_looked_up_in_its_own_words(plan: Path) -> None:
     assert '"cocord"' in call("plan.md", "--method", "cocrd", code=2)[1]
 
 
+def test_a_script_is_found_from_the_folder_of_the_studies(plan: Path) -> None:
+    Path("net.toml").write_text(
+        'title = "Net"\ncommand = ["{python}", "fit.py", "{seed}"]\ncode = ["fit.py"]\n'
+        '[[metric]]\nname = "acc"\npattern = "acc=([0-9.]+)"\nbetter = "higher"\n'
+        '[[part]]\nname = "lr"\nbaseline = 0.1\nabove = 0\nflag = "--lr"\n'
+    )
+    Path("fit.py").touch()
+    CliRunner().invoke(app, ["init"])
+    plan.write_text(
+        "### Rate\n- **Ablated Part**: lr\n- **Action**: REPLACE\n- **Replacement**: 0.2\n"
+    )
+    stdout, _ = call("plan.md", "--method", "net.toml", "--to", "made")
+    assert "next: `ablate run made/rate.toml`" in stdout
+    assert 'method = "../net.toml"' in Path("made/rate.toml").read_text()
+
+
 def test_a_plan_that_is_run_leads_to_the_import(plan: Path) -> None:
     CliRunner().invoke(app, ["init"])
     refused = CliRunner().invoke(app, ["run", "plan.md"])

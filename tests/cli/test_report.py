@@ -45,6 +45,20 @@ def test_tables_are_the_default(report):
     assert "1 diverged" in text
 
 
+@pytest.mark.parametrize("command", ["report", "status", "export", "bundle"])
+def test_a_study_named_by_its_file_is_found_from_anywhere(command, tmp_path, monkeypatch):
+    make_results(tmp_path / "project" / "results")
+    (tmp_path / "project" / "ablate.toml").write_text('[profiles.quick]\ndata = "digits"\n')
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    told = CliRunner().invoke(app, [command, str(tmp_path / "project" / "symmetry.toml")])
+    assert told.exit_code == 0, told.output
+    assert "symmetry" in told.stdout
+    refused = CliRunner().invoke(app, [command, str(tmp_path / "nowhere" / "symmetry.toml")])
+    assert refused.exit_code == 2
+    assert "--results" in refused.stderr
+
+
 def test_the_study_that_was_run_last_is_the_default(report, tmp_path):
     folder = make_results(tmp_path / "results", name="first")
     make_results(folder, name="last")

@@ -195,7 +195,7 @@ def test_a_stopped_fork_server_keeps_nobody_waiting(workshop: Workshop) -> None:
     fork_server(run).send_signal(signal.SIGSTOP)
     signal_worker(worker)
     assert workshop.finish(run).returncode == 0, "another one was started"
-    run = workshop.start("run", study, "--seeds", "1", "--set", "pause=20")
+    run = workshop.start("run", study, "--seeds", "1,", "--set", "pause=20")
     workshop.workers()
     fork_server(run).send_signal(signal.SIGSTOP)
     run.send_signal(signal.SIGINT)
