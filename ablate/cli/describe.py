@@ -40,14 +40,15 @@ def status_lines(jobs: Iterable[JobState]) -> Iterator[str]:
         where = f"epoch {job.epoch}" if job.epoch and job.status != "done" else ""
         tries = f"{job.attempts} attempt{'s' * (job.attempts != 1)}" if job.attempts else ""
         details = "  ".join(filter(None, (tries, where)))
-        yield f"  {short(job.id)}  {job.status:11}  {_in_words(job)}  {details}"
+        yield f"  {short(job.id)}  {job.status:11}  {job_in_words(job)}  {details}"
         for resumption in job.resumptions:
             yield f"      {resumed(resumption)}"
         if job.error:
             yield f"      {job.error}"
 
 
-def _in_words(job: JobState | PlannedJob) -> str:
+def job_in_words(job: JobState | PlannedJob) -> str:
+    """What a job is, in words: "τ = 0.2, resnet14/resnet8, seed 1"."""
     what = job.variant or job.kind.replace("_", " ")
     return ", ".join(filter(None, (what, job.pair, f"seed {job.seed}")))
 
@@ -70,7 +71,7 @@ def job_record(job: JobDetails) -> dict[str, Any]:
         "config": None if job.config is None else asdict(job.config),
         "attempts": [asdict(attempt) for attempt in job.history.attempts],
         "result": None if job.result is None else asdict(job.result),
-        "error": job.history.error,
+        "error": job.gone or job.history.error,
         "damaged_events": job.damaged,
     }
 
@@ -80,15 +81,15 @@ def job_lines(job: JobDetails) -> Iterator[str]:
     yield f"job      {job.id}"
     yield f"status   {job.status}"
     for key, planned in job.rows:
-        yield f"study    {key}: {_in_words(planned)}"
+        yield f"study    {key}: {job_in_words(planned)}"
     yield f"folder   {job.path}"
     yield f"log      {job.path / 'log.txt'}"
     for attempt in job.history.attempts:
         yield from _attempt_lines(attempt)
     if job.result:
         yield from _result_lines(job.result)
-    elif job.history.error:
-        yield f"error    {job.history.error}"
+    elif error := job.gone or job.history.error:
+        yield f"error    {error}"
     if job.doubt:
         yield f"doubt    {job.doubt}"
     facts = {**job.history.facts, **(job.result.facts if job.result else {})}

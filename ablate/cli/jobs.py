@@ -25,6 +25,7 @@ from ablate.errors import InputError, Problem, StoreError
 from ablate.matrix.identity import short
 
 if TYPE_CHECKING:
+    from ablate.store.query import JobDetails
     from ablate.store.rundir import RunDirectory
 
 _SHOWN = 16 * 2**20  #: bytes of a log that are printed at most: those at its end
@@ -120,23 +121,29 @@ def _read_log(run: RunDirectory, position: int) -> bytes:
 
 def _silent(run: RunDirectory, results: Path) -> str:
     """Why there is nothing in a job's log."""
-    standing, started = _standing(run, results)
-    if started:
+    found = _details(run, results)
+    if found.gone:
+        return f"job {short(run.id)} {found.gone}"
+    if found.history.attempts:
         return f"job {short(run.id)} has printed nothing"
-    return f"{standing}; it has not run yet"
+    return f"{_standing(found)}; it has not run yet"
 
 
-def _standing(run: RunDirectory, results: Path) -> tuple[str, bool]:
-    """How a job stands, in a sentence, and whether it was ever started."""
-    from ablate.methods.lifecycle import JobStatus
+def _details(run: RunDirectory, results: Path) -> JobDetails:
     from ablate.store import query
     from ablate.store.index import Index
-    from ablate.store.states import BLOCKED
 
     with Index.open(results) as index:
-        found = query.job(index, run.id)
-    why = f", for {BLOCKED}" if found.status is JobStatus.BLOCKED else ""
-    return f"job {short(run.id)} is {found.status}{why}", bool(found.history.attempts)
+        return query.job(index, run.id)
+
+
+def _standing(job: JobDetails) -> str:
+    """How a job stands, in a sentence."""
+    from ablate.methods.lifecycle import JobStatus
+    from ablate.store.states import BLOCKED
+
+    why = f", for {BLOCKED}" if job.status is JobStatus.BLOCKED else ""
+    return f"job {short(job.id)} is {job.status}{why}"
 
 
 def _may_grow(run: RunDirectory, results: Path) -> bool:
@@ -198,7 +205,7 @@ def retry(
     if as_json:
         print_json({"requeued": [run.id for run in changed]})
     if not changed:
-        why = "no job failed or diverged" if job is None else _standing(runs[0], folder)[0]
+        why = "no job failed or diverged" if job is None else _standing(_details(runs[0], folder))
         tell(f"nothing to requeue: {why}", err=as_json)
 
 

@@ -70,6 +70,7 @@ def read_earlier(matrix: Matrix, results: Path) -> Earlier:
         studies=known.studies,
         modules=known.modules,
         progress=_progress(matrix, past),
+        gone=known.gone,
     )
 
 

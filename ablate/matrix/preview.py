@@ -18,6 +18,7 @@ from ablate.matrix.reasons import EarlierConfigs, reason
 from ablate.methods.session import JobConfig
 
 _HOUR = 3600.0
+_MOST_NAMED = 3  #: jobs that a notice names
 
 
 class PreviewState(StrEnum):
@@ -56,6 +57,8 @@ class Earlier:
     modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Digest of code -> module -> its digest, of earlier studies."""
     progress: Mapping[str, float] = field(default_factory=dict)  #: job -> share that is behind it
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """How each job stood whose folder was removed: "was done; its folder is gone"."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ def preview(matrix: Matrix, earlier: Earlier, machine: DevicesAtHand) -> Preview
         wall_clock_s=wall_clock(times, upstream, machine.slots) if complete else None,
         disk_bytes=_whole(_sum(sizes)),
         warnings=tuple(_warnings(matrix, running, total, machine, large=large)),
-        notices=matrix.notices,
+        notices=(*matrix.notices, *_gone(running, earlier)),
         large_unknown=large,
     )
 
@@ -187,7 +190,9 @@ def _job(
 ) -> PreviewJob:
     state = earlier.states.get(job.id, PreviewState.NEW)
     others = tuple(name for name in earlier.studies.get(job.id, ()) if name != study)
-    why = reason(config, known) if state is PreviewState.NEW else ""
+    why = ""
+    if state is PreviewState.NEW:
+        why = earlier.gone.get(job.id) or reason(config, known)
     if state is PreviewState.RESUMABLE:
         why = "begun, and not done"
     cost = table.cost(config) if state.runs else Cost()
@@ -223,6 +228,15 @@ def _sum(values: Iterable[float | None]) -> float | None:
     values = list(values)
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
+
+
+def _gone(running: Sequence[PreviewJob], earlier: Earlier) -> list[str]:
+    """A notice of jobs that run again because their folders were removed."""
+    gone = [job.short_id for job in running if job.id in earlier.gone]
+    if not gone:
+        return []
+    named = ", ".join(gone[:_MOST_NAMED]) + ", ..." * (len(gone) > _MOST_NAMED)
+    return [f"the folders of {len(gone)} jobs that ran before are gone: {named}"]
 
 
 def _whole(value: float | None) -> int | None:

@@ -125,16 +125,25 @@ def leave_out(connection: Connection, there: Set[str]) -> None:
 
     A view of the same name hides the table; it lives in memory and in this connection only.
     """
-    ids = connection.exec_driver_sql("SELECT id FROM main.jobs").scalars()
-    gone = [(name,) for name in ids if name not in there]
+    known = connection.exec_driver_sql("SELECT id, status FROM main.jobs").all()
+    gone = [tuple(row) for row in known if row.id not in there]
     if not gone:
         return
-    connection.exec_driver_sql("CREATE TEMP TABLE gone_jobs (id PRIMARY KEY)")
-    connection.exec_driver_sql("INSERT INTO gone_jobs VALUES (?)", gone)
+    connection.exec_driver_sql("CREATE TEMP TABLE gone_jobs (id PRIMARY KEY, status)")
+    connection.exec_driver_sql("INSERT INTO gone_jobs VALUES (?, ?)", gone)
     connection.exec_driver_sql(
         "CREATE TEMP VIEW jobs AS SELECT * FROM main.jobs"
         " WHERE id NOT IN (SELECT id FROM gone_jobs)"
     )
+
+
+def gone_jobs(connection: Connection) -> dict[str, str]:
+    """How each job stood that `leave_out` hides: "was done; its folder is gone"."""
+    tables = connection.exec_driver_sql("SELECT name FROM sqlite_temp_master").scalars()
+    if "gone_jobs" not in tables:
+        return {}
+    rows = connection.exec_driver_sql("SELECT id, status FROM gone_jobs").all()
+    return {row.id: f"was {row.status}; its folder is gone" for row in rows}
 
 
 def refuse_not_plain(database: Path) -> None:

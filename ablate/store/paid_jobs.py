@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select
 
 from ablate.methods.lifecycle import JobStatus
-from ablate.store import schema
+from ablate.store import connect, schema
 from ablate.store.index import Index
 from ablate.store.processes import Alive, is_alive
 from ablate.store.states import job_status, parsed
@@ -41,6 +41,8 @@ class EarlierJobs:
     studies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: job -> studies' names
     modules: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Digest of code -> module -> its digest, as the studies' plans have it."""
+    gone: Mapping[str, str] = field(default_factory=dict)
+    """How each job stood whose folder was removed since."""
 
 
 def earlier_jobs(index: Index, alive: Alive = is_alive) -> EarlierJobs:
@@ -68,7 +70,8 @@ def _earlier_jobs(connection: Connection, alive: Alive) -> EarlierJobs:
     for job, name in connection.execute(query.distinct()):
         names.setdefault(job, {})[name] = None
     studies = {job: tuple(found) for job, found in names.items()}
-    return EarlierJobs(tuple(reversed(jobs)), studies, _modules(connection))
+    gone = connect.gone_jobs(connection)
+    return EarlierJobs(tuple(reversed(jobs)), studies, _modules(connection), gone)
 
 
 def _modules(connection: Connection) -> dict[str, dict[str, str]]:

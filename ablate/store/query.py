@@ -16,7 +16,7 @@ from ablate.errors import StoreError
 from ablate.matrix.plan import PlannedJob, StudyPlan
 from ablate.methods.lifecycle import JobStatus
 from ablate.methods.session import JobConfig
-from ablate.store import schema
+from ablate.store import connect, schema
 from ablate.store.history import JobHistory, history
 from ablate.store.index import Index
 from ablate.store.ingest import contradiction, events_beside
@@ -107,6 +107,7 @@ class JobDetails:
     result: JobResult | None
     damaged: int  #: lines of its event log that cannot be read
     doubt: str = ""  #: what its event log lacks, or says otherwise than its result
+    gone: str = ""  #: how it stood before its folder was removed; "" if it was not
 
 
 def studies(index: Index, alive: Alive = is_alive) -> list[StudySummary]:
@@ -132,14 +133,14 @@ def seconds_worked(index: Index) -> dict[str, float]:
 def job(index: Index, identifier: str, alive: Alive = is_alive) -> JobDetails:
     """Everything about the job of this full id; StoreError if its files cannot be read."""
     run = RunDirectory.of(index.results, identifier)
-    rows, status = index.read(partial(_job, identifier=identifier, alive=alive))
+    rows, status, gone = index.read(partial(_job, identifier=identifier, alive=alive))
     result = run.result()
     log, unread = events_beside(run, result)
     config = run.config() if (run.path / "config.json").exists() else None
     job_history = history(log.events, done=result is not None)
     doubt = unread or contradiction(run, log, result)
     return JobDetails(
-        identifier, run.path, status, rows, config, job_history, result, log.damaged, doubt
+        identifier, run.path, status, rows, config, job_history, result, log.damaged, doubt, gone
     )
 
 
@@ -183,6 +184,7 @@ def _job_states(connection: Connection, key: str, alive: Alive) -> list[JobState
         ).where(_PLANNED.study == key)
     ).all()
     found = statuses((row[: len(STATE_COLUMNS)] for row in rows), alive)
+    gone = connect.gone_jobs(connection)
     resumed = _resumptions(connection, key)
     return [
         JobState(
@@ -194,7 +196,7 @@ def _job_states(connection: Connection, key: str, alive: Alive) -> list[JobState
             found[row.job],
             row.attempts or 0,
             tuple(resumed.get(row.job, ())),
-            error_text(row.status, row.error, found[row.job]),
+            gone.get(row.job) or error_text(row.status, row.error, found[row.job]),
             row.device or "",
             row.last_epoch or 0,
             row.last_step or 0,
@@ -233,7 +235,7 @@ def _seconds_worked(connection: Connection) -> dict[str, float]:
 
 def _job(
     connection: Connection, identifier: str, alive: Alive
-) -> tuple[tuple[tuple[str, PlannedJob], ...], JobStatus]:
+) -> tuple[tuple[tuple[str, PlannedJob], ...], JobStatus, str]:
     rows = connection.execute(
         select(schema.study_jobs)
         .where(_PLANNED.job == identifier)
@@ -248,8 +250,9 @@ def _job(
         for row in rows
     )  # fmt: skip
     if planned:
-        return planned, known_statuses(connection, alive, planned[0][0])[identifier]
+        status = known_statuses(connection, alive, planned[0][0])[identifier]
+        return planned, status, connect.gone_jobs(connection).get(identifier, "")
     known = connection.execute(select(schema.jobs).where(_JOBS.id == identifier)).first()
     if known is None:
         raise StoreError(f"job {identifier} is not in the index")
-    return planned, job_status(known, alive)
+    return planned, job_status(known, alive), ""

@@ -16,11 +16,14 @@ from typer.testing import CliRunner
 from ablate.cli.app import app
 from ablate.execute.resume_proof import Proof, Trial
 from ablate.matrix.expand import expand
+from ablate.matrix.identity import short
 from ablate.matrix.plan import Matrix
 from ablate.store.files import TEMPORARY
+from ablate.store.rundir import run_directories
 from ablate.study.parse import read_study
 from ablate.study.settings import load_settings
 from tests.execute.toy_workshop import Workshop, signal_worker, until
+from tests.report.results_folder import make_results
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +264,26 @@ def test_reindex_gives_the_same_export(finished: Workshop) -> None:
     shutil.rmtree(stray)
     assert finished.records() == before
     assert not list(finished.results.rglob(f"*{TEMPORARY}"))
+
+
+def test_a_job_whose_folder_is_gone_was_done(tmp_path: Path) -> None:
+    results = make_results(tmp_path / "results")
+    (job,) = [run for run in run_directories(results) if run.config().kind == "teacher"]
+    shutil.rmtree(job.path)
+    archive = tmp_path / "symmetry.zip"
+    for command in (
+        ("status",), ("show", job.id), ("show", job.id, "--json"), ("logs", job.id),
+        ("bundle", "symmetry", "--out", str(archive)),
+    ):  # fmt: skip
+        told = CliRunner().invoke(app, [*command, "--results", str(results)])
+        assert told.exit_code == 0, told.output
+        assert "was done; its folder is gone" in told.output, command
+        assert "not run yet" not in told.output
+    assert "warning" in told.stderr
+    assert short(job.id) in told.stderr
+    assert "10 jobs, 1 of them without a result" in told.stdout
+    told = CliRunner().invoke(app, ["check", str(archive)])
+    assert "1 of 10" in told.stderr
 
 
 def test_a_folder_where_nothing_was_run_stays_as_it_is(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,10 @@ from typer.testing import CliRunner
 from ablate.cli.app import app
 from ablate.errors import InputError
 from ablate.report.bundle import recompute
-from ablate.report.bundle.archive import write_bundle
+from ablate.report.bundle.archive import without_result, write_bundle
 from ablate.report.bundle.recompute import check_bundle
 from ablate.store.index import Index
+from ablate.store.rundir import RunDirectory
 from tests.report.results_folder import make_results
 
 Files = dict[str, bytes]
@@ -84,6 +86,22 @@ def test_no_folder_of_the_user_is_named(tmp_path: Path) -> None:
     assert known == {"data": "folder:Bilder mit Ümläuten@16", "lr": 0.1}
     assert b"a loss became NaN in x.npz" in b"".join(files.values())
     assert check_bundle(path).differences == ()
+
+
+def test_jobs_without_a_result_are_counted_where_they_are_checked(tmp_path: Path) -> None:
+    results = make_results(tmp_path / "results")
+    with Index.open(results) as index:
+        key = index.find_studies()[0].key
+        jobs = write_bundle(index, key, tmp_path / "whole.zip")
+        assert without_result(jobs) == [], "a diverged job is an outcome"
+        shutil.rmtree(RunDirectory.of(results, jobs[-1].id).path)
+        jobs = write_bundle(index, key, tmp_path / "part.zip")
+    (lacking,) = without_result(jobs)
+    assert lacking.id == jobs[-1].id
+    assert "folder is gone" in lacking.error
+    assert check_bundle(tmp_path / "whole.zip").notices == ()
+    (notice,) = check_bundle(tmp_path / "part.zip").notices
+    assert "1 of 10" in notice
 
 
 def test_no_host_or_process_is_named(bundle: Path) -> None:

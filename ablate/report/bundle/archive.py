@@ -17,6 +17,7 @@ import io
 import json
 import shlex
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import ablate
@@ -26,6 +27,7 @@ from ablate.report.bundle.checklist import checklist
 from ablate.store.extract import study_files
 from ablate.store.files import atomic_write
 from ablate.store.index import Index
+from ablate.store.query import JobState
 from ablate.store.results import StudyResults
 
 DIGESTS, REPORT, TABLES, CHECKLIST, README = (
@@ -50,8 +52,8 @@ differs. Digests say that files are as they were written, not who wrote them.
 """
 
 
-def write_bundle(index: Index, key: str, path: Path) -> int:
-    """Write the archive of a study; returns how many jobs it holds.
+def write_bundle(index: Index, key: str, path: Path) -> list[JobState]:
+    """Write the archive of a study; returns its jobs, those without a result included.
 
     Raises InputError while jobs of the study are running, StoreError if files cannot be read or
     written.
@@ -79,7 +81,13 @@ def write_bundle(index: Index, key: str, path: Path) -> int:
         atomic_write(path, _packed(files))
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
-    return len(jobs)
+    return jobs
+
+
+def without_result(jobs: Iterable[JobState]) -> list[JobState]:
+    """Jobs whose outcome is not known: neither done nor diverged. Each once."""
+    known = (JobStatus.DONE, JobStatus.DIVERGED)
+    return [job for job in {job.id: job for job in jobs}.values() if job.status not in known]
 
 
 def report_files(results: StudyResults) -> dict[str, bytes]:

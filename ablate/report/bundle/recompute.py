@@ -22,7 +22,14 @@ from typing import Any
 
 import ablate
 from ablate.errors import InputError, Problem, StoreError
-from ablate.report.bundle.archive import DIGESTS, REPORT, RESULTS, TABLES, report_files
+from ablate.report.bundle.archive import (
+    DIGESTS,
+    REPORT,
+    RESULTS,
+    TABLES,
+    report_files,
+    without_result,
+)
 from ablate.store.extract import restore
 from ablate.store.index import Index
 
@@ -65,10 +72,9 @@ def check_bundle(path: Path) -> Checked:
         }
         jobs, wrong = restore(results, own)
         differences += wrong
-        computed = _computed(path, results, str(about.get("study", "")))
+        computed, notices = _computed(path, results, str(about.get("study", "")))
     found = list(_differences(report, json.loads(computed[REPORT]), ""))
     differences += [sentence for sentence in found if sentence]
-    notices = []
     if about.get("ablate") != ablate.__version__:
         notices.append(
             f"made by ablate {about.get('ablate')}, checked by {ablate.__version__}: words of the "
@@ -80,14 +86,19 @@ def check_bundle(path: Path) -> Checked:
     return Checked(str(study), jobs, len(found), tuple(differences), tuple(notices))
 
 
-def _computed(path: Path, results: Path, key: str) -> dict[str, bytes]:
-    from ablate.store.query import study_results
+def _computed(path: Path, results: Path, key: str) -> tuple[dict[str, bytes], list[str]]:
+    """The report made anew, and a notice on planned jobs without a result."""
+    from ablate.store.query import job_states, study_results
 
     try:
         with Index.open(results) as index:
-            return report_files(study_results(index, key))
+            files = report_files(study_results(index, key))
+            jobs = job_states(index, key)
     except (InputError, StoreError) as error:
         raise InputError(Problem(str(path), "results", f"holds no study {key}: {error}")) from error
+    lacking, planned = len(without_result(jobs)), len({job.id for job in jobs})
+    notice = f"{lacking} of {planned} planned jobs have no result in the bundle"
+    return files, [notice] if lacking else []
 
 
 def _unpacked(path: Path) -> dict[str, bytes]:
