@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from ablate.methods.lifecycle import BROKEN, JobStatus
+from ablate.methods.lifecycle import BROKEN, BROKEN_OFF, ERRORS, AttemptOutcome, JobStatus
 from ablate.store.query import JobState
 
 _OPEN = frozenset(JobStatus) - BROKEN - {JobStatus.DONE}
-_ENDED = frozenset({JobStatus.RUNNING, JobStatus.DONE, JobStatus.FAILED, JobStatus.DIVERGED})
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,7 @@ class Glance:
     running: int
     interrupted_jobs: int
     interruptions: int
+    errors: int  #: attempts that ended in an error
     resumptions: int
     begun_anew: int  #: attempts after the first that had no checkpoint to go on from
     lost_seconds: float  #: the most that one resumption had to do again
@@ -46,6 +46,8 @@ class Glance:
                 resumed += f", {self.begun_anew} began anew"
             lost = f", at most {self.lost_seconds:.1f} s of work lost" if self.resumptions else ""
             text += f"; {resumed}{lost}"
+        if self.errors:
+            text += f", {counted(self.errors, 'attempt')} ended in an error"
         state = f"{self.running} running" if self.running else "idle"
         left = "" if self.seconds_left is None else f", about {duration(self.seconds_left)} left"
         return f"{text}; {state}{left}"
@@ -58,19 +60,26 @@ class Glance:
 def glance(jobs: Iterable[JobState], seconds: Mapping[str, float]) -> Glance:
     """Sum jobs up; `seconds`: job -> how long its attempts have worked so far."""
     own = list({job.id: job for job in jobs}.values())
-    broken_off = {job.id: job.attempts - (job.status in _ENDED) for job in own if job.attempts}
+    broken_off = [sum(one in BROKEN_OFF for one in _ends(job)) for job in own]
     lost = [r.lost_seconds or 0.0 for job in own for r in job.resumptions]
     return Glance(
         jobs=len(own),
         done=sum(job.status is JobStatus.DONE for job in own),
         running=sum(job.status is JobStatus.RUNNING for job in own),
-        interrupted_jobs=sum(count > 0 for count in broken_off.values()),
-        interruptions=sum(max(0, count) for count in broken_off.values()),
+        interrupted_jobs=sum(count > 0 for count in broken_off),
+        interruptions=sum(broken_off),
+        errors=sum(one in ERRORS for job in own for one in _ends(job)),
         resumptions=sum(len(job.resumptions) for job in own),
         begun_anew=sum(max(0, job.attempts - 1 - len(job.resumptions)) for job in own),
         lost_seconds=max(lost, default=0.0),
         seconds_left=_seconds_left(own, seconds),
     )
+
+
+def _ends(job: JobState) -> list[AttemptOutcome | None]:
+    """How each attempt at a job ended; one whose process is gone was lost, if nothing says so."""
+    gone = job.status is JobStatus.INTERRUPTED
+    return [AttemptOutcome.LOST if one is None and gone else one for one in job.outcomes]
 
 
 def _seconds_left(jobs: Sequence[JobState], seconds: Mapping[str, float]) -> float | None:

@@ -149,7 +149,7 @@ def _standing(job: JobDetails) -> str:
 def _may_grow(run: RunDirectory, results: Path) -> bool:
     """Whether a job's worker lives, or a run is at work that may start one."""
     from ablate.execute.recovery import lives
-    from ablate.methods.lifecycle import JobStatus
+    from ablate.methods.lifecycle import OVER, JobStatus
     from ablate.store.history import history
     from ablate.store.locks import holder_of, orchestrator_lock
 
@@ -157,7 +157,7 @@ def _may_grow(run: RunDirectory, results: Path) -> bool:
     last = job_history.attempts[-1] if job_history.attempts else None
     if last and last.open and lives(last) is not False:
         return True
-    if job_history.status not in (JobStatus.RUNNING, JobStatus.WAITING, JobStatus.INTERRUPTED):
+    if job_history.status in OVER:
         return False
     holder = holder_of(orchestrator_lock(results))
     at_work = holder is not None and holder.lives() is not False

@@ -86,13 +86,16 @@ def _from_index(results: Path) -> EarlierJobs:
 def _states(matrix: Matrix, past: Past, at_work: set[str]) -> dict[str, PreviewState]:
     """States of jobs as a run that starts now would find them."""
     states: dict[str, PreviewState] = {}
+    saved = past.saved()
     for job in matrix.configs:
         if job in past.done:
             states[job] = PreviewState.DONE
         elif job in past.failed:
             states[job] = PreviewState.FAILED
-        elif job in past.resumable:
-            states[job] = PreviewState.QUEUED if job in at_work else PreviewState.RESUMABLE
+        elif job in past.resumable and job in at_work:
+            states[job] = PreviewState.QUEUED
+        elif job in saved:
+            states[job] = PreviewState.RESUMABLE
     return states
 
 

@@ -45,6 +45,10 @@ class Past:
     epochs: Mapping[str, int] = field(default_factory=dict)  #: of resumable jobs
     inherited: Mapping[str, Handle] = field(default_factory=dict)  #: attempts that wait or run
 
+    def saved(self) -> frozenset[str]:
+        """Begun jobs that have a checkpoint to go on from."""
+        return frozenset(job for job in self.resumable if self.steps[job])
+
     def is_open(self, job: str) -> bool:
         """Whether this run has to do a job."""
         return not (job in self.done or job in self.failed or job in self.held)

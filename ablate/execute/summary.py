@@ -74,13 +74,15 @@ def pause_words(trouble: str, *, minutes: float) -> str:
 def opening(matrix: Matrix, past: Past) -> Line:
     """Opening line: what the run will do for a study, and which jobs it leaves alone."""
     plan, jobs = matrix.plan, matrix.configs.keys()
-    done, resumable = len(jobs & past.done), len(jobs & past.resumable)
+    done, resumable = len(jobs & past.done), len(jobs & past.saved())
+    anew = len(jobs & past.resumable) - resumable
     failed, held = len(jobs & past.failed.keys()), len(jobs & past.held.keys())
     if done == len(jobs):
         return f"{plan.name}: all {len(jobs)} jobs are done, nothing to run", ()
     parts = [f"{plan.name} ({plan.profile}): {len(jobs)} job{'s' * (len(jobs) != 1)}"]
     parts += [f"{done} done"] if done else []
     parts += [f"{resumable} to resume"] if resumable else []
+    parts += [f"{anew} begun before, without a checkpoint"] if anew else []
     parts += [f"{held} left alone"] if held else []
     parts += [f"{failed} failed before"] if failed else []
     sentence = ", ".join(parts)
@@ -118,6 +120,9 @@ def closing(agenda: Agenda, summary: Summary, again: Remedy | None = None) -> li
     lines.append((text, ()))
     if summary.stopped and not summary.complete:
         lines.append(("stopped; to go on from here", (again,) if again else ()))
+    elif again and summary.count(JobStatus.FAILED):
+        words = "to try failed jobs again, or to go on once their code or settings are mended"
+        lines.append((words, (Remedy("retry"), again)))
     return lines
 
 

@@ -28,7 +28,7 @@ class PreviewState(StrEnum):
     """It has a result; a run leaves it alone."""
 
     RESUMABLE = "resumable"
-    """It has begun; a run goes on from its newest checkpoint."""
+    """It has a checkpoint; a run goes on from it."""
 
     QUEUED = "queued"
     """Another run or a cluster has it."""
@@ -37,7 +37,7 @@ class PreviewState(StrEnum):
     """It was given up; a run leaves it alone until `ablate retry` puts it back."""
 
     NEW = "new"
-    """A run starts it."""
+    """A run starts it, from the beginning where it had begun without a checkpoint."""
 
     @property
     def runs(self) -> bool:

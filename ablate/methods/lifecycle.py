@@ -30,6 +30,9 @@ class JobStatus(StrEnum):
     INTERRUPTED = "interrupted"
     """It was stopped or lost; the next run goes on from its newest checkpoint."""
 
+    ERRED = "erred"
+    """Its last attempt ended in an error; the next run tries it again."""
+
     DONE = "done"
     """It has a sound result."""
 
@@ -101,3 +104,12 @@ class AttemptOutcome(StrEnum):
 
     BUSY = "busy"
     """Another worker holds the job, so this one did nothing."""
+
+
+#: The job's own doing, be it that another attempt ends otherwise.
+ERRORS = frozenset({AttemptOutcome.ERROR, AttemptOutcome.REFUSED, AttemptOutcome.OUT_OF_MEMORY})
+
+#: Something else ended the attempt, before the job was over.
+BROKEN_OFF = frozenset(AttemptOutcome) - ERRORS - {
+    AttemptOutcome.FINISHED, AttemptOutcome.DIVERGED, AttemptOutcome.BUSY,
+}  # fmt: skip

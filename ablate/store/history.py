@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ablate.methods.device import Device
-from ablate.methods.lifecycle import AttemptOutcome, JobStatus
+from ablate.methods.lifecycle import ERRORS, AttemptOutcome, JobStatus
 from ablate.store.events import (
     AttemptEnded,
     CheckpointSaved,
@@ -138,7 +138,7 @@ def _status(attempts: tuple[Attempt, ...], requeued_after: int, *, done: bool) -
         return last.status
     if last.status is None and last.outcome is AttemptOutcome.DIVERGED:
         return JobStatus.DIVERGED  # the orchestrator died before its verdict, which is certain
-    return JobStatus.INTERRUPTED
+    return JobStatus.ERRED if last.outcome in ERRORS else JobStatus.INTERRUPTED
 
 
 def _closed(drafts: Mapping[int, Mapping[str, Any]], *, done: bool) -> tuple[Attempt, ...]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from ablate.errors import StoreError
 from ablate.matrix.plan import PlannedJob, StudyPlan
-from ablate.methods.lifecycle import JobStatus
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.methods.session import JobConfig
 from ablate.store import connect, schema
 from ablate.store.history import JobHistory, history
@@ -87,6 +87,7 @@ class JobState:
     seed: int
     status: JobStatus
     attempts: int
+    outcomes: tuple[AttemptOutcome | None, ...]  #: how each ended; None while it is not known
     resumptions: tuple[Resumption, ...]
     error: str
     device: str
@@ -185,7 +186,7 @@ def _job_states(connection: Connection, key: str, alive: Alive) -> list[JobState
     ).all()
     found = statuses((row[: len(STATE_COLUMNS)] for row in rows), alive)
     gone = connect.gone_jobs(connection)
-    resumed = _resumptions(connection, key)
+    resumed, ends = _resumptions(connection, key), _outcomes(connection, key)
     return [
         JobState(
             row.job,
@@ -195,6 +196,7 @@ def _job_states(connection: Connection, key: str, alive: Alive) -> list[JobState
             row.seed,
             found[row.job],
             row.attempts or 0,
+            tuple(ends.get(row.job, ())),
             tuple(resumed.get(row.job, ())),
             gone.get(row.job) or error_text(row.status, row.error, found[row.job]),
             row.device or "",
@@ -217,6 +219,22 @@ def _resumptions(connection: Connection, key: str) -> dict[str, list[Resumption]
     found: dict[str, list[Resumption]] = {}
     for identifier, *resumption in connection.execute(query):
         found.setdefault(identifier, []).append(Resumption(*resumption))
+    return found
+
+
+def _outcomes(connection: Connection, key: str) -> dict[str, list[AttemptOutcome | None]]:
+    a = schema.attempts.c
+    of_study = select(_PLANNED.job).where(_PLANNED.study == key)
+    query = (
+        select(_JOBS.id, a.outcome)
+        .join(schema.attempts, a.job == _JOBS.number)
+        .where(_JOBS.id.in_(of_study))
+        .order_by(_JOBS.id, a.number)
+    )
+    known = {one.value: one for one in AttemptOutcome}
+    found: dict[str, list[AttemptOutcome | None]] = {}
+    for identifier, outcome in connection.execute(query):
+        found.setdefault(identifier, []).append(known.get(outcome))
     return found
 
 

@@ -3,15 +3,25 @@ from __future__ import annotations
 import pytest
 
 from ablate.cli.glance import counted, duration, glance
-from ablate.methods.lifecycle import JobStatus
+from ablate.methods.lifecycle import AttemptOutcome, JobStatus
 from ablate.store.query import JobState, Resumption
 
 
-def job(name: str, status: JobStatus, attempts: int = 1, lost: tuple[float, ...] = ()) -> JobState:
+def job(
+    name: str,
+    status: JobStatus,
+    attempts: int = 1,
+    lost: tuple[float, ...] = (),
+    *,
+    outcomes: tuple[AttemptOutcome | None, ...] = (),
+) -> JobState:
+    end = AttemptOutcome.FINISHED if status is JobStatus.DONE else None
+    outcomes = outcomes or (*(AttemptOutcome.CRASHED,) * (attempts - 1), end)
     resumptions = tuple(Resumption(i + 2, 1, 10, one, 0.0) for i, one in enumerate(lost))
     return JobState(
         id=name, kind="student", variant="v", pair="a/b", seed=0, status=status,
-        attempts=attempts, resumptions=resumptions, error="", device="cpu", epoch=1, step=10,
+        attempts=attempts, outcomes=outcomes, resumptions=resumptions, error="", device="cpu",
+        epoch=1, step=10,
     )  # fmt: skip
 
 
@@ -31,6 +41,18 @@ def test_what_did_not_resume_is_said() -> None:
     found = glance([job("a", JobStatus.INTERRUPTED, 2, (0.5,))], {})
     assert (found.interruptions, found.resumptions) == (2, 1)
     assert "1 resumed from a checkpoint" in found.sentence()
+
+
+def test_an_error_is_no_interruption() -> None:
+    error = AttemptOutcome.ERROR
+    jobs = [
+        job("a", JobStatus.ERRED, 1, outcomes=(error,)),
+        job("b", JobStatus.FAILED, 3, outcomes=(AttemptOutcome.CRASHED, error, error)),
+    ]
+    found = glance(jobs, {})
+    assert (found.interrupted_jobs, found.interruptions, found.errors) == (1, 1, 3)
+    assert "3 attempts ended in an error" in found.sentence()
+    assert "none was interrupted, 1 attempt ended" in glance(jobs[:1], {}).sentence()
 
 
 def test_time_left_is_that_of_jobs_like_it() -> None:

@@ -56,7 +56,7 @@ def job_states(results: StudyResults) -> list[JobState]:
     return [
         JobState(
             run.job, "student", run.variant, run.pair, run.seed, run.status,
-            2 if i == 1 else 1, (resumed,) if i == 1 else (),
+            2 if i == 1 else 1, (), (resumed,) if i == 1 else (),
             "" if run.status == "done" else f"it said {EVIL[0]}", "cpu", 30, 1200,
         )
         for i, run in enumerate(results.runs)

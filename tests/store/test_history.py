@@ -95,12 +95,12 @@ def _verdict(status, **more):
         ([STARTED, Stopped(attempt=1, step=3)], JobStatus.INTERRUPTED),
         ([STARTED, Finished(attempt=1)], JobStatus.INTERRUPTED),  # it left no result
         ([STARTED, Failed(attempt=1, outcome=AttemptOutcome.DIVERGED)], JobStatus.DIVERGED),
-        ([STARTED, Failed(attempt=1)], JobStatus.INTERRUPTED),
+        ([STARTED, Failed(attempt=1)], JobStatus.ERRED),
         ([STARTED, _verdict(JobStatus.FAILED)], JobStatus.FAILED),
         ([STARTED, _verdict(JobStatus.DIVERGED)], JobStatus.DIVERGED),
         ([STARTED, _verdict(JobStatus.BLOCKED)], JobStatus.BLOCKED),
-        ([STARTED, _verdict(JobStatus.BACKOFF)], JobStatus.INTERRUPTED),
-        ([STARTED, _verdict(JobStatus.INTERRUPTED)], JobStatus.INTERRUPTED),
+        ([STARTED, _verdict(JobStatus.BACKOFF)], JobStatus.ERRED),
+        ([STARTED, _verdict(JobStatus.INTERRUPTED)], JobStatus.ERRED),
         ([_verdict(JobStatus.FAILED)], JobStatus.FAILED),  # its worker wrote nothing
         ([STARTED, _verdict(JobStatus.FAILED), Requeued()], JobStatus.WAITING),
         ([_verdict(JobStatus.FAILED), Requeued(), _again(STARTED)], JobStatus.RUNNING),

@@ -24,6 +24,7 @@ STATES = (
     JobStatus.DONE,
     JobStatus.RUNNING,
     JobStatus.INTERRUPTED,
+    JobStatus.ERRED,
     JobStatus.WAITING,
     JobStatus.FAILED,
     JobStatus.DIVERGED,
@@ -37,7 +38,7 @@ _REASONS = (
     *map(str, (JobStatus.FAILED, JobStatus.BLOCKED)),
     "no value",
     NOT_RUN,
-    *map(str, STATES[1:4]),
+    *map(str, STATES[1:5]),
 )
 
 
