@@ -213,11 +213,13 @@ def profile_notes(
         own = _listed([format_value(method.part(name).baseline) for name in differing])
         profile = f"profile {conditions.name} of {FILE_NAME}"
         if conditions.takes_settings(method):
-            yield f"{settings} from {profile} replace {own} of {method.name}"
+            replace_own = "replaces" if len(differing) == 1 else "replace"
+            yield f"{settings} from {profile} {replace_own} {own} of {method.name}"
         else:
             yield (
-                f"{settings} of {profile} go with its data, which {method.name} does not read: "
-                f"its own {own} count (--set, or a profile without data, changes them)"
+                f"{settings} of {profile} not taken: a profile's settings go with its data, which "
+                f"{method.name} does not read, so it keeps {own} (--set, or a profile without "
+                "data, changes that)"
             )
 
 

@@ -20,14 +20,15 @@ _SKIPPED = ("__pycache__",)
 
 
 def script_digests(path: Path) -> dict[str, str]:
-    """Digest of what a declaration says, and of each file of its code, by name.
+    """Digest of each section of a declaration, and of each file of its code, by name.
 
     Raises InputError if a file that it names as code is not there.
     """
     script = read_script(path).script
     files = code_files(script, path)
     digests = file_digests(list(files.values()))
-    return {path.name: _declared(script), **dict(zip(files, digests, strict=True))}
+    declared = {f"{name} of {path.name}": one for name, one in _declared(script).items()}
+    return {**declared, **dict(zip(files, digests, strict=True))}
 
 
 def code_files(script: Script, path: Path) -> dict[str, Path]:
@@ -74,11 +75,13 @@ def _tracked(path: Path) -> list[str]:
     return found
 
 
-def _declared(script: Script) -> str:
+def _declared(script: Script) -> dict[str, str]:
+    """Digest of all that a declaration makes its script do, by what a reason for a job names."""
     stages = {name: dataclasses.asdict(stage) for name, stage in script.stages.items()}
     for stage in stages.values():
         del stage["progress"]
     passing = {name: dataclasses.asdict(one) for name, one in script.passing.items()}
     measures = {name: dataclasses.asdict(one) for name, one in script.measures.items()}
-    text = json.dumps([stages, passing, measures], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    sections = {"commands": stages, "parts": passing, "metrics": measures}
+    texts = {name: json.dumps(content, sort_keys=True) for name, content in sections.items()}
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}

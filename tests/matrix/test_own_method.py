@@ -77,7 +77,7 @@ def test_profiles_and_overrides_may_name_its_parts(walks: Lab) -> None:
     assert matrix.plan.baseline["stride"] == 5.0
     (note,) = matrix.notices
     assert all(word in note for word in ("stride = 5", "profile quick", "own_method.py:WALK"))
-    assert "replace 1" in note and note in matrix.plan.footnotes
+    assert "replaces 1" in note and note in matrix.plan.footnotes
     over = walks.expand(HEAD + STRIDE, overrides={"stride": 7})
     assert over.plan.baseline["stride"] == 7.0
     (problem,) = walks.problems(HEAD + STRIDE, overrides={"data": "some"})
@@ -102,7 +102,7 @@ def test_settings_of_a_profile_with_data_do_not_reach_it_since_it_reads_none(wal
     matrix = walks.expand(HEAD + STRIDE)
     assert matrix.configs == own and not matrix.plan.profile_settings
     (note,) = matrix.notices
-    assert all(word in note for word in ("stride = 5", "quick", "own_method.py:WALK", "own 1 "))
+    assert all(word in note for word in ("stride = 5", "quick", "own_method.py:WALK", "keeps 1 "))
     assert note in matrix.plan.footnotes
     for quiet in (HEAD + STRIDE + "[baseline]\nstride = 4\n", HEAD + STRIDE):
         overrides = None if "baseline" in quiet else {"stride": 7}

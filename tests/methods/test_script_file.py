@@ -169,13 +169,16 @@ def test_what_changes_a_result_changes_the_digest(declare: Callable[..., Path]) 
         return script_digests(declare(*changes))
 
     before = digests()
-    assert set(before) == {"my.toml", "train.py", "lib/a.py"}
+    sections = {f"{name} of my.toml" for name in ("commands", "parts", "metrics")}
+    assert set(before) == {*sections, "train.py", "lib/a.py"}
     assert digests(("macro F1", "Macro F1"), ('"learning rate"', '"lr"')) == before
-    for change in [
-        ("f1=(", "F1=("), ('flag = "--lr"', 'flag = "--rate"'), ("run {seed}", "go {seed}"),
-        ("--resume=", "--from="), ('"python"', '"python3"'),
+    for section, change in [
+        ("metrics", ("f1=(", "F1=(")), ("parts", ('flag = "--lr"', 'flag = "--rate"')),
+        ("commands", ("run {seed}", "go {seed}")), ("commands", ("--resume=", "--from=")),
+        ("commands", ('"python"', '"python3"')),
     ]:  # fmt: skip
-        assert digests(change)["my.toml"] != before["my.toml"], change
+        after = digests(change)
+        assert {name for name in after if after[name] != before[name]} == {f"{section} of my.toml"}
     path = declare()
     (path.parent / "lib" / "a.py").write_text("fail\n")
     assert script_digests(path)["lib/a.py"] != before["lib/a.py"]
