@@ -34,6 +34,10 @@ FIELDS = {
     "replacement": "Replacement",
     "metrics": "Metrics",
 }
+_RIGHT = (
+    'a heading per ablation, and below it a list: "- **Ablated Part**: ...", '
+    '"- **Action**: REPLACE, REMOVE or ADD", "- **Replacement**: ...", "- **Metrics**: ..."'
+)
 _NEEDED = ("ablated_part", "action")  #: without these there is nothing to look up
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -114,10 +118,8 @@ def parse_plan(text: str, where: str) -> tuple[list[PlannedAblation], list[str]]
     else:
         sections, notes = plan_markdown.sections(text)
     if not sections:
-        right = (
-            'a heading per ablation, and below it "- **Ablated Part**: ..." and the other fields'
-        )
-        raise InputError(Problem(where, "", "holds no plan", right))
+        seen = "" if plan_json.looks_like_json(text) else plan_markdown.outline(text)
+        raise InputError(Problem(where, "", f"holds no plan{seen}", _RIGHT))
     problems = [p for section in sections for p in (*section.problems, *_missing(section, where))]
     if problems:
         raise InputError(replace(problem, where=where) for problem in problems)

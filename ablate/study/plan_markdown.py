@@ -14,11 +14,15 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from ablate.study.plan_document import FIELDS, Fields, section_problem, split_metrics
+from ablate.study.plan_matching import one_line
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.tree import SyntaxTreeNode
 
+_MOST_SEEN = 8  #: headings and tables that an error names
+_TABLE_RULE = frozenset("|-: \t")  #: characters of the line below a table's columns
+_LABEL = re.compile(r"[*_]*([^*_:：\n]{1,40})[*_]*[:：]")
 _LINES = re.compile(r"\r\n?|\n")
 _BULLET = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])(?:\s+|$)")
 _BOLD = r"(\*\*\*|\*\*|__|\*|_|)\s*{}\s*(?:\1\s*[:：]|[:：]\s*\1)\s*(.*)"
@@ -64,6 +68,33 @@ def sections(text: str) -> tuple[list[Fields], list[str]]:
         found = after
     _add_rationales(found, shape)
     return found, notes
+
+
+def outline(text: str) -> str:
+    """What a document without a plan has instead: headings, tables and lists with labels."""
+    shape = _shape(_LINES.split(text))
+    seen = [(_span(block)[0], _seen(block, shape)) for block in _blocks(shape)]
+    for i, line in enumerate(shape[1:]):
+        if {"|", "-"} <= set(line) <= _TABLE_RULE and "|" in shape[i]:
+            columns = ", ".join(cell.strip() for cell in shape[i].strip(" |").split("|"))
+            seen.append((i, f"a table with the columns {columns}"))
+    named = [f"{words} in line {line + 1}" for line, words in sorted(seen) if words]
+    if not named:
+        return ": no heading, no table and no list of fields"
+    more = f" and {len(named) - _MOST_SEEN} more" if len(named) > _MOST_SEEN else ""
+    return f", but {'; '.join(one_line(one) for one in named[:_MOST_SEEN])}{more}"
+
+
+def _seen(block: SyntaxTreeNode, shape: Sequence[str]) -> str:
+    """A heading, or a list whose items have labels, as a message names it."""
+    first, last = _span(block)
+    if block.type == "heading":
+        return f'the heading "{one_line(_heading(shape[first:last], block.markup), limit=80)}"'
+    if block.type != "bullet_list":
+        return ""
+    found = (_LABEL.match(_cut(shape, *_span(item), bullet=True)) for item in block.children)
+    labels = ", ".join(label[1].strip() for label in found if label)
+    return f"a list of {labels}" if labels else ""
 
 
 def _shape(lines: Sequence[str]) -> list[str]:

@@ -119,3 +119,29 @@ def test_reasons_are_found_by_their_bold_heads() -> None:
     first, second = parse_plan(text, "heads.md")[0]
     assert first.rationale.startswith("The embedding is as wide")
     assert second.rationale.endswith("Is it needed at all?")
+
+
+NOTION = """# Ablations for rebuttal
+
+| Ablation | What we change | Values | Metric |
+|---|---|---|---|
+| Temperature | temperature of the loss | 0.05, 0.2 | Top-1 |
+
+## 1. Head depth
+
+- what: depth of the projection heads
+- try: 1, 2, 3 layers
+"""
+
+
+def test_a_document_without_a_plan_is_told_what_it_has_and_what_a_plan_needs() -> None:
+    with pytest.raises(InputError) as raised:
+        parse_plan(NOTION, "notion.md")
+    (problem,) = raised.value.problems
+    for words in ("Ablations for rebuttal", "line 1", "What we change, Values", "line 3",
+                  "1. Head depth", "line 7", "what, try", "line 9"):  # fmt: skip
+        assert words in problem.message
+    for words in ("Ablated Part", "Action", "Replacement", "Metrics"):
+        assert words in problem.right
+    with pytest.raises(InputError, match="no heading"):
+        parse_plan("prose", "prose.md")
