@@ -190,7 +190,7 @@ def settings_for(study: Path | None = None) -> Settings:
     return load_settings(find_settings(Path(), *([study.parent] if study else [])))
 
 
-def elsewhere(results: Path) -> str:
+def results_option(results: Path) -> str:
     """The option that leads another command to these results; "" if it would go there anyway."""
     with suppress(InputError):
         if results_folder(None) == results.resolve():
@@ -206,7 +206,7 @@ def aimed(text: str, results: Path) -> str:
     """
     if not _COMMAND.search(text):
         return text
-    option = elsewhere(results)
+    option = results_option(results)
     return _COMMAND.sub(lambda found: f"`{found[1]}{option}`", text)
 
 

@@ -67,7 +67,7 @@ def job_record(job: JobDetails) -> dict[str, Any]:
         "id": job.id,
         "status": job.status,
         "folder": str(job.path),
-        "studies": [{"study": key, **asdict(planned)} for key, planned in job.rows],
+        "studies": [{"study": key, **asdict(planned)} for key, planned in job.studies],
         "config": None if job.config is None else asdict(job.config),
         "attempts": [asdict(attempt) for attempt in job.history.attempts],
         "result": None if job.result is None else asdict(job.result),
@@ -80,7 +80,7 @@ def job_lines(job: JobDetails) -> Iterator[str]:
     """All that is known of a job."""
     yield f"job      {job.id}"
     yield f"status   {job.status}"
-    for key, planned in job.rows:
+    for key, planned in job.studies:
         yield f"study    {key}: {job_in_words(planned)}"
     yield f"folder   {job.path}"
     yield f"log      {job.path / 'log.txt'}"

@@ -33,8 +33,8 @@ class Setup:
 def declared_for(setup: Setup, method: Method) -> dict[str, BaselineValue]:
     """What the study says of its baseline, as far as it counts for a method of its table.
 
-    A comparison holds what it shares alike: the recipe and the teacher in every row; all of a
-    method in its siblings, but for what sets them apart.
+    Recipe and teacher values apply to every row. Sibling methods also take the study's other
+    values, except the parts in which they differ.
     """
     if method.name == setup.method.name:
         return dict(setup.declared)
@@ -134,7 +134,11 @@ def linked(
 
 
 def with_given_weights(setup: Setup, job: JobConfig, pair: Pair) -> JobConfig:
-    """Upstream work of the package's own depends on no other code; given weights on no seed."""
+    """An upstream job as its id is taken.
+
+    The code digest of built-in upstream jobs covers only their own code; a teacher with given
+    weights has no seed.
+    """
     if job.method in BUILT_IN:
         job = replace(job, code=setup.codes.of(job))
     if job.kind != TEACHER.kind or pair.checkpoint is None:

@@ -55,7 +55,10 @@ def baseline_problems(
 def conflict_problems(
     study: str, rows: Iterable[RowOnPair], known: BaselineConflicts
 ) -> Iterator[Problem]:
-    """Rows that cannot run; what the baseline cannot do either is told of the baseline only."""
+    """Conflicts of rows.
+
+    A conflict that the baseline has too is reported once, for the baseline.
+    """
     for one in rows:
         for conflict in one.method.conflicts(one.config):
             if conflict not in known[one.method.name, one.pair]:
@@ -68,7 +71,7 @@ def teacher_problems(
     teachers: Iterable[tuple[Method, Pair, JobConfig]],
     known: BaselineConflicts,
 ) -> Iterator[Problem]:
-    """Teachers that cannot run; what their students cannot do either is told of them.
+    """Conflicts of teachers, except those already reported for their students.
 
     `teachers`: the method whose students wait for it, the pair, and the teacher's job.
     """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,9 +27,10 @@ from ablate.matrix.plan import Contrast, Matrix, PairGroup, StudyPlan
 from ablate.matrix.plan_jobs import (
     Jobs,
     RowOnPair,
+    place_rows,
     plan_jobs,
     reference_teachers,
-    rows_on_pairs,
+    row_notes,
     upstream_jobs,
 )
 from ablate.matrix.published_rows import published_rows
@@ -37,6 +38,8 @@ from ablate.matrix.resolve import Conditions, changed_by_profile, find_condition
 from ablate.matrix.rows import PlannedRow, left_out, table_rows
 from ablate.methods.catalog import DataInfo, by_content, content_name
 from ablate.methods.method import Method
+from ablate.methods.metrics import Metric
+from ablate.methods.parts import Value
 from ablate.methods.registry import is_users
 from ablate.methods.session import JobConfig
 from ablate.methods.teachers import TEACHER, TEACHER_SEED
@@ -98,24 +101,22 @@ def expand(
     places = pairs or [Pair()]  # where no pair could be read, other problems may be known
     table = _table(study, setup, references, places, file_rows)
     chosen = _seeds(study, settings, profile, seeds)
-    lines = _lines(study, setup, table, places, chosen)
+    rows_on_pairs = _rows_on_pairs(study, setup, table, places, chosen)
     teachers = _teachers(setup, methods, pairs) if TEACHER in references.values() else {}
-    _check_rows(study, setup, lines, teachers, complete=bool(pairs))
+    _check_rows(study, setup, rows_on_pairs, teachers, complete=bool(pairs))
     questions = _questions(study, setup, table, pairs)
     study.check()
-    jobs = plan_jobs(setup, lines, teachers, chosen.first)
-    plan = _plan(study, setup, lines, jobs, chosen=chosen, questions=questions, data=data)
-    notes = list(profile_notes(conditions, methods, declared))
-    footnotes = [*plan.footnotes, *notes, *left_out(file_rows, table, profile)]
-    plan = replace(
-        plan,
-        metrics=metrics,
-        footnotes=tuple(dict.fromkeys(footnotes)),
-        profile_title=settings.profiles[profile].title,
+    jobs = plan_jobs(setup, rows_on_pairs, teachers, chosen.first)
+    of_files = [*(data.notes if data else ()), *network_notes(pairs), *weight_notes(pairs)]
+    of_profile = list(profile_notes(conditions, methods, declared))
+    footnotes = [*of_files, *own_baseline(setup), *questions.notes, *row_notes(rows_on_pairs)]
+    footnotes += [*of_profile, *left_out(file_rows, table, profile)]
+    plan = _plan(
+        study, setup, rows_on_pairs, jobs, metrics=metrics, chosen=chosen, questions=questions,
+        data=data, footnotes=footnotes, profile_title=settings.profiles[profile].title,
         profile_settings=changed_by_profile(conditions, methods),
-    )
-    matrix = _matrix(plan, jobs, table, pairs, data)
-    return replace(matrix, notices=(*notes, *matrix.notices))
+    )  # fmt: skip
+    return _matrix(plan, jobs, table, pairs, data, notes=[*of_profile, *of_files])
 
 
 def _required(study: Study, found: Found | None) -> Found:
@@ -145,19 +146,19 @@ def _questions(
 def _plan(
     study: Study,
     setup: Setup,
-    lines: Sequence[RowOnPair],
+    rows_on_pairs: Sequence[RowOnPair],
     jobs: Jobs,
     *,
     chosen: _Seeds,
     questions: _Questions,
+    metrics: tuple[Metric, ...],
     data: DataInfo | None,
+    profile_title: str,
+    profile_settings: Mapping[str, Value],
+    footnotes: Iterable[str],
 ) -> StudyPlan:
-    """The plan of checked rows, but for what the profile says of itself."""
-    pairs = list(dict.fromkeys(line.pair for line in lines))
-    footnotes = [*(data.notes if data else ()), *network_notes(pairs), *weight_notes(pairs)]
-    footnotes += own_baseline(setup)
-    footnotes += questions.notes
-    footnotes += [note for line in lines for note in line.method.footnotes(line.config)]
+    """The plan of checked rows."""
+    pairs = list(dict.fromkeys(one.pair for one in rows_on_pairs))
     return StudyPlan(
         name=study.name,
         title=study.file.title,
@@ -165,23 +166,25 @@ def _plan(
         answers=study.file.answers,
         profile=setup.conditions.name,
         data=data.title if data else "",
-        metrics=(),
+        metrics=metrics,
         pairs=tuple(pair.name for pair in pairs),
         seeds=tuple(chosen.first),
         baseline=baseline_values(setup, setup.method, pairs[0]),
         overrides=dict(setup.conditions.overrides),
-        variants=tuple(line.variant for line in lines if line.pair == pairs[0]),
+        variants=tuple(one.variant for one in rows_on_pairs if one.pair == pairs[0]),
         jobs=jobs.planned,
         rows=jobs.rows,
         part_labels={part.name: part.symbol or part.label for part in setup.method.parts},
-        footnotes=tuple(footnotes),
+        footnotes=tuple(dict.fromkeys(footnotes)),
         code=method_code(setup.method),
         conditions=_digest(setup, pairs),
-        published=published_rows(lines),
+        profile_title=profile_title,
+        profile_settings=profile_settings,
+        published=published_rows(rows_on_pairs),
         margin=study.file.margin,
         seed_rule=chosen.rule,
         contrasts=questions.contrasts,
-        modules=_modules(lines, jobs),
+        modules=_modules(rows_on_pairs, jobs),
         pair_groups=questions.pair_groups,
     )
 
@@ -212,7 +215,7 @@ def _table(
     return table
 
 
-def _lines(
+def _rows_on_pairs(
     study: Study,
     setup: Setup,
     table: Sequence[PlannedRow],
@@ -225,13 +228,13 @@ def _lines(
         message = f"the study has {jobs:,} jobs, and at most {MOST_JOBS:,} are planned"
         study.problem("", message, "fewer seeds, pairs or rows, or several studies")
         study.check()
-    return rows_on_pairs(setup, table, pairs)
+    return place_rows(setup, table, pairs)
 
 
 def _check_rows(
     study: Study,
     setup: Setup,
-    lines: Sequence[RowOnPair],
+    rows_on_pairs: Sequence[RowOnPair],
     teachers: Mapping[Pair, JobConfig],
     *,
     complete: bool,
@@ -242,14 +245,14 @@ def _check_rows(
     hold on any pair are looked for.
     """
     where = str(study.path)
-    known = conflicts_of_baselines(setup, lines)
-    study.problems += baseline_problems(setup, where, lines, known)
-    study.problems += conflict_problems(where, lines, known)
+    known = conflicts_of_baselines(setup, rows_on_pairs)
+    study.problems += baseline_problems(setup, where, rows_on_pairs, known)
+    study.problems += conflict_problems(where, rows_on_pairs, known)
     if complete:
-        waited_for = [(line.method, line.pair, job) for line, job in upstream_jobs(lines)]
+        waited_for = [(one.method, one.pair, job) for one, job in upstream_jobs(rows_on_pairs)]
         reference = [(setup.method, pair, job) for pair, job in teachers.items()]
         study.problems += teacher_problems(setup, [*reference, *waited_for], known)
-        study.problems += effect_problems(setup, where, lines, known)
+        study.problems += effect_problems(setup, where, rows_on_pairs, known)
 
 
 def _teachers(
@@ -305,9 +308,9 @@ def _seeds(study: Study, settings: Settings, profile: str, chosen: Sequence[int]
     return _Seeds(seeds.seeds, seeds) if isinstance(seeds, SeedRule) else _Seeds(seeds)
 
 
-def _modules(lines: Sequence[RowOnPair], jobs: Jobs) -> dict[str, dict[str, str]]:
+def _modules(rows_on_pairs: Sequence[RowOnPair], jobs: Jobs) -> dict[str, dict[str, str]]:
     """Each digest of code -> the modules that it covers."""
-    files = {line.method.name: line.method.file for line in lines}
+    files = {one.method.name: one.method.file for one in rows_on_pairs}
     by_code = {config.code: config for config in jobs.configs.values()}
     return {
         code: module_digests(config, files.get(config.method, ""))
@@ -321,6 +324,8 @@ def _matrix(
     table: Sequence[PlannedRow],
     pairs: Sequence[Pair],
     data: DataInfo | None,
+    *,
+    notes: Sequence[str],
 ) -> Matrix:
     used = {config.inputs.get("checkpoint") for config in jobs.configs.values()}
     weights = dict(pair.checkpoint for pair in pairs if pair.checkpoint)
@@ -328,7 +333,7 @@ def _matrix(
     files |= network_files(pairs) | (data_files(data) if data else {})
     own = {row.method.name: row.method.file for row in table if is_users(row.method.name)}
     codes = {name: file_code(Path(file)) for name, file in own.items()}
-    notices = [*(data.notes if data else ()), *network_notes(pairs), *weight_notes(pairs)]
+    notices = list(notes)
     if data and data.decoded_bytes:
         size = data.decoded_bytes / 2**20
         notices.append(f"images are decoded once, into {size:,.0f} MiB in data_dir")

@@ -27,7 +27,11 @@ _MOST_FOLDERS = 8  #: of teachers' weights that a notice lists
 
 @dataclass(frozen=True)
 class Pair:
-    """A teacher and its student, and the teacher's weights where the user has them."""
+    """A teacher and its student, and the teacher's weights where the user has them.
+
+    A network of the user's own is an `OwnNetwork`: a str that carries facts, which a copy made as
+    plain text loses.
+    """
 
     teacher: str = ""
     student: str = ""

@@ -60,9 +60,7 @@ class Jobs:
     rows: Mapping[str, Mapping[str, str]]  #: label -> pair -> digest of what the row computes
 
 
-def rows_on_pairs(
-    setup: Setup, table: Sequence[PlannedRow], pairs: Sequence[Pair]
-) -> list[RowOnPair]:
+def place_rows(setup: Setup, table: Sequence[PlannedRow], pairs: Sequence[Pair]) -> list[RowOnPair]:
     """Every row on every pair, pair by pair in the table's order."""
     recipe = upstream_recipe(setup.conditions)
     found = []
@@ -78,6 +76,11 @@ def rows_on_pairs(
             ready = linked(setup, upstream, pair)
             found.append(RowOnPair(row, pair, baseline, config, upstream, ready))
     return found
+
+
+def row_notes(rows: Iterable[RowOnPair]) -> list[str]:
+    """Footnotes of methods on their rows."""
+    return [note for one in rows for note in one.method.footnotes(one.config)]
 
 
 def reference_teachers(
@@ -125,9 +128,9 @@ def plan_jobs(
     return Jobs(tuple(planned), configs, digests)
 
 
-def upstream_jobs(jobs: Iterable[RowOnPair]) -> Iterator[tuple[RowOnPair, JobConfig]]:
+def upstream_jobs(rows: Iterable[RowOnPair]) -> Iterator[tuple[RowOnPair, JobConfig]]:
     """Each row on a pair with each job that it waits for."""
-    for one in jobs:
+    for one in rows:
         for _, job in one.linked.values():
             yield one, job
 
@@ -146,7 +149,10 @@ def _planned(identifier: str, config: JobConfig, label: str | None, pair: str) -
 
 
 def _known_by(one: RowOnPair, upstream: Linked) -> JobConfig:
-    """The job as its id is taken: parts that upstream jobs show count through their ids."""
+    """The config that is hashed.
+
+    Parts that only affect upstream jobs are left out, since the upstream ids stand for them.
+    """
     shown_upstream = one.method.upstream_parts
     kept = {n: v for n, v in one.config.settings.items() if n not in shown_upstream}
     ids = {role: identifier for role, (identifier, _) in upstream.items()}

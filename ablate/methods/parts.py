@@ -106,7 +106,7 @@ class Part:
             self._own("value_labels", value)
 
     def _own(self, role: str, value: Value) -> Value:
-        """One of the declaration's own values, in the type that studies' values get too."""
+        """Check and convert a value that the declaration itself gives."""
         try:
             return self.allowed.parse(value)
         except ValueError as error:

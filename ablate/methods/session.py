@@ -31,7 +31,9 @@ class JobConfig:
     program: str  #: import path of the program, "ablate.training.programs:distill"
     seed: int
     settings: Mapping[str, Value]  #: every part of the method, resolved
-    networks: Mapping[str, str] = field(default_factory=dict)  #: role -> network, as declared
+    #: Role -> network, as declared. A user's own is an `OwnNetwork`: a str that carries facts,
+    #: which a copy made as plain text loses.
+    networks: Mapping[str, str] = field(default_factory=dict)
     data: str = ""  #: name of the data set, "" where the method reads none of ours
     upstream: Mapping[str, str] = field(default_factory=dict)  #: role -> job id
     inputs: Mapping[str, str] = field(default_factory=dict)  #: file given by the user -> SHA-256

@@ -229,7 +229,8 @@ def contradiction(run: RunDirectory, log: EventLog, result: JobResult | None) ->
 def _result(run: RunDirectory, stamp: str) -> tuple[JobResult | None, str, str]:
     """A result, what is wrong with it, and which state of it was seen.
 
-    One that cannot be read is none, its job's error says so, and it is looked at again next time.
+    An unreadable result counts as missing; the job's error says why, and the next ingest tries
+    again.
     """
     try:
         return run.read_result(), "", stamp

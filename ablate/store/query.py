@@ -102,7 +102,7 @@ class JobDetails:
     id: str
     path: Path
     status: JobStatus
-    rows: tuple[tuple[str, PlannedJob], ...]  #: (study key, job as that study sees it)
+    studies: tuple[tuple[str, PlannedJob], ...]  #: (study key, job as that study sees it)
     config: JobConfig | None  #: None while it has not been started
     history: JobHistory
     result: JobResult | None

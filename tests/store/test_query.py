@@ -107,7 +107,7 @@ def test_jobs_that_left_their_studies_come_last(lab, index):
     assert {r["status"] for r in records[-2:]} == {"done", "running"}
     assert {r["status"] for r in export(index, **GONE)[-2:]} == {"done", "interrupted"}
     details = job(index, lab.id(BASE, 1), **GONE)
-    assert (details.rows, details.status) == ((), JobStatus.INTERRUPTED)
+    assert (details.studies, details.status) == ((), JobStatus.INTERRUPTED)
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def test_a_job_in_full(lab, index):
     details = job(index, lab.id(BASE, 1), **THERE)
     assert details.config == lab.student(BASE, 1)
     assert [attempt.outcome for attempt in details.history.attempts] == ["lost", None]
-    assert details.rows[0][0] == lab.plan().key
-    assert details.rows[0][1].variant == "base"
+    assert details.studies[0][0] == lab.plan().key
+    assert details.studies[0][1].variant == "base"
     assert details.result is None
     assert details.path.name == lab.id(BASE, 1)
     assert job(index, lab.id(BASE, 0)).result == FINISHED

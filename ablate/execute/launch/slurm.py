@@ -104,7 +104,9 @@ class SlurmLauncher(Launcher):
         run = RunDirectory(order.run)
         text = replace(order, elsewhere=True).to_json()
         run.folder.write(ORDER_FILE, text.encode())
-        upstream = (p.name for p in order.upstream.values() if not _has_result(RunDirectory(p)))
+        upstream = (
+            p.name for p in order.upstream.values() if not RunDirectory(p).has_result_file()
+        )
         address = self._arrays.gather(
             handle.job, order.run / ORDER_FILE, kind=order.kind, upstream=tuple(sorted(upstream))
         )
@@ -183,7 +185,7 @@ class SlurmLauncher(Launcher):
 
     def _task_of(self, job: str) -> str | None:
         run = RunDirectory.of(self._results, job)
-        if _has_result(run):
+        if run.has_result_file():
             return ""
         watched = self._watched.get(job)
         address = watched.address if watched else Address.of(read_handle(run.path))
@@ -225,7 +227,7 @@ class SlurmLauncher(Launcher):
     def _news(self, one: _Watched, state: TaskState | None, reason: str) -> Iterator[Report]:
         """Report an attempt whose result is there, which ended, or whose state has changed."""
         job = one.handle.job
-        if _has_result(one.run):
+        if one.run.has_result_file():
             yield Exit(job, 0)
         elif state is None or state.ended:
             yield from self._end_of(one, state)
@@ -246,10 +248,6 @@ class SlurmLauncher(Launcher):
         word = f"Slurm ended it: {state}" if state else "it is no longer in Slurm's queue"
         outcome = _OUTCOMES.get(state) if state else AttemptOutcome.LOST
         yield Exit(one.handle.job, None, trouble=word, outcome=outcome)
-
-
-def _has_result(run: RunDirectory) -> bool:
-    return run.has_result_file()
 
 
 def _has_last_word(one: _Watched) -> bool:

@@ -94,11 +94,6 @@ class QueueTask:
     reason: str  #: why it waits, in Slurm's word: "Resources"; "None" where it doesn't
     comment: str  #: as it was submitted
 
-    @property
-    def can_never_run(self) -> bool:
-        """Whether it waits for a job that failed, and so for ever."""
-        return self.state is TaskState.PENDING and self.reason == "DependencyNeverSatisfied"
-
 
 @dataclass(frozen=True)
 class AccountedTask:
@@ -115,7 +110,6 @@ class ClusterLimits:
     """What the cluster allows."""
 
     max_array_size: int  #: indices of an array lie below this
-    max_jobs: int  #: tasks that the controller holds in all
     kill_wait_s: int  #: seconds between SIGTERM and SIGKILL
     accounting: bool  #: whether accounts and qos are known, and sacct may tell of the past
 
@@ -260,7 +254,6 @@ class SlurmClient:
         )
         return ClusterLimits(
             max_array_size=_leading_number(settings.get("MaxArraySize", ""), 1001),
-            max_jobs=_leading_number(settings.get("MaxJobCount", ""), 10_000),
             kill_wait_s=_leading_number(settings.get("KillWait", ""), 30),
             accounting=settings.get("AccountingStorageType", _NO_ACCOUNTING) != _NO_ACCOUNTING,
         )

@@ -38,8 +38,8 @@ class Grid:
 def find_grids(plan: StudyPlan) -> list[Grid]:
     """Groups of variants that change the same two parts.
 
-    A variant that changes only one of them stands in the baseline's row or column. Where rows of
-    another group would fill holes of a grid, there is none: it would name a best that is none.
+    A variant that changes only one of them stands in the baseline's row or column. No grid
+    if rows of another group fill its holes: the best cell might be one that is not shown.
     """
     groups: dict[str, list[int]] = {}
     for index, variant in enumerate(plan.variants):
