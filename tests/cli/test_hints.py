@@ -76,7 +76,7 @@ def test_what_a_run_leads_to(workshop: Workshop) -> None:
     assert show.endswith(" --results rb")
     assert workshop.ablate(*shlex.split(show)[1:]).returncode == 0
     again = workshop.run(study, "--seeds", "0", "--results", "rb", code=1)
-    assert "(`ablate retry --results rb` requeues them)" in again
+    assert "(`ablate retry --results rb` puts failed jobs back)" in again
     assert "the table: `ablate report study --results rb`" in again
 
 
