@@ -40,8 +40,10 @@ from ablate.cli.report_options import (
     OutOption,
     PowerOption,
     TableOption,
+    check_not_from,
+    check_only_from,
 )
-from ablate.errors import InputError, Problem, did_you_mean
+from ablate.errors import InputError, Problem, Remedy, did_you_mean
 from ablate.report.choices import Engine, Format, Notes, Selection
 
 if TYPE_CHECKING:
@@ -90,10 +92,11 @@ def report(
     chosen = format_of_tables if tables_too else None
     options = ReportOptions(power=power, notes=notes, engine=engine, captions=captions)
     if from_ is not None:
+        check_not_from(study, epoch, results, everything=everything)
         found = _elsewhere(from_, baseline, metric, column)
         _report_elsewhere(found, options, chosen, out, html=html, figures=figures)
         return
-    _check_only_from(baseline, column, metric)
+    check_only_from(baseline, column, metric)
     options = replace(options, metric=metric[0] if metric else None, selection=epoch)
     folder, study = existing_results(results, study), study_name(study)
     found_here, many = _found(folder, study, everything=everything)
@@ -145,22 +148,6 @@ def _pictures(
         yield html, page_of
     if figures is not None:
         yield figures, figures_of
-
-
-def _check_only_from(
-    baseline: str | None, column: list[str] | None, metric: list[str] | None
-) -> None:
-    """InputError for options that only --from has a use for."""
-    options = {"--baseline": baseline, "--column": column}
-    problems = [
-        Problem(option, "", "is about a file of other tools", "add --from FILE")
-        for option, value in options.items()
-        if value is not None
-    ]
-    if metric and len(metric) > 1:
-        problems.append(Problem("--metric", "", "is given several times", "once, or with --from"))
-    if problems:
-        raise InputError(problems)
 
 
 def _elsewhere(
@@ -222,6 +209,8 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Indexe
         known = list(dict.fromkeys(one.name for one in index.find_studies()))
         message = f'no study "{name}"' if name is not None else "no study has been run"
         raise InputError(Problem(str(index.results), "", message, did_you_mean(name or "", known)))
+    if name is not None and not everything:
+        _tell_of_finished(index, name, found)
     if name is not None or everything:
         return found
     last = max(found, key=attrgetter("registered"))
@@ -236,6 +225,26 @@ def _studies(index: Index, name: str | None, *, everything: bool) -> list[Indexe
             f"{shown}, the study that was run last; {others}: {aimed(how, index.results)}", err=True
         )
     return [last]
+
+
+def _tell_of_finished(index: Index, name: str, found: list[IndexedStudy]) -> None:
+    """Say that an earlier study of this name is finished, where none that is shown is."""
+    from ablate.methods.lifecycle import JobStatus
+    from ablate.store.query import studies
+
+    shown = {one.key for one in found}
+    if len(index.find_studies(name, superseded=True)) <= len(shown) or name in shown:
+        return
+    finished = {
+        one.plan.key: one
+        for one in studies(index)
+        if one.plan.name == name and 0 < one.counts[JobStatus.DONE] == sum(one.counts.values())
+    }
+    if finished and shown.isdisjoint(finished):
+        last = max(finished.values(), key=attrgetter("registered"))
+        done = last.counts[JobStatus.DONE]
+        how = aimed(f"`{Remedy('report', (last.plan.key,))}`", index.results)
+        tell(f"an earlier study of this name has {done} of {done} jobs done: {how}", err=True)
 
 
 def _print_tables(
@@ -315,6 +324,8 @@ def _table_format(
         ]
         if problems:
             raise InputError(problems)
+    if out is not None and format_ is not None and ENDINGS.get(out.suffix, format_) != format_:
+        tell(f"{out}: is written as {format_}, whatever its ending says", err=True)
     if format_ is not None or out is None:
         return format_ or Format.TERMINAL
     return format_of(out, ENDINGS)

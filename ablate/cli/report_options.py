@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ablate.errors import InputError, Problem
 from ablate.report.choices import Engine, Format, Notes, Selection
 
 ENDINGS = {
@@ -34,7 +35,11 @@ MetricOption = Annotated[
     ),
 ]
 EpochOption = Annotated[
-    Selection, typer.Option("--epoch", help="last, or the best on the test set (optimistic).")
+    Selection,
+    typer.Option(
+        "--epoch",
+        help="last, or best: on the validation split, or without one on the test set (optimistic).",
+    ),
 ]
 PowerOption = Annotated[
     float | None, typer.Option("--power", help="Seeds needed for intervals of this half-width.")
@@ -80,3 +85,38 @@ AllOption = Annotated[
         "--all", help="All studies, also those that were run again since, under the same name."
     ),
 ]
+
+
+def check_only_from(
+    baseline: str | None, column: list[str] | None, metric: list[str] | None
+) -> None:
+    """InputError for options that only --from has a use for."""
+    options = {"--baseline": baseline, "--column": column}
+    problems = [
+        Problem(option, "", "is about a file of other tools", "add --from FILE")
+        for option, value in options.items()
+        if value is not None
+    ]
+    if metric and len(metric) > 1:
+        problems.append(Problem("--metric", "", "is given several times", "once, or with --from"))
+    if problems:
+        raise InputError(problems)
+
+
+def check_not_from(
+    study: str | None, epoch: Selection, results: str | None, *, everything: bool
+) -> None:
+    """InputError for what --from, which reads one file, has no use for."""
+    options = {
+        f"study {study}": study is not None,
+        "--epoch": epoch is not Selection.LAST,
+        "--all": everything,
+        "--results": results is not None,
+    }
+    problems = [
+        Problem(option, "", "is about results of ablate's own", "leave it out, or --from")
+        for option, is_set in options.items()
+        if is_set
+    ]
+    if problems:
+        raise InputError(problems)

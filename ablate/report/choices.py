@@ -23,7 +23,7 @@ class Selection(StrEnum):
     """Which epoch's result a table shows."""
 
     LAST = "last"
-    BEST = "best"  #: chosen on the test set, hence optimistic
+    BEST = "best"  #: on the validation split; without one on the test set, which is optimistic
 
 
 class Notes(StrEnum):

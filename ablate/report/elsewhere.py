@@ -102,6 +102,8 @@ def parse_columns(texts: Iterable[str]) -> dict[str, str]:
         if what not in RESERVED or not equals or not name:
             right = f"one of {', '.join(RESERVED)}, then = and its name in the file"
             problems.append(Problem("--column", "", f'"{text}" names no column', right))
+        elif what in found:
+            problems.append(Problem("--column", "", f"{what} is given several times", "once"))
         found[what] = name
     _raise(problems)
     return found

@@ -23,7 +23,7 @@ class MeasuredRun(NamedTuple):
     job: str  #: full id
     status: JobStatus
     last: Mapping[str, float]  #: metric -> value at the last epoch; costs of the whole run too
-    best: Mapping[str, float]  #: the same at the epoch of the best test top-1
+    best: Mapping[str, float]  #: the same at the run's best epoch
     finished: float | None = None  #: unix time, where done
     facts: Mapping[str, str] = {}  #: "device", "threads", "torch", ... of its last attempt
 

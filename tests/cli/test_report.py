@@ -15,10 +15,12 @@ import pytest
 from typer.testing import CliRunner
 
 from ablate.cli.app import app
+from ablate.matrix.plan import PlannedJob
 from ablate.store.index import Index
+from ablate.store.query import study_results
 from tests.execute.toy_workshop import until
 from tests.report.figure_studies import sweep
-from tests.report.results_folder import make_results
+from tests.report.results_folder import PAIR, make_results
 
 TOP1 = ("--metric", "top1")
 
@@ -31,7 +33,8 @@ def results(tmp_path_factory):
 @pytest.fixture
 def report(results):
     def call(*arguments, code=0, folder=results):
-        told = CliRunner().invoke(app, ["report", *map(str, arguments), "--results", str(folder)])
+        place = [] if "--from" in arguments else ["--results", str(folder)]
+        told = CliRunner().invoke(app, ["report", *map(str, arguments), *place])
         assert told.exit_code == code, told.output
         return told.stderr if code else told.stdout
 
@@ -209,7 +212,7 @@ def test_several_studies_have_a_page_each(tmp_path, report):
         (["--metric", "top3"], 'has no metric "top3" (did you mean "top1"?)'),
         (
             ["--metric", "Top-5 accuracy (%)"],
-            'no metric "Top-5 accuracy (%)" (one of: top1, test_loss)',
+            'no metric "Top-5 accuracy (%)" (one of: top1 (Top-1 accuracy (%)), test_loss ',
         ),
     ],
 )
@@ -254,3 +257,40 @@ def test_full_notes(report):
     short, full = report(*TOP1), report(*TOP1, "--notes", "full")
     assert "Satterthwaite" in full
     assert "Satterthwaite" not in short
+
+
+def test_options_about_own_results_are_refused_beside_a_file(report, tmp_path):
+    table = tmp_path / "r.csv"
+    table.write_text("variant,seed,acc\na,0,1\nb,0,2\n")
+    told = report("nosuch", "--from", table, "--epoch", "best", "--all", "--results", "r", code=2)
+    for option in ("nosuch", "--epoch", "--all", "--results"):
+        assert option in told
+
+
+def test_a_format_that_the_ending_contradicts_is_told(results, tmp_path):
+    path = tmp_path / "t.md"
+    told = CliRunner().invoke(
+        app, ["report", "--format", "latex", "--out", str(path), "--results", str(results)]
+    )
+    assert "is written as latex" in told.stderr
+
+
+def test_a_metric_that_is_missing_is_listed_with_labels_and_how_to_add_it(report):
+    told = report("--metric", "xyzzy", code=2)
+    assert "top1 (Top-1 accuracy" in told
+    assert "`metrics` in the study's file" in told
+
+
+def test_a_finished_study_of_the_name_is_told_where_the_latest_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.report.results_folder.TOP1", ((94.0, 93.0, 92.0),) * 3)
+    folder = make_results(tmp_path / "results", code="old")
+    job = PlannedJob("a" * 64, "student", "L_pred only", PAIR, 0)
+    with Index.open(folder, writable=True) as index:
+        [done] = index.find_studies("symmetry")
+        index.register(replace(study_results(index, done.key).plan, code="new", jobs=(job,)))
+    told = CliRunner().invoke(app, ["report", "symmetry", "--results", str(folder)])
+    assert f"`ablate report {done.key} --results {folder}`" in told.stderr
+    assert "10 of 10 jobs done" in told.stderr
+    assert done.key not in told.stdout
+    told = CliRunner().invoke(app, ["report", done.key, "--results", str(folder)])
+    assert "an earlier study" not in told.stderr

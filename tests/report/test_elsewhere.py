@@ -206,3 +206,35 @@ def test_ten_thousand_rows(tmp_path):
     path = write(tmp_path / "r.csv", rows)
     text = report.render(report.study_tables(read_elsewhere(path)), "terminal")
     assert text.count("±") >= 500
+
+
+def test_rows_without_test_for_different_reasons_claim_no_interval(tmp_path):
+    rows = [("base", 0, 70), ("A", 0, 70.1), ("B", 7, 70)]
+    found = [
+        {"variant": label, "seed": seed + i, "acc": value + i}
+        for label, seed, value in rows
+        for i in range(3)
+    ]
+    results = read_elsewhere(write(tmp_path / "r.csv", found))
+    head = report.verdicts(results)[0]
+    assert "1 without any spread" in head
+    assert "1 without a seed in common" in head
+    text = report.render(report.study_tables(results), "terminal")
+    assert "simultaneous" not in text
+    assert "Intervals cover" not in text
+
+
+def test_a_column_that_is_named_twice_is_refused():
+    with pytest.raises(InputError, match="variant is given several times"):
+        parse_columns(["variant=a", "variant=b"])
+
+
+def test_a_difference_on_common_seeds_and_rows_that_are_not_ranked_are_said_to_be(tmp_path):
+    found = [{"variant": "base", "seed": i, "top1": v} for i, v in enumerate([18.0, 20.0, 20.5])]
+    found += [{"variant": "A", "seed": 0, "top1": 24.0}]
+    results = read_elsewhere(write(tmp_path / "r.csv", found), Reading(metrics=("top1",)))
+    for name in ("terminal", "markdown", "latex"):
+        text = report.render(report.study_tables(results), name)
+        words = " ".join(text.replace("\u00a0", " ").replace("~", " ").split())
+        assert "on 1 common seed" in words, name
+        assert "not ranked" in words, name

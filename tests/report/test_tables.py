@@ -374,7 +374,7 @@ def test_failed_and_diverged_cells_are_shown_and_not_ranked():
     line = shown(table, SYM)
     assert line["n"] == "1 of 3 (1 diverged, 1 failed)"
     assert line["top1"] == "99.00"
-    assert line["difference"] == "+4.70"
+    assert line["difference"] == "+4.70 on 1 common seed"
     assert line["conclusion"].startswith("1 of 3 seeds diverged; 1 seed: nothing claimed")
     assert cells_of(table)[SYM].rank is None
     assert "L̃_pred only (seed 2 diverged, seed 1 failed)" in footer(table)
@@ -383,7 +383,7 @@ def test_failed_and_diverged_cells_are_shown_and_not_ranked():
 def test_seeds_missing_in_one_variant_pair_over_common_seeds():
     table = single([94.0, 93.0, "running"], [94.5, 93.7, 99.0], [94.1, 93.2, 94.3])
     assert cells_of(table)[PRED].comparison.n == 2
-    assert shown(table, PRED)["difference"].endswith("(n = 2)")
+    assert shown(table, PRED)["difference"].replace("\u00a0", " ").endswith("on 2 common seeds")
     assert cells_of(table)[BOTH].rank is None
 
 

@@ -14,6 +14,7 @@ from ablate.methods.parts import format_value
 from ablate.report.choices import Selection
 from ablate.report.renderers.markdown import escape
 from ablate.report.tables.analysis import Analysis, analyse, plan_metrics
+from ablate.report.tables.coverage import coverage
 from ablate.report.tables.footer import seeds_text, value_text
 from ablate.report.tables.table import STATES
 from ablate.report.tables.text import amount
@@ -61,12 +62,11 @@ def _error_bars(analysis: Analysis) -> str:
     plan = analysis.plan
     sentences = [
         "± is the sample standard deviation over seeds. Each row is compared with the baseline, "
-        f"{analysis.baseline}, on the seeds that both have: a seed fixes first weights, order and "
-        "views, so differences are paired.",
+        f"{analysis.baseline}, on the seeds that both have, so differences are paired.",
     ]
     for pair in plan.pairs:
         family = analysis.family(pair)
-        if family is None or not family.tested or family.df is None:
+        if family is None or not family.has_intervals or family.df is None:
             sentences.append(f"On {pair} nothing is tested.")
             continue
         width = ""
@@ -82,8 +82,8 @@ def _error_bars(analysis: Analysis) -> str:
             earlier = " and ".join(map(str, family.looks))
             sentences.append(f"Its rows were tested before, with {earlier} seeds.")
     sentences.append(
-        "The intervals cover seeds, given this teacher, this split and this test set; they assume "
-        "that differences are roughly normal. Diverged seeds count as outcomes: such a row is "
+        f"The intervals cover {coverage(plan, plan.pairs)}; they assume that "
+        " differences are roughly normal. Diverged seeds count as outcomes: such a row is "
         "never called better."
     )
     return escape(" ".join(sentences))

@@ -15,7 +15,8 @@ status, attempts
 metric        name of the metric; empty in the one row of a job that has measured nothing (yet), so
               that no job is missing from an export
 value         after the last epoch, or of the whole run for costs
-best_value    at `best_epoch`, the epoch of best test top-1; empty for costs
+best_value    at `best_epoch`: the best on the validation split, or else the test set; empty for
+              costs
 best_epoch
 weights_digest
 

@@ -68,7 +68,7 @@ def _analysis(analysis: Analysis, pair: str) -> Record:
         "headline": [] if metric.cost else list(headline(analysis)),
         "level": family.level if family else None,
         "rows_in_family": family.rows if family else 0,
-        "tested": bool(family and family.tested),
+        "tested": bool(family and family.has_intervals),
         "pooled_sd": finite(family.pooled_sd) if family else None,
         "df": finite(family.df) if family else None,
         "pairing_r": finite(pairing.r) if pairing else None,

@@ -80,6 +80,10 @@ def metric_of(plan: StudyPlan, words: str) -> Metric:
         return metric
     message = f'study {plan.name} has no metric "{words}"'
     right = did_you_mean(words, [metric.name for metric in plan.metrics])
+    if right.startswith("one of"):
+        right = f"one of: {', '.join(f'{one.name} ({one.label})' for one in plan.metrics)}"
+        if plan.profile:
+            right += "; `metrics` in the study's file, then `ablate run`, adds one"
     raise InputError(Problem("--metric", "", message, right))
 
 

@@ -46,12 +46,17 @@ class PairFamily:
     name: str  #: VARIANTS or OTHER_METHODS
     rows: int  #: comparisons that share the level
     level: float
-    tested: bool  #: whether all seeds have ended
+    ended: bool  #: whether no seed is still to come
     pooled_sd: float | None
     df: float | None
     pairing: Pairing | None  #: None where nothing is known of it
     widest: float | None  #: half-width of the widest interval
     looks: tuple[int, ...] = ()  #: numbers of seeds with which its rows were tested before
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any of its rows has an interval."""
+        return self.widest is not None
 
 
 def compare_family(
@@ -69,7 +74,6 @@ def compare_family(
     noise = ROUNDING_NOISE * max(magnitudes, default=0.0)
     family = analyse_family(differences, level=rules.level, smallest_sd=noise)
     alone = analyse_family(differences[:, None, :], level=rules.level, smallest_sd=noise)
-    tests = ended and rules.testable
     compared = {
         row.variant: _comparison(row, baseline, family, alone, j, rules, name, ended=ended)
         for j, row in enumerate(rows)
@@ -84,7 +88,7 @@ def compare_family(
         name=name,
         rows=family.rows,
         level=rules.level,
-        tested=tests,
+        ended=ended,
         pooled_sd=number_or_none(family.pooled_sd),
         df=number_or_none(family.df),
         pairing=pairing(
@@ -121,6 +125,7 @@ def _comparison(
         verdict=found,
         tested=tested,
         within_margin=within_margin(low, high, rules.margin),
+        on_all_seeds=n == len(row.values) == len(baseline.values),
         diverged=diverged,
         plain_low=plain[0],
         plain_high=plain[1],

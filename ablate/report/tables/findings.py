@@ -5,6 +5,7 @@ A sentence starts with its subject, gives numbers, and claims what the printed i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ablate.errors import Remedy
@@ -20,6 +21,11 @@ from ablate.statistics.verdict import DIFFERENT, Verdict
 from ablate.store.looks import OPEN
 
 _MOST_NAMED = 4
+_WHY = {
+    Tested.CONSTANT: "without any spread over seeds",
+    Tested.FEW: "with fewer than 3 seeds in common with the baseline",
+    Tested.EMPTY: "without a seed in common with the baseline",
+}
 
 
 def sentences(analysis: Analysis) -> list[str]:
@@ -209,15 +215,18 @@ def _pairs_of(cells: Sequence[Cell]) -> list[str]:
 
 
 def _untested(analysis: Analysis, cells: Sequence[Cell]) -> str:
-    states = {cell.comparison.tested for cell in cells if cell.comparison}
+    states = Counter(cell.comparison.tested for cell in cells if cell.comparison)
     rows = f"{len(cells)} {_what(analysis)}s{_places(analysis, cells)}"
     if Tested.WAITING in states:
         return f"None of {rows} has been tested yet: some of the seeds have not ended."
-    if states == {Tested.EMPTY}:
+    if states.keys() == {Tested.EMPTY}:
         return f"None of {rows} has a seed in common with the baseline."
-    if Tested.FEW in states:
+    if Tested.CONSTANT not in states:
         return f"Nothing is claimed of {rows}: a test needs 3 seeds in common with the baseline."
-    return f"None of {rows} can be tested: their differences do not vary over seeds."
+    if states.keys() == {Tested.CONSTANT}:
+        return f"None of {rows} can be tested: their differences do not vary over seeds."
+    reasons = "; ".join(f"{states[why]} {_WHY[why]}" for why in _WHY if why in states)
+    return f"None of {rows} can be tested: {reasons}."
 
 
 def _nothing_to_test(analysis: Analysis) -> str:
@@ -242,6 +251,8 @@ def _missing(analysis: Analysis, cells: Sequence[Cell]) -> str:
     if failed:
         jobs = f"{failed} job{'s' * (failed > 1)}"
         status, retry = Remedy("status", (plan.name,)), Remedy("retry")
+        if not plan.profile:  # results of another tool
+            return f"{failed} run{'s' * (failed > 1)} failed."
         return f"{jobs} failed: `{status}` shows why, `{retry}` puts them back in the queue."
     return seeds_advice(analysis, cells)
 

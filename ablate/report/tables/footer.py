@@ -15,13 +15,13 @@ from ablate.methods.script import TAKEN, Take
 from ablate.report.choices import Notes, Selection
 from ablate.report.tables.analysis import Analysis
 from ablate.report.tables.comparisons import PairFamily
+from ablate.report.tables.coverage import covers
 from ablate.report.tables.table import Cell
 from ablate.report.tables.text import number, quoted
 from ablate.store.results import StudyResults
 
 _SHORT_DIGEST = 7
 _MOST_NAMED = 6
-_GAIN = 1.05  #: times narrower or wider, below which paired and unpaired intervals are alike
 
 #: Which of a script's values counts, in words; whether its best is of held-out data, it knows.
 _TAKEN_WORDS: Mapping[str, str] = {
@@ -48,9 +48,10 @@ def of_table(
     lines = [_ran(results, analysis.selection, analysis.metric.name)]
     if notes is Notes.FULL:
         lines += _provenance(results, analysis.selection)
-    read = [*more, reading(analysis, families)]
+    unranked = any(cell.mean is not None and not cell.complete for cell in cells)
+    read = [*more, reading(analysis, families, unranked=unranked)]
     lines += read if notes is Notes.FULL else [" ".join(read)]
-    lines.append(_covers(analysis, families))
+    lines.append(covers(analysis.plan, families))
     if notes is Notes.FULL:
         lines += _method(analysis, families)
     cautions = [
@@ -159,21 +160,23 @@ def _provenance(results: StudyResults, selection: Selection | None) -> list[str]
     return [line for line in lines if line]
 
 
-def reading(analysis: Analysis, families: Sequence[PairFamily]) -> str:
-    """How to read values and intervals."""
+def reading(analysis: Analysis, families: Sequence[PairFamily], *, unranked: bool = False) -> str:
+    """How to read values and intervals; `unranked` says that rows without all seeds are shown."""
     if not analysis.metric.compared:
         return (
             "Mean ± standard deviation over seeds. Rows may sum other terms, so they are neither "
             "ranked nor tested."
         )
     ranked = f"; {EMPHASIS}" if analysis.metric.comparable else ""
+    if ranked and unranked:
+        ranked += " (rows without all seeds are not ranked)"
     line = f"{_SPREAD}{ranked}"
-    if any(family.tested for family in families):
-        rows = sorted({family.rows for family in families})
+    if any(family.has_intervals for family in families):
+        rows = sorted({family.rows for family in families if family.has_intervals})
         counts = " or ".join(map(str, rows))
         over = f" over {counts} rows" if rows[-1] > 1 else ""
         line += f"; [ ], ↑ ↓: simultaneous 95 % intervals{over}"
-    elif families:
+    elif not all(family.ended for family in families):
         line += "; no intervals before all seeds have ended"
     return f"{line}."
 
@@ -183,34 +186,9 @@ def explains_marks(note: str) -> bool:
     return _SPREAD in note
 
 
-def _covers(analysis: Analysis, families: Sequence[PairFamily]) -> str:
-    tested = [family for family in families if family.tested]
-    if not tested:
-        return ""
-    what = "seeds (first weights, order, views)" if analysis.plan.profile else "seeds"
-    taught = any("/" in family.pair for family in tested)
-    fixed = "this teacher, split and test set" if taught else "this split and test set"
-    line = f"Intervals cover {what}, given {fixed}."
-    bought = [text for family in tested if (text := _pairing(family, len(families) > 1))]
-    return " ".join([line, *bought])
-
-
-def _pairing(family: PairFamily, several: bool) -> str:
-    """What pairing bought: "Pairing: r = 0.84, 2.4 times narrower."."""
-    one = family.pairing
-    if one is None:
-        return ""
-    place = f" on {family.pair}" if several else ""
-    r = number(one.r, 2)
-    # As a factor: a half-width at the pooled spread would stand beside those of the rows.
-    times = max(one.gain, 1 / one.gain)
-    width = f"{times:.1f} times {'narrower' if one.gain > 1 else 'wider'} than"
-    return f"Pairing{place}: r = {r}, {width if times >= _GAIN else 'about as wide as'} unpaired."
-
-
 def _method(analysis: Analysis, families: Sequence[PairFamily]) -> list[str]:
     """How intervals are computed, for those who want to check them."""
-    if not any(family.tested for family in families):
+    if not any(family.has_intervals for family in families):
         return []
     lines = [
         "Intervals and p values: row minus baseline on common seeds, one variance for the family "

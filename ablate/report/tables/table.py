@@ -82,6 +82,7 @@ class Comparison:
     verdict: Verdict
     tested: Tested
     within_margin: bool = False  #: the interval lies inside the study's margin
+    on_all_seeds: bool = True  #: neither row has a seed with a value that the other lacks
     diverged: Diverged = Diverged()  # noqa: RUF009 - frozen
     plain_low: float | None = None  #: paired t interval of this row alone, not adjusted
     plain_high: float | None = None

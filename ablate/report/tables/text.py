@@ -113,7 +113,7 @@ def _end(value: float, digits: int) -> str:
 
 
 def difference_text(cell: Cell | Effect) -> str:
-    """Difference with its simultaneous interval, and its n where that is not the row's."""
+    """Difference with its simultaneous interval, and its seeds where the rows have others, too."""
     comparison, digits = cell.comparison, cell.metric.digits
     if comparison is None:
         return ""
@@ -123,8 +123,8 @@ def difference_text(cell: Cell | Effect) -> str:
         number(comparison.mean, digits, signed=True),
         interval_text(comparison.low, comparison.high, digits),
     ]
-    if isinstance(cell, Cell) and comparison.n != cell.n:
-        words.append(f"(n = {comparison.n})")
+    if not comparison.on_all_seeds:  # it is not the difference of the means that are shown
+        words.append(f"on {comparison.n} common seed{'s' * (comparison.n > 1)}".replace(" ", NBSP))
     return " ".join(word for word in words if word)
 
 
