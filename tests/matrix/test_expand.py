@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from ablate.matrix.expand import MOST_JOBS
 from ablate.matrix.plan import Matrix, Role
@@ -675,7 +676,7 @@ def test_a_folder_of_images_is_known_by_its_files(lab: Lab) -> None:
     before = lab.expand(HEAD + TAU, overrides=over)
     assert before.plan.data == "images (32×32, image folder)"
     assert lab.expand(HEAD + TAU, overrides=over).configs == before.configs
-    (root / "train" / "dog" / "2.png").write_bytes(b"y")
+    Image.new("L", (8, 8), 9).save(root / "train" / "dog" / "2.png")
     after = lab.expand(HEAD + TAU, overrides=over)
     assert not after.configs.keys() & before.configs.keys()
     assert after.plan.key != before.plan.key
@@ -685,7 +686,7 @@ def image_folder(root: Path) -> Path:
     for split in ("train", "val"):
         for label in ("cat", "dog"):
             (root / split / label).mkdir(parents=True)
-            (root / split / label / "1.png").write_bytes(b"x")
+            Image.new("L", (8, 8)).save(root / split / label / "1.png")
     return root
 
 
