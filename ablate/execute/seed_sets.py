@@ -25,23 +25,22 @@ def set_of_seeds_ended(
     A results folder that cannot be written or read now costs the look or the seeds, not the run:
     `say` tells why.
     """
-    plan = matrix.plan
+    plan, rule = matrix.plan, matrix.plan.seed_rule
     try:
         runs = (RunDirectory.of(index.results, job) for job in matrix.configs)
         index.ingest_many(run for run in runs if run.exists())
         results = study_results(index, plan.key)
-        seeds = decide_seeds(results)
-        if len(seeds) == len(plan.seeds) or with_seeds is None:
+        # Without a rule the seeds are those of this run, also where more are on record.
+        seeds = decide_seeds(results) if rule and with_seeds else plan.seeds
+        if rule is None or with_seeds is None or len(seeds) == len(plan.seeds):
             record_looks(index.results, results)
             return None
     except (StoreError, OSError) as error:
         say(f"{plan.name}: this set of seeds is not on record: {error}")
         return None
-    rule = plan.seed_rule
     say(
         f"{plan.name}: {len(plan.seeds)} seeds leave the widest interval above "
-        f"±{rule.half_width if rule else 0:g}; going on to {len(seeds)} of at most "
-        f"{rule.most if rule else len(seeds)}"
+        f"±{rule.half_width:g}; going on to {len(seeds)} of at most {rule.most}"
     )
     grown = with_seeds(matrix, seeds)
     return replace(grown, plan=replace(grown.plan, seed_rule=rule))

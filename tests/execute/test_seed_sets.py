@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_a_run_records_what_can_now_be_tested(workshop: Workshop) -> None:
     before = sorted((workshop.results / "looks").iterdir())
     workshop.run(study, "--seeds", "0-4")
     assert sorted((workshop.results / "looks").iterdir()) == before
+
+
+def test_fewer_seeds_than_are_on_record_stay_fewer(workshop: Workshop) -> None:
+    study = workshop.study()
+    workshop.run(study, "--seeds", "0-3")
+    for run in workshop.runs():
+        shutil.rmtree(run.path)
+    said = workshop.run(study, "--seeds", "0-1")
+    assert "going on" not in said
+    assert {run.config().seed for run in workshop.runs()} == {0, 1}
 
 
 def test_a_new_title_hides_no_look(workshop: Workshop) -> None:
