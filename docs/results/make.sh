@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make everything in this folder again: docs/results/make.sh, about 2.5 hours on two cores.
+# Make everything in this folder again: docs/results/make.sh, about 3 hours on two cores.
 # Finished jobs are not run again, so a second call only writes the reports.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -23,3 +23,5 @@ ablate run teacher_momentum_cross_arch --profile fashion --results results/fashi
 write teacher_momentum_cross_arch results/fashion teacher_momentum_cross_arch_fashion
 ablate run lpred_symmetry --profile quick --seeds 0-9 --results results/quick --yes
 write lpred_symmetry results/quick lpred_symmetry_quick
+ablate run precision --profile quick --results results/quick --yes
+write precision results/quick precision_quick

@@ -766,3 +766,11 @@ def test_a_command_in_markdown_is_code_and_other_backquotes_are_not():
     sentence = "2 jobs of `x` still to come: `ablate run x_y --seeds 0-9` goes on."
     text = report.render([replace(table, headline=("Found.", sentence))], "markdown")
     assert r"of \`x\` still to come: `ablate run x_y --seeds 0-9` goes on." in text
+
+
+@pytest.mark.parametrize(("margin", "words"), [(0.5, "shows a row"), (0.001, "no row is shown")])
+def test_the_margin_is_no_conclusion(margin, words):
+    near = [90.05, 90.62, 90.31, 90.12, 90.38]
+    text = full_footer(BASELINE, near, near, seeds=range(5), margin=margin)
+    assert f"±{margin:g}" in text
+    assert words in text

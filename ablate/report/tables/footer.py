@@ -203,8 +203,13 @@ def _method(analysis: Analysis, families: Sequence[PairFamily]) -> list[str]:
                 f"freedom, {family.rows} row{'s' * (family.rows > 1)}, level {family.level:g}."
             )
     if analysis.margin is not None:
-        margin = format_value(analysis.margin)
-        lines.append(f"Equivalent: the interval lies inside the study's margin, ±{margin}.")
+        compared = [cell.comparison for cell in analysis.cells.values() if cell.comparison]
+        lies = (
+            "an interval inside it shows a row to be equivalent"
+            if any(one.within_margin for one in compared)
+            else "no interval lies inside it, so no row is shown to be equivalent"
+        )
+        lines.append(f"Margin of the study: ±{format_value(analysis.margin)}; {lies}.")
     return lines
 
 
