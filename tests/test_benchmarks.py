@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,18 @@ def test_the_figures_of_the_page_are_the_stored_ones() -> None:
         assert found["bytes_equal_after_interruption"]
     views = stored("views")["batch_ms"]
     assert f"{views['torchvision, crop and flip'] / views['crop-flip']:.1f} times" in page
+
+
+@pytest.mark.parametrize("profile", ["quick", "fashion"])
+def test_what_bf16_costs_is_what_the_study_found(profile: str) -> None:
+    report = REPOSITORY / "docs" / "results" / f"precision_{profile}.json"
+    analysis, _ = json.loads(report.read_text(encoding="utf-8"))["analyses"]
+    row = analysis["rows"][1]
+    low, high = (f"{row[end]:+.2f}".replace("-", "−") for end in ("low", "high"))
+    page = (REPOSITORY / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    words = " ".join(page.split())
+    assert f"{row['difference']:+.2f}" in words
+    assert re.search(rf"\b{row['n']}( seeds)? \({low} to \{high}\)", words)
 
 
 @pytest.mark.slow

@@ -21,6 +21,8 @@ ablate run lpred_symmetry --profile fashion --results results/fashion --yes
 write lpred_symmetry results/fashion lpred_symmetry_fashion
 ablate run teacher_momentum_cross_arch --profile fashion --results results/fashion --yes
 write teacher_momentum_cross_arch results/fashion teacher_momentum_cross_arch_fashion
+ablate run precision --profile fashion --seeds 0-4 --results results/fashion --yes
+write precision results/fashion precision_fashion
 ablate run lpred_symmetry --profile quick --seeds 0-9 --results results/quick --yes
 write lpred_symmetry results/quick lpred_symmetry_quick
 ablate run precision --profile quick --results results/quick --yes
