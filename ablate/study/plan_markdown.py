@@ -180,7 +180,8 @@ class _SectionReader:
             first, last = _span(item)
             text = _cut(self.lines, first, last, bullet=True)
             if known := _FIELD.match(text):
-                self._begin(known[2], known[3], first, item)
+                below = "\n" in text[known.end(2) : known.start(3)]
+                self._begin(known[2], "\n" * below + known[3], first, item)
             elif self._takes(text):
                 self._entry(text, first)
             elif other := _OTHER.match(text):
@@ -211,7 +212,8 @@ class _SectionReader:
             return
         entries = self._entries(item, rest) if key in ("replacement", "metrics") else [rest.strip()]
         bare = [entry for entry in entries if not entry or _BULLET.fullmatch(entry)]
-        if "" in bare or (bare and len(entries) > 1):
+        # A lone mark below its label is an item without text; beside it, it is what was written.
+        if "" in bare or (bare and (len(entries) > 1 or rest.startswith("\n"))):
             message = f"has an empty entry in {FIELDS[key]}"
             self.section.problems.append(section_problem(self.section, message, "", line + 1))
         self.section.found[key] = entries

@@ -22,7 +22,7 @@ def test_debug_shows_a_traceback_and_keeps_the_exit_code(tmp_path: Path, debug: 
 def test_what_nobody_expected_ends_with_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, debug: list[str]
 ) -> None:
-    def wrong(_: object) -> None:
+    def wrong(*_: object) -> None:
         raise RuntimeError("a slip")
 
     monkeypatch.setattr("ablate.cli.status.existing_results", wrong)

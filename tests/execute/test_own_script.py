@@ -76,11 +76,15 @@ def write(workshop: Workshop, part: str, values: list[str]) -> str:
     return "study.toml"
 
 
+#: Long enough to be killed between two checkpoints.
+LONG = ("--set", "epochs=40")
+
+
 @pytest.fixture(scope="module")
 def letters(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     """What the example measures if nothing disturbs it."""
     made = example(Workshop(tmp_path_factory.mktemp("letters")))
-    made.run("context.toml", "--seeds", "0")
+    made.run("context.toml", "--seeds", "0", *LONG)
     return numbers(made)
 
 
@@ -102,13 +106,13 @@ def test_the_example_killed_and_resumed_measures_what_a_whole_run_measures(
     workshop: Workshop, letters: list[dict[str, object]]
 ) -> None:
     example(workshop)
-    running = workshop.start("run", "context.toml", "--seeds", "0")
+    running = workshop.start("run", "context.toml", "--seeds", "0", *LONG)
     for attempt in workshop.workers(2, step=2, saved=True):
         signal_worker(attempt)
     os.kill(running.pid, signal.SIGKILL)
     workshop.finish(running)
     workshop.nothing_runs()
-    workshop.run("context.toml", "--seeds", "0")
+    workshop.run("context.toml", "--seeds", "0", *LONG)
     assert numbers(workshop) == letters
     assert any(past.resumed_from for past in workshop.histories())
     assert not list(workshop.results.glob("runs/*/checkpoints/own")), "removed with the result"

@@ -58,9 +58,7 @@ def test_each_job_is_told_where_its_data_lies_and_can_check_it(lab: Lab, images:
 
 def test_a_changed_image_another_size_and_a_subset_are_other_jobs(lab: Lab, images: Path) -> None:
     ids = [frozenset(planned(lab, images, more).configs) for more in ("@16", "@24", "@16[10]")]
-    content = bytearray((images / "train/dark/0.png").read_bytes())
-    content[-20] ^= 1
-    (images / "train/dark/0.png").write_bytes(content)
+    Image.new("L", (12, 12), 77).save(images / "train/dark/0.png")
     ids.append(frozenset(planned(lab, images).configs))
     assert len(set(ids)) == 4
     assert not frozenset.intersection(*ids)

@@ -46,6 +46,13 @@ def test_any_line_comes_out_as_written_or_as_an_error_that_names_its_place(
     ]
 
 
+def test_an_item_without_text_is_no_value() -> None:
+    with pytest.raises(InputError, match="empty entry in Replacement"):
+        only(markdown("Study", "Part", "REPLACE", [""], "Top-1"))
+    written = markdown("Study", "Part", "REPLACE", [], "Top-1").replace("ment**: ", "ment**: -")
+    assert only(written).replacement == ("-",)
+
+
 @pytest.mark.parametrize(
     "wrapping",
     [

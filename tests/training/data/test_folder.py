@@ -152,16 +152,21 @@ def test_all_unreadable_images_are_named(image_folder: Path, tmp_path: Path) -> 
     deep.save(image_folder / "val" / "a" / "deep.tiff")
     with pytest.raises(InputError) as error:
         load(f"folder:{image_folder}@16", tmp_path)
-    text = str(error.value)
-    assert len(error.value.problems) == 3
-    assert all(name in text for name in ("train/b/0.png", "val/c/0.png", "val/a/deep.tiff"))
-    assert "floating-point" in text
+    assert len(error.value.problems) == 2
+    assert all(name in str(error.value) for name in ("train/b/0.png", "val/c/0.png"))
+    for name in ("train/b/0.png", "val/c/0.png"):
+        (image_folder / name).unlink()
+    with pytest.raises(InputError) as error:  # what only decoding finds
+        load(f"folder:{image_folder}@16", tmp_path)
+    [problem] = error.value.problems
+    assert "val/a/deep.tiff" in str(problem)
+    assert "floating-point" in str(problem)
 
 
 def test_many_unreadable_images_are_summed_up(image_folder: Path, tmp_path: Path) -> None:
     for i in range(25):
         (image_folder / "train" / "b" / f"x{i}.jpeg").touch()
-    with pytest.raises(InputError, match="and 5 more images") as error:
+    with pytest.raises(InputError, match="and 5 more") as error:
         load(f"folder:{image_folder}@16", tmp_path)
     assert len(error.value.problems) == 21
 
