@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 import sys
-import tomllib
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -26,7 +25,7 @@ from ablate.letters import in_letters_of
 
 if TYPE_CHECKING:
     from ablate.methods.method import Method
-    from ablate.study.settings import Settings, TomlValue
+    from ablate.study.settings import Settings
 
 
 def study_file(study: Path) -> Path:
@@ -96,8 +95,6 @@ ELSEWHERE = frozenset({"check", "import", "init", "new", "parts", "schema"})
 _COMMAND = re.compile(rf"`(ablate (?!(?:{'|'.join(sorted(ELSEWHERE))})\b)[^`]*)`")
 
 _MOST_OFFERED = 4  #: commands, one for each thing that a name could mean
-
-_NUMBER = re.compile(r"[+-]?(?:\.\d+|\d+\.)(?:[eE][+-]?\d+)?")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Format = TypeVar("Format", bound=StrEnum)
@@ -302,52 +299,3 @@ def format_of(out: Path, endings: Mapping[str, Format]) -> Format:
         right = f"one of {', '.join(endings)}, or --format"
         raise InputError(Problem("--out", str(out), message, right))
     return endings[out.suffix]
-
-
-def parse_overrides(texts: list[str] | None) -> dict[str, TomlValue]:
-    """--set options as a table; values are TOML, and bare words are text."""
-    values: dict[str, TomlValue] = {}
-    problems = []
-    for text in texts or []:
-        key, equals, value = text.partition("=")
-        name = key.strip()
-        if not equals or not name:
-            problems.append(Problem("--set", text, "is no setting", "key=value"))
-        elif len(text.splitlines()) > 1:  # TOML would take what follows for other keys
-            problems.append(Problem("--set", name, "has a line break in it", "one line"))
-        elif name in values:
-            problems.append(Problem("--set", name, "is set twice", "each key once"))
-        else:
-            values[name] = _toml_value(value)
-    if problems:
-        raise InputError(problems)
-    return values
-
-
-def _toml_value(text: str) -> TomlValue:
-    number = _NUMBER.fullmatch(text.strip())
-    if number:  # .01 and 1. are numbers everywhere but in TOML
-        return float(text)
-    try:
-        value: TomlValue = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):  # no TOML, or a number of thousands of digits
-        return text.strip()
-    return value
-
-
-def parse_seeds(text: str | None) -> list[int] | None:
-    """--seeds as numbers; InputError if it is anything else, or one number that may be a count."""
-    if text is None:
-        return None
-    from ablate.study.seeds import parse_seed_text
-
-    try:
-        seeds = parse_seed_text(text)
-    except ValueError as error:
-        raise InputError(Problem("--seeds", "", str(error))) from None
-    if text.strip().isdecimal() and seeds != [0]:
-        (number,) = seeds
-        count = f"0-{number - 1} for {number} seeds" if number > 1 else "0 for one seed"
-        message = f'"{number}" may be a seed or a number of seeds'
-        raise InputError(Problem("--seeds", "", message, f"{count}; {number}, for seed {number}"))
-    return seeds

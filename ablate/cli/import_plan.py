@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ablate.cli.common import DebugOption, JsonOption, complain, guarded, method_named, tell
+from ablate.cli.common import (
+    DebugOption,
+    JsonOption,
+    complain,
+    guarded,
+    method_named,
+    print_json,
+    tell,
+)
 from ablate.cli.imported import Imported, StudyCheck
 from ablate.errors import InputError
 
@@ -48,6 +55,8 @@ def import_plan(
     With --json and without --to nothing is written. Exit code 1: something stayed open, or
     cannot run under the profile of ablate.toml.
     """
+    from ablate.study.plan_files import write
+
     folder, writes = to or Path(), to is not None or not as_json
     found, failed = _read(documents)
     if failed and writes:
@@ -56,23 +65,24 @@ def import_plan(
     paths, drafts = _place(found, method, folder, replaces=replaces)
     imported = [Imported(draft, *check.accepted(draft)) for draft in drafts]
     if writes:
-        from ablate.study.plan_files import write
-
         write(drafts)
+    _tell_notes(found, method)
+    if as_json:
+        print_json([one.to_json(path) for one, path in zip(imported, paths, strict=True)])
+    for line in [] if as_json else _lines(imported, check):
+        tell(line)
+    for error in failed:
+        complain(error)
+    raise typer.Exit(2 if failed else int(not all(one.is_ready for one in imported)))
+
+
+def _tell_notes(found: Iterable[tuple[PlanDocument, Path]], method: str | None) -> None:
+    """What was assumed, and what of each document was passed over."""
     if method is None:
         tell(f"assumed: the plans are about {_DEFAULT_METHOD}; --method names another", err=True)
     for document, _ in found:
         for note in document.notes:
             tell(f"{document.name}: {note}", err=True)
-    if as_json:
-        records = [one.to_json(path) for one, path in zip(imported, paths, strict=True)]
-        typer.echo(json.dumps(records, indent=2))
-    else:
-        for line in _lines(imported, check):
-            tell(line)
-    for error in failed:
-        complain(error)
-    raise typer.Exit(2 if failed else int(not all(one.is_ready for one in imported)))
 
 
 def _read(

@@ -87,9 +87,8 @@ def report(
 
     tables_too = table or not (html or figures)
     format_of_tables = _table_format(tables_too, format_, out, power)
-    if captions and figures is None:
-        raise InputError(Problem("--captions", "", "is about figures", "add --figures FOLDER"))
     chosen = format_of_tables if tables_too else None
+    _check_captions(figures, captions=captions)
     options = ReportOptions(power=power, notes=notes, engine=engine, captions=captions)
     if from_ is not None:
         check_not_from(study, epoch, results, everything=everything)
@@ -105,6 +104,11 @@ def report(
         written += _written(folder, found_here, options, target, write)
     for path in written:
         typer.echo(str(path))
+
+
+def _check_captions(figures: Path | None, *, captions: bool) -> None:
+    if captions and figures is None:
+        raise InputError(Problem("--captions", "", "is about figures", "add --figures FOLDER"))
 
 
 def _found(folder: Path, study: str | None, *, everything: bool) -> tuple[list[IndexedStudy], bool]:

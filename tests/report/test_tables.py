@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ablate import report
-from ablate.cli.common import parse_overrides
+from ablate.cli.study_options import parse_overrides
 from ablate.errors import InputError
 from ablate.matrix.plan import Contrast, PairGroup
 from ablate.methods.lifecycle import JobStatus
