@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from ablate.study.plan_files import StudyDraft
     from ablate.study.settings import Settings
 
-#: State of a study's file -> how its line goes on.
-_REMARKS = {
-    "same": " (was there already)",
-    "edited": " (was there already and differs: left as it is; --replace writes it anew)",
-    "outdated": " (of an earlier wording of the plan: left as it is; --replace writes it anew)",
-    "replaced": " (written anew)",
-}
-
 
 @dataclass(frozen=True)
 class Imported:
@@ -34,12 +26,13 @@ class Imported:
     @property
     def is_ready(self) -> bool:
         """Whether the study says what the plan says, with nothing open, and can run."""
-        return not (self.draft.open or self.problems or self.draft.state == "outdated")
+        return not (self.draft.open or self.problems or self.draft.is_outdated)
 
     @property
     def headline(self) -> str:
         """The study's file, and what was done with it."""
-        return f"{self.draft.path}{_REMARKS.get(self.draft.state, '')}"
+        remark = self.draft.state.remark
+        return f"{self.draft.path} ({remark})" if remark else str(self.draft.path)
 
     @property
     def details(self) -> Iterator[str]:

@@ -38,6 +38,19 @@ class FileState(StrEnum):
         """Whether the import writes the file."""
         return self in (FileState.NEW, FileState.REPLACED)
 
+    @property
+    def remark(self) -> str:
+        """What a line about the file adds; "" for a new one."""
+        return {
+            FileState.NEW: "",
+            FileState.SAME: "was there already",
+            FileState.EDITED: "was there already and differs: left as it is; --replace writes it "
+            "anew",
+            FileState.OUTDATED: "of an earlier wording of the plan: left as it is; --replace "
+            "writes it anew",
+            FileState.REPLACED: "written anew",
+        }[self]
+
 
 @dataclass(frozen=True)
 class StudyDraft:
@@ -48,6 +61,11 @@ class StudyDraft:
     text: str  #: of the file; "" where a file that differs is left as it is
     state: FileState = FileState.NEW
     open: tuple[str, ...] = ()  #: what the file leaves to decide
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the file says less, or other things, than the plan does now."""
+        return self.state is FileState.OUTDATED
 
 
 def file_name(name: str) -> str:
